@@ -1,0 +1,251 @@
+"""Curves, bars and functions: numbers in, Axes out, names written where the lines end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from .style import COLORS, TEXT, color_of, few_ticks, label_of, new_axes, quantity_of, styled
+
+DASHED = ("optimum", "reference")
+"""Quantities that are a goal or a yardstick, not something that is trained: drawn dashed."""
+_STYLES = ("-", (0, (4, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
+
+
+def line_styles(names: Sequence[str], colors: dict | None = None) -> dict:
+    """One line style a name: yardsticks dashed, and lines of the same color told apart."""
+    seen: dict = {}
+    result = {}
+    for name in names:
+        quantity = quantity_of(name, colors)
+        if quantity in DASHED:
+            result[name] = _STYLES[1]
+            continue
+        result[name] = _STYLES[seen.get(quantity, 0) % len(_STYLES)]
+        seen[quantity] = seen.get(quantity, 0) + 1
+    return result
+
+
+def spread(positions: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf) -> list[float]:
+    """Move positions as little as needed so that neighbors are `gap` apart and all lie in [low, high]."""
+    order = np.argsort(positions, kind="stable")
+    groups: list[list] = []  # each: [sum of wished offsets, members]
+    for index in order:
+        groups.append([positions[index], [index]])
+        while len(groups) > 1:
+            (center_a, a), (center_b, b) = groups[-2:]
+            if center_b - center_a >= gap * (len(a) + len(b)) / 2 - 1e-9:
+                break
+            # a block of labels sits where its members would like it on average
+            members = a + b
+            wished = np.mean([positions[m] - gap * (k - (len(members) - 1) / 2) for k, m in enumerate(members)])
+            groups[-2:] = [[float(wished), members]]
+    result = [0.0] * len(positions)
+    for center, members in groups:
+        for k, member in enumerate(members):
+            result[member] = center + gap * (k - (len(members) - 1) / 2)
+    return _inside(result, [int(i) for i in order], gap, low, high)
+
+
+def _inside(values: list[float], order: list[int], gap: float, low: float, high: float) -> list[float]:
+    floor = low
+    for index in order:
+        values[index] = max(values[index], floor)
+        floor = values[index] + gap
+    ceiling = high
+    for index in reversed(order):
+        values[index] = min(values[index], ceiling)
+        ceiling = values[index] - gap
+    return values
+
+
+def end_labels(ax: Axes, ends: Sequence[tuple[float, float, str, str]], size: float = 11) -> None:
+    """Write names where lines end, moved apart where they would meet.
+
+    Args:
+        ends: (x, y, text, color) of each line's last point; the axes' limits must be final.
+        size: points.
+    """
+    if not ends:
+        return
+    height = ax.figure.get_size_inches()[1] * 72 * 0.72 / ax.get_gridspec().nrows
+    to_axes = ax.transLimits.transform(ax.transScale.transform([(x, y) for x, y, _, _ in ends]))
+    wished = [float(np.clip(y, -0.02, 1.02)) * height for _, y in to_axes]
+    placed = spread(wished, size * 1.2, 0, height)
+    for (x, y, text, color), wish, place in zip(ends, wished, placed, strict=True):
+        ax.annotate(text, (x, y), (7, place - wish), textcoords="offset points", color=color, fontsize=size,
+                    va="center", annotation_clip=False)  # fmt: skip
+
+
+def _series(values, name: str) -> np.ndarray:
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name}: expected a 1-D series with at least one value, got shape {array.shape}")
+    return array
+
+
+@styled
+def curves(series: Mapping, ax: Axes | None = None, *, x=None, title: str = "", x_label: str = "updates",
+           y_label: str = "", y_range: tuple | None = None, log: bool = False, bands: Mapping | None = None,
+           levels: Mapping | None = None, marks: Sequence = (), labels: dict | None = None,
+           colors: dict | None = None, height: float = 3.0) -> Axes:  # fmt: skip
+    """Draw named series over updates, each in its quantity's color with its name at its end.
+
+    Args:
+        series: name -> values, shape (N,) each. NaN leaves a gap.
+        ax: where to draw; a new figure if None.
+        x: positions of the values, shape (N,); 0, 1, 2, ... if None.
+        title: what is seen.
+        x_label, y_label: with units.
+        y_range: (low, high); from the data if None.
+        log: logarithmic y axis.
+        bands: name -> (low, high), two arrays; a shaded band in the color of that name.
+        levels: name -> number; a dashed level line.
+        marks: positions on the x axis where a setting changed.
+        labels: name -> text at the line's end; None for no text. Else the name with spaces.
+        colors: name -> quantity, where the name alone does not tell.
+        height: inches of a new figure.
+    """
+    if not series:
+        raise ValueError("series: expected at least one, got none")
+    ax = new_axes(ax, height)
+    ends = []
+    dashes = line_styles(list(series), colors)
+    for name, values in series.items():
+        values = _series(values, name)
+        positions = np.arange(len(values)) if x is None else np.asarray(x, dtype=float)
+        if positions.shape != values.shape:
+            raise ValueError(f"x: expected shape {values.shape} as {name!r} has, got {positions.shape}")
+        color = color_of(name, colors)
+        if bands and name in bands:
+            low, high = (np.asarray(edge, dtype=float) for edge in bands[name])
+            ax.fill_between(positions, low, high, color=color, alpha=0.18, linewidth=0)
+        ax.plot(positions, values, color=color, linestyle=dashes[name])
+        finite = np.flatnonzero(np.isfinite(values))
+        if len(finite) and not (labels and name in labels and labels[name] is None):
+            ends.append((positions[finite[-1]], values[finite[-1]], label_of(name, labels), color))
+    for name, value in (levels or {}).items():
+        ax.axhline(value, color=color_of(name, colors), linewidth=1.4, linestyle=_STYLES[1])
+        ends.append((max(e[0] for e in ends) if ends else 1, value, label_of(name, labels), color_of(name, colors)))
+    for position in marks:
+        ax.axvline(position, color=TEXT, alpha=0.35, linewidth=0.9, linestyle=_STYLES[2])
+    ax.margins(x=0)
+    _dress(ax, title, x_label, y_label, y_range, log)
+    end_labels(ax, ends)
+    return ax
+
+
+def _dress(ax: Axes, title: str, x_label: str, y_label: str, y_range: tuple | None, log: bool = False,
+           x_ticks: int | None = 5) -> None:  # fmt: skip
+    if log:
+        ax.set_yscale("log")
+    if y_range is not None:
+        ax.set_ylim(*y_range)
+    few_ticks(ax, x_ticks)
+    if y_range is None and not log:
+        low, high = ax.get_ylim()
+        if high - low < 1e-9:
+            ax.set_ylim(low - 0.5, high + 0.5)
+    # the unit of the y axis stands over it, where it needs no turned head
+    ax.set_title(f"{title}\n" if title and y_label else title)
+    if y_label:
+        ax.text(0, 1.0, y_label, transform=ax.transAxes, ha="left", va="bottom", fontsize=10.5)
+    ax.set_xlabel(x_label)
+
+
+@styled
+def bars(series: Mapping | Sequence, ax: Axes | None = None, *, title: str = "", x_label: str = "token",
+         y_label: str = "", y_range: tuple | None = None, ticks: Sequence[str] | None = None,
+         accent: int | None = None, labels: dict | None = None, colors: dict | None = None,
+         height: float = 2.6) -> Axes:  # fmt: skip
+    """Draw bars, up or down from zero.
+
+    Args:
+        series: name -> values, shape (N,): one group of bars per entry; or name -> number: one bar per name.
+        ax: where to draw; a new figure if None.
+        title: what is seen.
+        x_label, y_label: with units.
+        y_range: (low, high); from the data if None.
+        ticks: names of the groups; 0, 1, 2, ... if None.
+        accent: the group in the accent color (only with one series).
+        labels, colors: as in `curves`.
+        height: inches of a new figure.
+    """
+    if not isinstance(series, Mapping):
+        series = {"values": series}
+    if not series:
+        raise ValueError("series: expected at least one, got none")
+    ax = new_axes(ax, height)
+    names = list(series)
+    values = [np.asarray(series[name], dtype=float) for name in names]
+    if len({v.shape for v in values}) != 1 or values[0].ndim > 1:
+        raise ValueError(f"series: expected numbers or 1-D series of one length, got {[v.shape for v in values]}")
+    if values[0].ndim == 0:  # one bar per name
+        shown = [label_of(name, labels) for name in names]
+        ax.bar(shown, values, width=0.62, color=[color_of(name, colors) for name in names], alpha=0.85)
+        for place, value in enumerate(values):
+            ax.annotate(f"{float(value):.2f}", (place, value), (0, 3 if value >= 0 else -3), ha="center",
+                        va="bottom" if value >= 0 else "top", textcoords="offset points", fontsize=10.5)  # fmt: skip
+        x_label = ""
+        ax.margins(y=0.15)
+    else:
+        count, width = len(values[0]), 0.8 / len(names)
+        for k, (name, line) in enumerate(zip(names, values, strict=True)):
+            color = [color_of(name, colors)] * count
+            if accent is not None and len(names) == 1 and accent < count:
+                color[accent] = COLORS["accent"]
+            ax.bar(np.arange(count) + (k - (len(names) - 1) / 2) * width, line, width=width * 0.92, color=color,
+                   alpha=0.85)  # fmt: skip
+        ax.set_xticks(range(count), ticks if ticks is not None else [str(k) for k in range(count)])
+        ax.tick_params(axis="x", length=0)
+        if len(names) > 1:
+            _names_over(ax, names, labels, colors)
+    _dress(ax, title, x_label, "" if len(names) > 1 and values[0].ndim else y_label, y_range, x_ticks=None)
+    if len(names) > 1 and values[0].ndim:
+        ax.set_title(f"{title}\n" if title else "\n")
+    ax.axhline(0, color=TEXT, alpha=0.6, linewidth=0.8)
+    ax.spines["bottom"].set_visible(False)
+    return ax
+
+
+def _names_over(ax: Axes, names, labels, colors) -> None:
+    """The names of grouped bars, in their colors, in one line over the axes."""
+    place = 0.0
+    for name in names:
+        text = label_of(name, labels)
+        ax.text(place, 1.02, text, transform=ax.transAxes, color=color_of(name, colors), va="bottom", fontsize=11,
+                fontweight="bold")  # fmt: skip
+        place += 0.021 * len(text) + 0.05
+
+
+@styled
+def line_plot(x, ys: Mapping, ax: Axes | None = None, *, title: str = "", x_label: str = "", y_label: str = "",
+              points: Sequence = (), y_range: tuple | None = None, labels: dict | None = None,
+              colors: dict | None = None, height: float = 3.0) -> Axes:  # fmt: skip
+    """Draw y over x for named functions, with points "you are here".
+
+    Args:
+        x: shape (N,).
+        ys: name -> values, shape (N,) each.
+        ax: where to draw; a new figure if None.
+        title: what is seen.
+        x_label, y_label: with units.
+        points: (x, y, name) each, numbers or arrays; drawn as dots in the color of the name, unlabeled.
+        y_range: (low, high); from the data if None.
+        labels, colors: as in `curves`.
+        height: inches of a new figure.
+    """
+    if ys:
+        ax = curves(ys, ax, x=x, title=title, x_label=x_label, y_label=y_label, y_range=y_range, labels=labels,
+                    colors=colors, height=height)  # fmt: skip
+    else:
+        ax = new_axes(ax, height)
+    for px, py, name in points:
+        color = color_of(name, colors)
+        ax.plot(np.atleast_1d(px), np.atleast_1d(py), "o", color=color, markersize=8, alpha=0.95, clip_on=False,
+                zorder=5)  # fmt: skip
+    if not ys:
+        _dress(ax, title, x_label, y_label, y_range)
+    return ax

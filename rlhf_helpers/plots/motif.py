@@ -1,0 +1,158 @@
+"""The motif of the book: ten tokens are ten squares, token 1 in the accent color.
+
+A distribution fills the squares, a completion is a row of chips, a policy is a table of squares.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from .style import COLORS, TEXT, WIDTH, new_axes, styled
+
+SIZE = 0.88
+"""Side of a square; its cell is 1 wide."""
+FILL = 0.6
+"""Opacity of what fills a square, low enough for the token id to be read on it."""
+
+
+def short(value: float, digits: int = 2) -> str:
+    """A probability in few characters: 0.10 -> ".10", 1 -> "1", 0.0004 -> "0"."""
+    if abs(value) < 0.5 * 10**-digits:
+        return "0"
+    text = f"{value:.{digits}f}"
+    if float(text) == 1:
+        return "1"
+    return text.replace("0.", ".", 1)
+
+
+def probabilities(values, name: str, dimensions: int) -> np.ndarray:
+    """`values` as floats; ValueError unless they have the dimensions asked for and lie in [0, 1]."""
+    array = np.asarray(values, dtype=float)
+    if array.ndim != dimensions or array.size == 0:
+        raise ValueError(f"{name}: expected {dimensions} dimension(s) with at least one entry, got shape {array.shape}")
+    if not np.all((array >= -1e-6) & (array <= 1 + 1e-6)):
+        raise ValueError(f"{name}: expected probabilities between 0 and 1, got {array.min():g} to {array.max():g}")
+    return np.clip(array, 0.0, 1.0)
+
+
+def bare(ax: Axes, width: float, height: float) -> None:
+    """No axes, equal scales, the limits given."""
+    ax.set_axis_off()
+    ax.set_xlim(-0.06, width)
+    ax.set_ylim(height, -0.06)
+    ax.set_aspect("equal", anchor="W")
+
+
+@styled
+def token_strip(probs, ax: Axes | None = None, *, title: str = "", quantity: str = "policy", accent: int | None = 1,
+                values: bool = True) -> Axes:  # fmt: skip
+    """Draw a distribution over tokens: one square a token, its id inside, filled as high as it is probable.
+
+    Args:
+        probs: probabilities, shape (V,).
+        ax: where to draw; a new figure if None.
+        title: what is seen.
+        quantity: whose distribution it is: "policy", "old", "reference", "optimum".
+        accent: the token in the accent color; None for none.
+        values: write the probability under each square.
+    """
+    probs = probabilities(probs, "probs", 1)
+    ax = new_axes(ax, 0.62 + 0.2 * values + 0.32 * bool(title))
+    for token, level in enumerate(probs):
+        marked = token == accent
+        color = COLORS["accent"] if marked else COLORS[quantity]
+        # the y axis points down, so a square is drawn from its lower edge up
+        x = token
+        if level > 0.004:
+            ax.add_patch(Rectangle((x, SIZE), SIZE, -SIZE * level, facecolor=color, alpha=FILL, linewidth=0))
+        outline(ax, x, 0, marked)
+        ax.text(x + SIZE / 2, SIZE / 2, str(token), ha="center", va="center_baseline",
+                fontsize=12, fontweight="bold" if marked else "normal")  # fmt: skip
+        if values:
+            ax.text(x + SIZE / 2, SIZE + 0.1, short(level), ha="center", va="top", fontsize=9.5)
+    bare(ax, len(probs), 1.36 if values else 0.94)
+    ax.set_title(title)
+    return ax
+
+
+def outline(ax: Axes, x: float, y: float, marked: bool, size: float = SIZE) -> None:
+    """The border of a square."""
+    color, alpha, width = (COLORS["accent"], 1.0, 1.8) if marked else (TEXT, 0.3, 0.9)
+    ax.add_patch(Rectangle((x, y), size, size, fill=False, edgecolor=color, alpha=alpha, linewidth=width))
+
+
+@styled
+def policy_table(table, ax: Axes | None = None, *, title: str = "", quantity: str = "policy", accent: int | None = 1,
+                 row_label: str = "after token", column_label: str = "next token") -> Axes:  # fmt: skip
+    """Draw a policy: row s is its distribution after token s, every row a strip of squares.
+
+    Args:
+        table: probabilities, shape (S, V).
+        ax: where to draw; a new figure if None.
+        title: what is seen.
+        quantity: whose table it is.
+        accent: the column in the accent color; None for none.
+        row_label, column_label: names of the two axes.
+    """
+    table = probabilities(table, "table", 2)
+    rows, columns = table.shape
+    ax = new_axes(ax, 0.38 * rows + 0.75, width=4.4)
+    for s in range(rows):
+        ax.text(-0.3, s + SIZE / 2, str(s), ha="right", va="center_baseline", fontsize=10.5)
+        for token in range(columns):
+            marked = token == accent
+            level = table[s, token]
+            if level > 0.004:
+                ax.add_patch(
+                    Rectangle((token, s + SIZE), SIZE, -SIZE * level, linewidth=0,
+                              facecolor=COLORS["accent" if marked else quantity], alpha=FILL)
+                )  # fmt: skip
+            ax.add_patch(
+                Rectangle((token, s), SIZE, SIZE, fill=False, linewidth=0.7,
+                          edgecolor=COLORS["accent"] if marked else TEXT, alpha=0.9 if marked else 0.22)
+            )  # fmt: skip
+    for token in range(columns):
+        ax.text(token + SIZE / 2, -0.25, str(token), ha="center", va="bottom", fontsize=10.5,
+                fontweight="bold" if token == accent else "normal")  # fmt: skip
+    bare(ax, columns, rows)
+    ax.text(columns / 2, -0.85, column_label, ha="center", va="bottom", fontsize=10.5)
+    ax.text(-1.15, rows / 2, row_label, ha="center", va="center", rotation=90, fontsize=10.5)
+    ax.set_title(title, pad=44)
+    return ax
+
+
+@styled
+def completion_chips(ids, ax: Axes | None = None, *, title: str = "", accent: int | None = 1, row_labels=None) -> Axes:
+    """Draw completions: one row each, a chip with its id for every token.
+
+    Args:
+        ids: token ids, shape (B, T) or (T,). A negative id is padding and stays empty.
+        ax: where to draw; a new figure if None.
+        title: what is seen.
+        accent: the token in the accent color; None for none.
+        row_labels: a text at the end of each row (its reward, say).
+    """
+    ids = np.atleast_2d(np.asarray(ids)).astype(int)
+    if ids.ndim != 2 or ids.size == 0:
+        raise ValueError(f"ids: expected shape (B, T) with at least one token, got {ids.shape}")
+    rows, columns = ids.shape
+    if row_labels is not None and len(row_labels) != rows:
+        raise ValueError(f"row_labels: expected {rows} texts, got {len(row_labels)}")
+    ax = new_axes(ax, 0.46 * rows + 0.1 + 0.32 * bool(title), WIDTH)
+    for row, line in enumerate(ids):
+        for column, token in enumerate(line):
+            if token < 0:
+                continue
+            marked = token == accent
+            if marked:
+                ax.add_patch(Rectangle((column, row), SIZE, SIZE, facecolor=COLORS["accent"], alpha=FILL, linewidth=0))
+            outline(ax, column, row, marked)
+            ax.text(column + SIZE / 2, row + SIZE / 2, str(token), ha="center", va="center_baseline",
+                    fontsize=11.5, fontweight="bold" if marked else "normal")  # fmt: skip
+        if row_labels is not None:
+            ax.text(columns + 0.1, row + SIZE / 2, str(row_labels[row]), ha="left", va="center_baseline", fontsize=10.5)
+    bare(ax, max(columns, 10) + (2 if row_labels is not None else 0), rows)
+    ax.set_title(title)
+    return ax

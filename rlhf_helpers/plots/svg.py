@@ -1,0 +1,152 @@
+"""A matplotlib figure as an HTML figure: inline SVG with real text, the page's colors, the same bytes on every run."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import io
+import re
+import xml.etree.ElementTree as ET
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from .style import COLORS, TEXT, styled
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_XLINK = "{http://www.w3.org/1999/xlink}"
+_NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
+_VARIABLES = {to_hex(color).lower(): f"var(--q-{name}, {color})" for name, color in COLORS.items()}
+_VARIABLES[to_hex(TEXT)] = "currentColor"
+_GEOMETRY = ("d", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "transform", "points", "cx", "cy", "r")
+_DROPPED = ("stroke-linejoin", "stroke-miterlimit", "stroke-linecap")
+
+
+class Shown:
+    """What `show` returns: a captioned figure for a notebook, a page or a test."""
+
+    def __init__(self, markup: str, caption: str, alt: str):
+        self.html, self.caption, self.alt = markup, caption, alt
+
+    def __repr__(self) -> str:
+        return f"Figure: {self.caption or self.alt}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return {"text/html": self.html, "text/plain": repr(self)}
+
+
+def show(fig: Figure | Axes, *, caption: str, alt: str) -> Shown:
+    """Turn a figure into a captioned picture that holds in dark mode, on a phone and in a screen reader; closes it.
+
+    Args:
+        fig: a figure, or axes of it.
+        caption: what the reader should see in it; `code` in backticks.
+        alt: the picture in words, for those who do not see it: what is on it and what it shows.
+    Returns:
+        An object to end a cell with.
+    """
+    for name, text in (("caption", caption), ("alt", alt)):
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f"{name}: expected a text, got {text!r}")
+    fig = fig.figure if isinstance(fig, Axes) else fig
+    return Shown(figure_html([svg(fig, alt)], caption), caption, alt)
+
+
+def figure_html(svgs: list[str], caption: str, *, status: str = "", kind: str = "") -> str:
+    """The HTML of a figure: pictures, one line of text that says what they end in, the caption."""
+    line = f'<p class="baby-status">{inline(status)}</p>' if status else ""
+    classes = f"baby-figure {kind}".strip()
+    return f'<figure class="{classes}">{"".join(svgs)}{line}<figcaption>{inline(caption)}</figcaption></figure>'
+
+
+def inline(text: str) -> str:
+    """Plain text as HTML; `code` in backticks becomes code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+@styled
+def svg(fig: Figure, alt: str) -> str:
+    """The figure as an `<svg>` element for an HTML page; closes the figure.
+
+    Args:
+        fig: a figure.
+        alt: its text alternative.
+    """
+    fig.patch.set_visible(False)
+    buffer = io.StringIO()
+    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    plt.close(fig)
+    root = ET.fromstring(buffer.getvalue())
+    width, height = (round(float(v)) for v in root.get("viewBox").split()[2:])
+    for junk in ("metadata", f"{_SVG}metadata"):
+        for element in root.findall(junk):
+            root.remove(element)
+    body = "".join(_write(child) for child in root)
+    prefix = "f" + hashlib.sha256((alt + body).encode()).hexdigest()[:8]
+    body = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}", body)
+    pixels = round(width * 100 / 72)
+    return (
+        f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {width} {height}" width="100%" '
+        f'style="max-width:{pixels}px" font-family="system-ui, sans-serif" fill="currentColor" stroke-linejoin="round">{body}</svg>'
+    )
+
+
+def _write(element: ET.Element) -> str:
+    tag = element.tag.removeprefix(_SVG)
+    if tag in ("style", "metadata"):
+        return ""
+    attributes = _attributes(tag, element)
+    inner = "".join(_write(child) for child in element)
+    text = html.escape(element.text.strip(), quote=False) if tag in ("text", "tspan") and element.text else ""
+    if tag in ("g", "defs") and not inner:
+        return ""
+    if tag == "g" and not attributes:
+        return inner
+    if tag == "path" and attributes.get("fill") == "none" and attributes.get("stroke", "none") == "none":
+        return ""
+    written = "".join(f' {key}="{html.escape(value)}"' for key, value in attributes.items())
+    return f"<{tag}{written}>{text}{inner}</{tag}>" if text or inner else f"<{tag}{written}/>"
+
+
+def _attributes(tag: str, element: ET.Element) -> dict[str, str]:
+    """An element's attributes with its style taken apart, colors named, numbers rounded."""
+    found: dict[str, str] = {}
+    for key, value in element.attrib.items():
+        if key == "style":
+            for part in filter(None, (p.strip() for p in value.split(";"))):
+                name, _, setting = part.partition(":")
+                found.update(_style(name.strip(), setting.strip()))
+        elif key == f"{_XLINK}href":
+            found["href"] = value
+        elif key != "id" or tag in ("clipPath", "path", "linearGradient"):
+            found[key] = value
+    for key in _GEOMETRY:
+        if key in found:
+            found[key] = _rounded(found[key])
+    for key in ("fill", "stroke"):
+        if key in found:
+            found[key] = _VARIABLES.get(found[key].lower(), found[key])
+    if tag == "path" and "id" not in found:
+        found.setdefault("fill", "none" if "stroke" in found else "currentColor")
+    return found
+
+
+def _style(name: str, setting: str) -> dict[str, str]:
+    if name == "font":  # such as: 700 11px 'DejaVu Sans', sans-serif
+        size = re.search(r"([\d.]+)px", setting)
+        weight = {"font-weight": "bold"} if re.search(r"\b(bold|[6-9]00)\b", setting.split("px")[0]) else {}
+        italic = {"font-style": "italic"} if "italic" in setting else {}
+        return {"font-size": size.group(1)} | weight | italic
+    if name == "opacity":
+        return {"opacity": setting}
+    return {} if name in _DROPPED else {name: setting}
+
+
+def _rounded(text: str) -> str:
+    """Two decimals. The offset keeps exact halves away from the edge where the last bit would decide."""
+    text = re.sub(r"\s+", " ", _NUMBER.sub(lambda m: f"{float(m.group()) + 0.00037:.2f}", text)).strip()
+    text = re.sub(r"(\.\d*?)0+(?=\D|$)", r"\1", text)
+    text = re.sub(r"\.(?=\D|$)", "", text)
+    return re.sub(r" ?([MLCQZ]) ?", r"\1", re.sub(r"-0(?=\D|$)(?!\.)", "0", text))
