@@ -1,0 +1,144 @@
+"""The training loop's step as a pure function: state, random numbers and knobs in, state and series out.
+
+``train`` is the loop to read. This is the same step without objects that change, for live figures: it can be drawn,
+stepped by a slider, traced and exported.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value
+
+from rlhf_helpers.exact import policy_table
+from rlhf_helpers.policy import TinyCritic, uniform_policy
+from rlhf_helpers.rewards import token_reward
+from rlhf_helpers.training import Method, Models, collect, measure
+
+State = dict[str, Tensor]
+
+
+def training_step(
+    method: Method, *, batch_size: int = 32, completion_length: int = 8, sample_from: str = "policy", critic: bool = False
+) -> tuple[Callable[[int], State], Callable[..., tuple[State, dict[str, Tensor]]]]:
+    r"""Turn a method into the two functions that a live figure needs.
+
+    .. math:: (\theta, m, v)_{n+1} = \operatorname{step}\bigl((\theta, m, v)_n, u_n; \beta, \eta, \dots\bigr)
+
+    Args:
+        method: as for ``train``.
+        batch_size: completions B in a batch.
+        completion_length: tokens T in a completion.
+        sample_from: "policy" or "reference".
+        critic: train a ``TinyCritic`` along.
+
+    Returns:
+        ``(start, step)``. ``start(seed)`` is a state: flat parameters, Adam's moments, the policy that sampled and the
+        random numbers it used. ``step(state, noise, *, kl_coeff, learning_rate, epochs=1, **knobs)`` takes uniforms (B,
+        T) and returns ``(state, series)``: one gradient step, a new batch every ``epochs`` steps. The series are those of
+        ``History``, of the state that went in, and
+
+        - ``optimum``: the mean reward of the best policy at this ``kl_coeff`` (the start is uniform, so it is exact),
+        - ``probs``: the distribution after token 0, (V,),
+        - ``policy``: all of them, (V, V),
+        - ``completions``: eight of the batch, (8, T), token ids.
+
+    Example:
+        >>> from rlhf_helpers import ppo
+        >>> start, step = training_step(ppo)
+        >>> state, series = step(start(0), torch.rand(32, 8), kl_coeff=torch.tensor(0.1), learning_rate=torch.tensor(0.05))
+        >>> round(series["entropy"].item(), 4)                     # log 10: it starts uniform
+        2.3026
+    """
+    modules = nn.ModuleDict({"policy": uniform_policy()})
+    if critic:
+        modules["critic"] = TinyCritic(max_length=completion_length)
+    names, shapes = zip(*((name, p.shape) for name, p in modules.named_parameters()), strict=True)
+    sizes = [shape.numel() for shape in shapes]
+    vocab_size = modules["policy"].vocab_size
+
+    def models_at(flat: Tensor) -> Models:
+        """Give the modules the parameters in a flat vector (N,)."""
+        parts = (part.view(shape) for part, shape in zip(flat.split(sizes), shapes, strict=True))
+        parameters = dict(zip(names, parts, strict=True))
+
+        def call(module: str) -> Callable[[Tensor], Tensor]:
+            own = {name.removeprefix(f"{module}."): p for name, p in parameters.items() if name.startswith(module)}
+            return lambda ids: functional_call(modules[module], own, ids)
+
+        return Models(call("policy"), call("critic") if critic else None)
+
+    def start(seed: int) -> State:
+        """Return the state before the first step; the seed draws the embedding."""
+        policy = uniform_policy(generator=torch.Generator().manual_seed(seed))
+        parameters = [*policy.parameters(), *(modules["critic"].parameters() if critic else ())]
+        flat = nn.utils.parameters_to_vector(parameters).detach()
+        zeros = torch.zeros_like(flat)
+        noise = torch.zeros(batch_size, completion_length)
+        return {"params": flat, "m": zeros, "v": zeros, "t": torch.zeros(()), "ref": flat, "old": flat, "noise": noise}
+
+    def step(
+        state: State, noise: Tensor, *, kl_coeff: Tensor, learning_rate: Tensor, epochs: Tensor | float = 1.0, **knobs: Tensor
+    ) -> tuple[State, dict[str, Tensor]]:
+        """Take one gradient step; see ``training_step``."""
+        fresh = torch.remainder(state["t"], epochs) == 0
+        old = torch.where(fresh, state["params"], state["old"])
+        noise = torch.where(fresh, noise, state["noise"])
+        models, reference = models_at(state["params"]), models_at(state["ref"]).policy
+        rollout = collect(models_at(old), reference, noise, sample_from=sample_from)
+
+        def loss_at(flat: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+            return method(models_at(flat), rollout, kl_coeff=kl_coeff, **knobs)
+
+        gradient, (loss, series) = grad_and_value(loss_at, has_aux=True)(state["params"])
+        params, m, v, t = adam(state["params"], gradient, state["m"], state["v"], state["t"], learning_rate)
+        table = policy_table(models.policy, vocab_size).exp()
+        paid = token_reward(torch.arange(vocab_size)[None])[0].to(table.dtype)  # (V,): what each token is worth
+        series = {
+            **measure(models, reference, rollout, clip_eps=knobs.get("clip_eps", 0.2)),
+            "loss": loss,
+            "optimum": (paid / kl_coeff).softmax(-1) @ paid,
+            "probs": table[0],
+            "policy": table,
+            "completions": rollout.completion_ids[:8],
+            **series,
+        }
+        state = {"params": params, "m": m, "v": v, "t": t, "ref": state["ref"], "old": old, "noise": noise}
+        return state, series
+
+    return start, step
+
+
+def adam(
+    params: Tensor, gradient: Tensor, m: Tensor, v: Tensor, t: Tensor, learning_rate: Tensor | float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    r"""Return Adam's next parameters and moments; what ``torch.optim.Adam`` does with its defaults, as a formula.
+
+    .. math::
+        m \leftarrow 0.9\,m + 0.1\,g, \quad v \leftarrow 0.999\,v + 0.001\,g^2, \quad
+        \theta \leftarrow \theta - \eta\, \frac{m / (1 - 0.9^t)}{\sqrt{v / (1 - 0.999^t)} + 10^{-8}}
+
+    Args:
+        params: theta, (N,).
+        gradient: g, (N,).
+        m: first moment, (N,).
+        v: second moment, (N,).
+        t: number of steps taken before this one, scalar.
+        learning_rate: eta.
+
+    Returns:
+        ``(params, m, v, t)`` after the step.
+
+    Reference:
+        Kingma and Ba 2015, Adam, arXiv 1412.6980, algorithm 1.
+
+    Example:
+        >>> zero = torch.zeros(1)
+        >>> adam(torch.ones(1), torch.full((1,), 5.0), zero, zero, torch.tensor(0.0), 0.1)[0]   # first step: the sign
+        tensor([0.9000])
+    """
+    t = t + 1
+    m = 0.9 * m + 0.1 * gradient
+    v = 0.999 * v + 0.001 * gradient**2
+    m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
+    return params - learning_rate * m_hat / (v_hat.sqrt() + 1e-8), m, v, t

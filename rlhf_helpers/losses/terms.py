@@ -1,0 +1,184 @@
+"""The pieces that losses are made of: a KL estimate, a clipped surrogate, an average."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from rlhf_helpers._checks import (
+    check_choice, check_finite, check_knob, check_mask, check_ndim, check_same_shape, check_tensors, keep,
+    values_are_known,
+)  # fmt: skip
+
+KL_KINDS = ("k1", "k2", "k3")
+AGGREGATIONS = ("token_mean", "sequence_mean", "fixed_length")
+
+
+def kl_estimate(logprobs: Tensor, ref_logprobs: Tensor, kind: str = "k3") -> Tensor:
+    r"""Estimate KL(policy || reference) at every token drawn from the policy.
+
+    .. math::
+        k_1 = -\log r, \qquad k_2 = \tfrac12 (\log r)^2, \qquad k_3 = (r - 1) - \log r,
+        \qquad r = \frac{\pi_{\mathrm{ref}}(y_t)}{\pi_\theta(y_t)}
+
+    The means of k1 and k3 are the KL; k2 is close where the policies are. As a term of a *loss* on the policy's own
+    samples their gradients differ: k1 gives 0, k2 that of KL(policy || reference), k3 that of KL(reference || policy).
+
+    Args:
+        logprobs: log-probabilities of the sampled tokens under the policy, any shape, nats. Gradients flow.
+        ref_logprobs: the same under the reference, same shape; detached.
+        kind: "k1", "k2" or "k3".
+
+    Returns:
+        The estimate for each token, shape of ``logprobs``, nats. k1 can be negative, k2 and k3 cannot.
+
+    Raises:
+        TypeError: wrong dtypes.
+        ValueError: wrong shapes, an unknown kind, log-probabilities that are not finite, or a ratio that overflows.
+
+    Reference:
+        Schulman 2020, Approximating KL divergence.
+
+    Example:
+        >>> kl_estimate(torch.tensor([0.5]).log(), torch.tensor([0.25]).log(), "k1")   # log 2
+        tensor([0.6931])
+    """
+    check_same_shape(logprobs=logprobs, ref_logprobs=ref_logprobs)
+    check_finite(logprobs=logprobs, ref_logprobs=ref_logprobs)
+    check_choice("kind", kind, KL_KINDS)
+    log_ratio = ref_logprobs.detach() - logprobs
+    if kind == "k1":
+        return -log_ratio
+    if kind == "k2":
+        return 0.5 * log_ratio**2
+    check_overflow("ref_logprobs - logprobs", log_ratio)
+    return torch.expm1(log_ratio) - log_ratio
+
+
+def policy_ratio(logprobs: Tensor, old_logprobs: Tensor) -> Tensor:
+    r"""Return how much more likely each token is now than when it was sampled.
+
+    .. math:: \rho_t = \exp\bigl(\log \pi_\theta(y_t) - \log \pi_{\mathrm{old}}(y_t)\bigr)
+
+    Args:
+        logprobs: under the trained policy, any shape, nats. Gradients flow.
+        old_logprobs: under the policy that sampled, same shape; detached.
+
+    Returns:
+        The ratio, same shape; 1 where nothing changed.
+
+    Raises:
+        TypeError: wrong dtypes.
+        ValueError: wrong shapes, log-probabilities that are not finite, or a ratio too large for its dtype.
+
+    Reference:
+        Schulman et al. 2017, PPO, arXiv 1707.06347, section 3.
+
+    Example:
+        >>> policy_ratio(torch.tensor([0.5]).log(), torch.tensor([0.25]).log())
+        tensor([2.])
+    """
+    check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs)
+    check_finite(logprobs=logprobs, old_logprobs=old_logprobs)
+    log_ratio = logprobs - old_logprobs.detach()
+    check_overflow("logprobs - old_logprobs", log_ratio)
+    return log_ratio.exp()
+
+
+def clipped_surrogate(ratio: Tensor, advantages: Tensor, *, clip_eps: float = 0.2) -> Tensor:
+    r"""Return PPO's objective for each token, to be maximized.
+
+    .. math:: \min\bigl(\rho A,\; \operatorname{clip}(\rho, 1 - \epsilon, 1 + \epsilon)\, A\bigr)
+
+    The clip stops the gradient of a token that has already moved far enough; it does not bound the ratio.
+
+    Args:
+        ratio: rho, any shape. Gradients flow.
+        advantages: A, same shape, or one for each row; detached.
+        clip_eps: epsilon; larger allows larger updates, ``math.inf`` never clips. The paper's value is 0.2.
+
+    Returns:
+        The objective, shape of ``ratio``, in units of the advantage.
+
+    Raises:
+        TypeError: wrong dtypes.
+        ValueError: wrong shapes, values that are not finite, clip_eps negative or NaN.
+
+    Reference:
+        Schulman et al. 2017, PPO, arXiv 1707.06347, equation 7.
+
+    Example:
+        >>> clipped_surrogate(torch.tensor([1.5, 1.5]), torch.tensor([1.0, -1.0]))
+        tensor([ 1.2000, -1.5000])
+    """
+    check_tensors(ratio=ratio)
+    advantages = spread_over_tokens("advantages", advantages, ratio)
+    check_finite(ratio=ratio, advantages=advantages)
+    check_knob(0.0, math.inf, inclusive=True, clip_eps=clip_eps)
+    clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+    return torch.minimum(ratio * advantages, clipped * advantages)
+
+
+def aggregate(per_token: Tensor, completion_mask: Tensor | None = None, how: str = "token_mean") -> Tensor:
+    r"""Reduce a value per token to one number; which average is a choice that changes what is trained.
+
+    .. math::
+        \text{token\_mean} = \frac{\sum_{i,t} m_{i,t} x_{i,t}}{\sum_{i,t} m_{i,t}}, \quad
+        \text{sequence\_mean} = \frac1B \sum_i \frac{\sum_t m_{i,t} x_{i,t}}{\sum_t m_{i,t}}, \quad
+        \text{fixed\_length} = \frac{\sum_{i,t} m_{i,t} x_{i,t}}{B\,T}
+
+    Args:
+        per_token: x, (B, T). Gradients flow where the mask is 1.
+        completion_mask: m, (B, T), 1 where a token counts; whatever is masked may be NaN.
+        how: "token_mean" (every token weighs the same), "sequence_mean" (every completion weighs the same; a fully
+            masked row stays in the denominator and adds 0), "fixed_length" (divides by B * T).
+
+    Returns:
+        A scalar in the unit of ``per_token``; 0 where everything is masked.
+
+    Raises:
+        TypeError: wrong dtypes.
+        ValueError: wrong shapes, unmasked values that are not finite, an unknown ``how``.
+
+    Reference:
+        sequence_mean: Shao et al. 2024, arXiv 2402.03300, equation 3; token_mean: Yu et al. 2025 (DAPO), arXiv
+        2503.14476; fixed_length: Liu et al. 2025 (Dr. GRPO), arXiv 2503.20783.
+
+    Example:
+        >>> x, mask = torch.tensor([[1., 9.], [2., 4.]]), torch.tensor([[1., 0.], [1., 1.]])
+        >>> [round(aggregate(x, mask, how).item(), 2) for how in ("token_mean", "sequence_mean", "fixed_length")]
+        [2.33, 2.0, 1.75]
+    """
+    check_tensors(per_token=per_token)
+    check_ndim(2, "(B, T)", per_token=per_token)
+    check_choice("how", how, AGGREGATIONS)
+    mask = check_mask(completion_mask, per_token)
+    per_token = keep(per_token, mask)
+    check_finite(per_token=per_token)
+    counts = torch.ones_like(per_token) if mask is None else mask.to(per_token.dtype)
+    if how == "token_mean":
+        return per_token.sum() / counts.sum().clamp(min=1)
+    if how == "sequence_mean":
+        return (per_token.sum(1) / counts.sum(1).clamp(min=1)).mean()
+    return per_token.mean()
+
+
+def spread_over_tokens(name: str, signal: Tensor, like: Tensor) -> Tensor:
+    """Return a detached signal in the shape of ``like``: as it is, or one value for each row (B,) repeated over T."""
+    check_tensors(**{name: signal})
+    if signal.shape == like.shape:
+        return signal.detach()
+    if signal.ndim == 1 and like.ndim == 2 and signal.shape[0] == like.shape[0]:
+        return signal.detach()[:, None].expand_as(like)
+    expected = {name: tuple(signal.shape), "tokens": tuple(like.shape)}
+    raise ValueError(f"shapes must match (or {name} be one value for each row), got {expected}")
+
+
+def check_overflow(name: str, log_ratio: Tensor) -> None:
+    """Raise ValueError where ``exp(log_ratio)`` would be infinite, and its gradient NaN."""
+    limit = math.log(torch.finfo(log_ratio.dtype).max)
+    if values_are_known() and log_ratio.detach().max() > limit:
+        raise ValueError(
+            f"{name} must be at most {limit:.0f} for {log_ratio.dtype}, got {log_ratio.detach().max().item():.1f}: "
+            "the ratio overflows, the policy has moved too far (lower the learning rate)"
+        )

@@ -1,0 +1,238 @@
+"""The methods of the book, each a small function for ``train``.
+
+A method receives the models and a batch and returns ``(loss, series)``: a scalar to minimize and, by name, what it wants to
+have recorded. Write your own in the same shape and hand it to ``train``.
+"""
+
+import torch
+from torch import Tensor
+
+from rlhf_helpers.advantages import gae, group_advantages, rloo_advantages
+from rlhf_helpers.losses import (
+    aggregate, baby_ppo_loss, dpo_loss, grpo_loss, kl_estimate, ppo_loss, reinforce_loss, reweighted_ppo_loss, spo_loss,
+    value_loss,
+)  # fmt: skip
+from rlhf_helpers._checks import check_choice
+from rlhf_helpers.sampling import sequence_logprobs, token_logprobs
+from rlhf_helpers.training import Models, Rollout, state_values
+
+Outcome = tuple[Tensor, dict[str, Tensor]]
+
+
+def baby_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
+    """Return ``baby_ppo_loss`` of a batch: ratio times reward, and a penalty towards the policy that sampled.
+
+    Args:
+        models: its policy is trained.
+        rollout: the batch.
+        kl_coeff: weight of the penalty.
+
+    Returns:
+        ``(loss, {})``.
+    """
+    logprobs = _logprobs(models, rollout)
+    return baby_ppo_loss(logprobs, rollout.old_logprobs, rollout.rewards, kl_coeff=kl_coeff), {}
+
+
+def ppo(
+    models: Models,
+    rollout: Rollout,
+    *,
+    kl_coeff: float,
+    clip_eps: float = 0.2,
+    kl_in: str = "reward",
+    kl_kind: str = "k2",
+    lam: float = 0.95,
+    value_coeff: float = 1.0,
+) -> Outcome:
+    """Return PPO's loss of a batch: clipped surrogate, KL, and a baseline.
+
+    Without a critic the baseline at each position is the batch's mean of what is still to be paid; with one it is the critic's
+    value, and the advantages are ``gae``'s.
+
+    Args:
+        models: policy and critic are trained.
+        rollout: the batch.
+        kl_coeff: the pull towards the reference.
+        clip_eps: the clip range; ``math.inf`` never clips.
+        kl_in: "reward" pays ``-kl_coeff * k1`` at every token (a constant for the gradient); "loss" adds ``kl_coeff *
+            kl_estimate(..., kl_kind)`` to the loss.
+        kl_kind: the estimate, for ``kl_in="loss"``.
+        lam: lambda of ``gae``, with a critic.
+        value_coeff: weight of the critic's loss, with a critic.
+
+    Returns:
+        ``(loss, series)``; with a critic, ``value_loss`` is half its mean squared error.
+    """
+    check_choice("kl_in", kl_in, ("reward", "loss"))
+    logprobs = _logprobs(models, rollout)
+    rewards = shaped_rewards(rollout, kl_coeff) if kl_in == "reward" else rollout.rewards
+    if models.critic is None:
+        _, to_go = gae(rewards, torch.zeros_like(rewards), lam=1.0)
+        advantages, critic_loss, series = to_go - to_go.mean(0), 0.0, {}
+    else:
+        advantages, returns = gae(rewards, rollout.values, lam=lam)
+        values = state_values(models.critic, rollout.prompt_ids, rollout.completion_ids)
+        critic_loss = value_loss(values, returns)
+        series = {"value_loss": critic_loss}
+    loss = ppo_loss(
+        logprobs, rollout.old_logprobs, advantages,
+        ref_logprobs=rollout.ref_logprobs if kl_in == "loss" else None,
+        kl_coeff=kl_coeff, clip_eps=clip_eps, kl_kind=kl_kind,
+    )  # fmt: skip
+    return loss + value_coeff * critic_loss, series
+
+
+def rloo(models: Models, rollout: Rollout, *, kl_coeff: float, group_size: int = 8) -> Outcome:
+    """Return REINFORCE's loss with the mean of the other completions of the group as the baseline.
+
+    Args:
+        models: its policy is trained.
+        rollout: the batch; rows ``i * group_size ... (i + 1) * group_size - 1`` are a group.
+        kl_coeff: the pull towards the reference, in the reward of the whole completion.
+        group_size: G; must divide the batch size.
+
+    Returns:
+        ``(loss, {})``.
+    """
+    logprobs = _logprobs(models, rollout)
+    scores = shaped_rewards(rollout, kl_coeff).sum(1)
+    return reinforce_loss(logprobs, rloo_advantages(_groups(scores, group_size)).flatten()), {}
+
+
+def grpo(
+    models: Models,
+    rollout: Rollout,
+    *,
+    kl_coeff: float,
+    group_size: int = 8,
+    clip_eps: float = 0.2,
+    normalize: bool = True,
+) -> Outcome:
+    """Return the loss of group relative policy optimization: the group is the baseline, the KL is in the loss.
+
+    Args:
+        models: its policy is trained.
+        rollout: the batch; rows ``i * group_size ... (i + 1) * group_size - 1`` are a group.
+        kl_coeff: the pull towards the reference (k3 in the loss).
+        group_size: G; must divide the batch size.
+        clip_eps: the clip range.
+        normalize: divide by the group's standard deviation.
+
+    Returns:
+        ``(loss, series)``; ``silent_groups`` is the share of groups whose rewards are all equal.
+    """
+    logprobs = _logprobs(models, rollout)
+    scores = _groups(rollout.rewards.sum(1), group_size)
+    advantages = group_advantages(scores, normalize=normalize).flatten()
+    loss = grpo_loss(
+        logprobs, rollout.old_logprobs, advantages,
+        ref_logprobs=rollout.ref_logprobs, kl_coeff=kl_coeff, clip_eps=clip_eps,
+    )  # fmt: skip
+    silent = scores.amax(1) == scores.amin(1)
+    return loss, {"silent_groups": silent.to(scores.dtype).mean()}
+
+
+def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, label_smoothing: float = 0.0) -> Outcome:
+    """Return DPO's loss on the pairs of a batch: rows 2i and 2i + 1, the better paid of the two is chosen.
+
+    Args:
+        models: its policy is trained.
+        rollout: the batch, sampled from the reference for offline DPO (``train(..., sample_from="reference")``).
+        kl_coeff: DPO's beta: the same quantity as everywhere else in the book.
+        label_smoothing: see ``dpo_loss``.
+
+    Returns:
+        ``(loss, series)``. A tied pair adds a constant to the loss and no gradient. The series average over the pairs
+        that are not tied: ``margin`` of the implicit rewards (kl_coeff times the gap of the log ratios), ``accuracy``
+        (share of positive margins), ``chosen_logprobs`` and ``rejected_logprobs`` (sums, nats).
+    """
+    logprobs, scores = _pairs(sequence_logprobs(_logprobs(models, rollout))), _pairs(rollout.rewards.sum(1))
+    ref_logprobs = _pairs(sequence_logprobs(rollout.ref_logprobs))
+    better = (scores[:, 1] > scores[:, 0]).long()[:, None]  # (B / 2, 1): index of the chosen one
+    differs = (scores[:, 0] != scores[:, 1])[:, None]
+    logprobs, ref_logprobs = (torch.where(differs, x, 0.0) for x in (logprobs, ref_logprobs))
+    chosen, rejected = logprobs.gather(1, better)[:, 0], logprobs.gather(1, 1 - better)[:, 0]
+    ref_chosen, ref_rejected = ref_logprobs.gather(1, better)[:, 0], ref_logprobs.gather(1, 1 - better)[:, 0]
+    loss = dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta=kl_coeff, label_smoothing=label_smoothing)
+    margin = kl_coeff * ((chosen - rejected) - (ref_chosen - ref_rejected))
+    count = differs.to(margin.dtype).sum().clamp(min=1)
+    series = {
+        "margin": margin.sum() / count,
+        "accuracy": (margin > 0).to(margin.dtype).sum() / count,
+        "chosen_logprobs": chosen.sum() / count,
+        "rejected_logprobs": rejected.sum() / count,
+    }
+    return loss, series
+
+
+def spo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
+    """Return ``spo_loss`` on the pairs of a batch: rows 2i and 2i + 1, scored by what they were paid.
+
+    Args:
+        models: its policy is trained.
+        rollout: the batch.
+        kl_coeff: the pull towards the reference, in the score.
+
+    Returns:
+        ``(loss, series)``; ``score_gap`` and ``logprob_gap`` are the mean absolute differences within a pair.
+    """
+    logprobs = _pairs(sequence_logprobs(_logprobs(models, rollout)))
+    scores = _pairs(shaped_rewards(rollout, kl_coeff).sum(1))
+    loss = spo_loss(logprobs[:, 0], logprobs[:, 1], scores[:, 0], scores[:, 1])
+    series = {
+        "score_gap": (scores[:, 0] - scores[:, 1]).abs().mean(),
+        "logprob_gap": (logprobs[:, 0] - logprobs[:, 1]).abs().mean(),
+    }
+    return loss, series
+
+
+def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
+    """Return "generalized reweighted PPO" on the pairs of a batch: preference 1 for the better paid, 0 for the other.
+
+    Args:
+        models: its policy is trained.
+        rollout: the batch; rows 2i and 2i + 1 are a pair, a tie has preference 0.5 on both sides.
+        kl_coeff: weight of a k2 pull towards the reference, which the bare loss does not have.
+
+    Returns:
+        ``(loss, {})``.
+    """
+    logprobs, scores = _logprobs(models, rollout), _pairs(rollout.rewards.sum(1))
+    preference = 0.5 * (1 + torch.sign(scores - scores.flip(1))).flatten()  # (B,)
+    loss = reweighted_ppo_loss(sequence_logprobs(logprobs), sequence_logprobs(rollout.old_logprobs), preference)
+    return loss + kl_coeff * aggregate(kl_estimate(logprobs, rollout.ref_logprobs, "k2")), {}
+
+
+def shaped_rewards(rollout: Rollout, kl_coeff: float) -> Tensor:
+    r"""Return the rewards of a batch minus the price of leaving the reference.
+
+    .. math:: r_t - \beta \bigl(\log \pi_{\mathrm{old}}(y_t) - \log \pi_{\mathrm{ref}}(y_t)\bigr)
+
+    Args:
+        rollout: the batch.
+        kl_coeff: beta.
+
+    Returns:
+        (B, T), without gradient: KL in the reward, as k1.
+
+    Reference:
+        Ziegler et al. 2019, arXiv 1909.08593.
+    """
+    return rollout.rewards - kl_coeff * kl_estimate(rollout.old_logprobs, rollout.ref_logprobs, "k1")
+
+
+def _logprobs(models: Models, rollout: Rollout) -> Tensor:
+    return token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)
+
+
+def _groups(scores: Tensor, group_size: int) -> Tensor:
+    if group_size < 1 or len(scores) % group_size:
+        raise ValueError(f"group_size must divide the batch size {len(scores)}, got {group_size}")
+    return scores.view(-1, group_size)
+
+
+def _pairs(x: Tensor) -> Tensor:
+    if len(x) % 2:
+        raise ValueError(f"batch_size must be even for a method of pairs, got {len(x)}")
+    return x.view(-1, 2)

@@ -1,0 +1,34 @@
+"""Rewards that a program can compute."""
+
+import torch
+from torch import Tensor
+
+from rlhf_helpers._checks import check_ids
+
+
+def token_reward(completion_ids: Tensor, target: int = 1) -> Tensor:
+    r"""Pay 1.0 for every target token and 0.0 for every other.
+
+    .. math:: r_t = \mathbb{1}[y_t = \text{target}]
+
+    Args:
+        completion_ids: token ids, (B, T) int64.
+        target: the token that is paid.
+
+    Returns:
+        Rewards (B, T), dimensionless, 0.0 or 1.0 in the default floating-point type.
+
+    Raises:
+        TypeError: ids are not int64, or target is not a whole number.
+        ValueError: ids are not (B, T), or empty, or target is negative.
+
+    Example:
+        >>> token_reward(torch.tensor([[1, 4, 1]])).tolist()
+        [[1.0, 0.0, 1.0]]
+    """
+    check_ids("completion_ids", completion_ids)
+    if isinstance(target, bool) or not isinstance(target, int):
+        raise TypeError(f"target must be a token id, got {type(target).__name__}")
+    if target < 0:
+        raise ValueError(f"target must be a token id of at least 0, got {target}")
+    return (completion_ids == target).to(torch.get_default_dtype())

@@ -1,0 +1,181 @@
+"""Drawing completions from a policy, and asking how likely they were."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from rlhf_helpers._checks import (
+    check_count, check_ids, check_knob, check_mask, check_ndim, check_tensors, keep, values_are_known,
+)  # fmt: skip
+
+Policy = Callable[[Tensor], Tensor]  # ids (B, L) -> logits (B, L, V)
+
+
+@torch.no_grad()
+def generate(
+    policy: Policy,
+    prompt_ids: Tensor,
+    max_new_tokens: int,
+    *,
+    temperature: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    r"""Sample completions token by token.
+
+    .. math:: y_t \sim \operatorname{softmax}(z_t / \tau)
+
+    Args:
+        policy: ids (B, L) -> logits (B, L, V).
+        prompt_ids: token ids every completion starts from, (B, P) int64.
+        max_new_tokens: number T of tokens to draw.
+        temperature: tau; below 1 sharper, above 1 flatter. 1 samples the policy itself.
+        generator: source of randomness; the same state gives the same completions.
+
+    Returns:
+        Completion ids (B, T) int64, without the prompt. No gradient flows.
+
+    Raises:
+        TypeError: prompt_ids are not int64, or max_new_tokens is not a whole number.
+        ValueError: prompt_ids are not (B, P), empty or outside the vocabulary; max_new_tokens is below 1;
+            temperature is not a positive finite number; the policy's logits hold NaN.
+
+    Example:
+        >>> always_3 = lambda ids: torch.tensor([0., 0., 0., 99.]).expand(*ids.shape, 4)
+        >>> generate(always_3, torch.tensor([[0]]), 5, generator=torch.Generator().manual_seed(0)).tolist()
+        [[3, 3, 3, 3, 3]]
+    """
+    check_ids("prompt_ids", prompt_ids)
+    check_count(max_new_tokens=max_new_tokens)
+    uniforms = torch.rand(prompt_ids.shape[0], max_new_tokens, generator=generator, dtype=torch.float64)
+    return sample_with(policy, prompt_ids, uniforms, temperature=temperature)
+
+
+@torch.no_grad()
+def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, temperature: float = 1.0) -> Tensor:
+    r"""Sample completions from given uniform random numbers, by inverting the cumulative distribution.
+
+    .. math:: y_t = \#\{a < V - 1 : \textstyle\sum_{b \le a} \pi(b) \le u_t\}
+
+    With the randomness as an input, the same numbers can be fed to two engines, and compared.
+
+    Args:
+        policy: ids (B, L) -> logits (B, L, V).
+        prompt_ids: (B, P) int64.
+        uniforms: numbers in [0, 1), (B, T): one for each token to draw.
+        temperature: tau, as in ``generate``.
+
+    Returns:
+        Completion ids (B, T) int64.
+
+    Raises:
+        TypeError: wrong dtypes.
+        ValueError: wrong shapes, ids outside the vocabulary, a temperature that is not positive, NaN logits.
+
+    Example:
+        >>> uniform = lambda ids: torch.zeros(*ids.shape, 4)
+        >>> sample_with(uniform, torch.tensor([[0]]), torch.tensor([[0.1, 0.3, 0.6, 0.9]])).tolist()
+        [[0, 1, 2, 3]]
+    """
+    check_ids("prompt_ids", prompt_ids)
+    check_tensors(uniforms=uniforms)
+    check_ndim(2, "(B, T)", uniforms=uniforms)
+    if uniforms.shape[0] != prompt_ids.shape[0]:
+        shapes = {"prompt_ids": tuple(prompt_ids.shape), "uniforms": tuple(uniforms.shape)}
+        raise ValueError(f"prompt_ids and uniforms must have one batch size, got {shapes}")
+    check_knob(temperature=temperature)
+    if values_are_known() and not temperature > 0:
+        raise ValueError(f"temperature must be greater than 0, got {float(temperature)}")
+    ids = prompt_ids
+    for t in range(uniforms.shape[1]):
+        probs = (policy(ids)[:, -1] / temperature).softmax(-1)  # (B, V)
+        if values_are_known() and probs.isnan().any():
+            raise ValueError("policy must return logits without NaN, and a finite one in every row")
+        below = probs.cumsum(-1)[:, :-1] <= uniforms[:, t, None]  # (B, V - 1): the last token takes the rest
+        ids = torch.cat([ids, below.sum(-1, keepdim=True)], dim=1)
+    return ids[:, prompt_ids.shape[1] :]
+
+
+def token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
+    r"""Return the log-probability of every completion token.
+
+    .. math:: \log \pi_\theta(y_t \mid x, y_{<t})
+
+    Args:
+        policy: ids (B, L) -> logits (B, L, V). Gradients flow into it.
+        prompt_ids: (B, P) int64.
+        completion_ids: (B, T) int64.
+
+    Returns:
+        Log-probabilities (B, T) in nats, at most 0; ``-inf`` for a token of probability zero.
+
+    Raises:
+        TypeError: ids are not int64.
+        ValueError: ids are not two-dimensional, empty, of unlike batch size, or outside the vocabulary.
+
+    Example:
+        >>> uniform = lambda ids: torch.zeros(*ids.shape, 4)
+        >>> token_logprobs(uniform, torch.tensor([[0]]), torch.tensor([[2, 1]])).exp().tolist()
+        [[0.25, 0.25]]
+    """
+    logprobs = next_token_logprobs(policy, prompt_ids, completion_ids)  # (B, T, V)
+    check_ids("completion_ids", completion_ids, logprobs.shape[-1])
+    return logprobs.gather(-1, completion_ids[..., None])[..., 0]
+
+
+def next_token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
+    r"""Return the whole distribution that every completion token was drawn from.
+
+    .. math:: \log \pi_\theta(\cdot \mid x, y_{<t})
+
+    Args:
+        policy: ids (B, L) -> logits (B, L, V). Gradients flow into it.
+        prompt_ids: (B, P) int64.
+        completion_ids: (B, T) int64.
+
+    Returns:
+        Log-probabilities (B, T, V) in nats. Position t holds the distribution *before* token t: the shift by one
+        that is so easy to get wrong.
+
+    Raises:
+        TypeError: ids are not int64.
+        ValueError: ids are not two-dimensional, empty, or of unlike batch size.
+
+    Example:
+        >>> uniform = lambda ids: torch.zeros(*ids.shape, 4)
+        >>> next_token_logprobs(uniform, torch.tensor([[0]]), torch.tensor([[2, 1]])).shape
+        torch.Size([1, 2, 4])
+    """
+    check_ids("prompt_ids", prompt_ids)
+    check_ids("completion_ids", completion_ids)
+    if prompt_ids.shape[0] != completion_ids.shape[0]:
+        shapes = {"prompt_ids": tuple(prompt_ids.shape), "completion_ids": tuple(completion_ids.shape)}
+        raise ValueError(f"prompt_ids and completion_ids must have one batch size, got {shapes}")
+    ids = torch.cat([prompt_ids, completion_ids], dim=1)
+    logits = policy(ids[:, :-1])[:, prompt_ids.shape[1] - 1 :]  # the row before each completion token
+    return logits.log_softmax(-1)
+
+
+def sequence_logprobs(logprobs: Tensor, completion_mask: Tensor | None = None) -> Tensor:
+    r"""Return the log-probability of every whole completion: the sum over its tokens, never the mean.
+
+    .. math:: \log \pi_\theta(y \mid x) = \sum_t m_t \log \pi_\theta(y_t \mid x, y_{<t})
+
+    Args:
+        logprobs: (B, T), nats. Gradients flow.
+        completion_mask: (B, T), 1 where a token counts.
+
+    Returns:
+        (B,), nats.
+
+    Raises:
+        TypeError: wrong dtypes.
+        ValueError: wrong shapes, or a mask that holds more than 0 and 1.
+
+    Example:
+        >>> sequence_logprobs(torch.tensor([[-1., -2., -4.]]), torch.tensor([[1., 1., 0.]])).tolist()
+        [-3.0]
+    """
+    check_tensors(logprobs=logprobs)
+    check_ndim(2, "(B, T)", logprobs=logprobs)
+    return keep(logprobs, check_mask(completion_mask, logprobs)).sum(-1)
