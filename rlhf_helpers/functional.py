@@ -94,13 +94,14 @@ def training_step(
         params, m, v, t = adam(state["params"], gradient, state["m"], state["v"], state["t"], learning_rate)
         table = policy_table(models.policy, vocab_size).exp()
         paid = token_reward(torch.arange(vocab_size)[None])[0].to(table.dtype)  # (V,): what each token is worth
+        seen = rollout if sample_from == "policy" else collect(models, reference, noise)
         series = {
-            **measure(models, reference, rollout, clip_eps=knobs.get("clip_eps", 0.2)),
+            **measure(models, reference, seen, clip_eps=knobs.get("clip_eps", 0.2)),
             "loss": loss,
             "optimum": (paid / kl_coeff).softmax(-1) @ paid,
             "probs": table[0],
             "policy": table,
-            "completions": rollout.completion_ids[:8],
+            "completions": seen.completion_ids[:8],
             **series,
         }
         state = {"params": params, "m": m, "v": v, "t": t, "ref": state["ref"], "old": old, "noise": noise}

@@ -133,35 +133,39 @@ def grpo(
     return loss, {"silent_groups": silent.to(scores.dtype).mean()}
 
 
-def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, label_smoothing: float = 0.0) -> Outcome:
-    """Return DPO's loss on the pairs of a batch: rows 2i and 2i + 1, the better paid of the two is chosen.
+def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool = False) -> Outcome:
+    r"""Return DPO's loss on the pairs of a batch: rows 2i and 2i + 1, the better paid of the two is chosen.
 
     Args:
         models: its policy is trained.
         rollout: the batch, sampled from the reference for offline DPO (``train(..., sample_from="reference")``).
         kl_coeff: DPO's beta: the same quantity as everywhere else in the book.
-        label_smoothing: see ``dpo_loss``.
+        soft_labels: False says that the better paid answer always wins, and leaves out ties; True gives every pair the
+            label of a Bradley-Terry judge, who prefers it with probability sigmoid(score gap).
 
     Returns:
-        ``(loss, series)``. A tied pair adds a constant to the loss and no gradient. The series average over the pairs
-        that are not tied: ``margin`` of the implicit rewards (kl_coeff times the gap of the log ratios), ``accuracy``
-        (share of positive margins), ``chosen_logprobs`` and ``rejected_logprobs`` (sums, nats).
+        ``(loss, series)``. The series average over the pairs that are not tied: ``margin`` of the implicit rewards
+        (kl_coeff times the gap of the log ratios), ``accuracy`` (share of positive margins), ``chosen_logprobs`` and
+        ``rejected_logprobs`` (sums, nats).
     """
     logprobs, scores = _pairs(sequence_logprobs(_logprobs(models, rollout))), _pairs(rollout.rewards.sum(1))
     ref_logprobs = _pairs(sequence_logprobs(rollout.ref_logprobs))
     better = (scores[:, 1] > scores[:, 0]).long()[:, None]  # (B / 2, 1): index of the chosen one
-    differs = (scores[:, 0] != scores[:, 1])[:, None]
-    logprobs, ref_logprobs = (torch.where(differs, x, 0.0) for x in (logprobs, ref_logprobs))
-    chosen, rejected = logprobs.gather(1, better)[:, 0], logprobs.gather(1, 1 - better)[:, 0]
-    ref_chosen, ref_rejected = ref_logprobs.gather(1, better)[:, 0], ref_logprobs.gather(1, 1 - better)[:, 0]
+    gap = (scores[:, 1] - scores[:, 0]).abs()
+    differs = (gap > 0).to(gap.dtype)
+    counts = torch.ones_like(gap) if soft_labels else differs  # pairs that reach the loss
+    chosen, rejected, ref_chosen, ref_rejected = (
+        torch.where(counts > 0, x.gather(1, index)[:, 0], 0.0) for x in (logprobs, ref_logprobs) for index in (better, 1 - better)
+    )
+    label_smoothing = torch.sigmoid(-gap) if soft_labels else 0.0
     loss = dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta=kl_coeff, label_smoothing=label_smoothing)
     margin = kl_coeff * ((chosen - rejected) - (ref_chosen - ref_rejected))
-    count = differs.to(margin.dtype).sum().clamp(min=1)
+    count = differs.sum().clamp(min=1)
     series = {
-        "margin": margin.sum() / count,
-        "accuracy": (margin > 0).to(margin.dtype).sum() / count,
-        "chosen_logprobs": chosen.sum() / count,
-        "rejected_logprobs": rejected.sum() / count,
+        "margin": (differs * margin).sum() / count,
+        "accuracy": (differs * (margin > 0)).sum() / count,
+        "chosen_logprobs": (differs * chosen).sum() / count,
+        "rejected_logprobs": (differs * rejected).sum() / count,
     }
     return loss, series
 

@@ -54,7 +54,9 @@ class History:
     clip_share share of the batch's tokens with a ratio outside 1 - clip_eps ... 1 + clip_eps          none
     ========== ======================================================================================= =======
 
-    A method may add its own (``margin`` of ``dpo``, ...); its docstring defines them.
+    Where a run learns from the reference's samples (``sample_from="reference"``), all but the loss are measured on
+    completions drawn from the policy with the same random numbers. A method may add its own series (``margin`` of
+    ``dpo``, ...); its docstring defines them.
 
     Args:
         series: name -> (steps,) tensor.
@@ -212,7 +214,8 @@ def train(
         loss, series = method(models, rollout, kl_coeff=kl_coeff, **knobs)
         if not torch.isfinite(loss):
             raise ValueError(f"the loss is {loss.item()} at step {step}: lower learning_rate={learning_rate}")
-        rows.append({**measure(models, reference, rollout, clip_eps=clip_eps), "loss": loss.detach(), **series})
+        seen = rollout if sample_from == "policy" else collect(models, reference, uniforms, reward=reward)
+        rows.append({**measure(models, reference, seen, clip_eps=clip_eps), "loss": loss.detach(), **series})
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

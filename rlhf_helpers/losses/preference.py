@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from rlhf_helpers._checks import check_finite, check_knob, check_ndim, check_same_shape, check_tensors
+from rlhf_helpers._checks import (
+    check_finite, check_knob, check_ndim, check_same_shape, check_tensors, values_are_known,
+)  # fmt: skip
 
 
 def dpo_loss(
@@ -14,7 +16,7 @@ def dpo_loss(
     ref_rejected_logprobs: Tensor | None = None,
     *,
     beta: float = 0.1,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | Tensor = 0.0,
 ) -> Tensor:
     r"""Return the loss of direct preference optimization: learn from pairs, without a reward model or sampling.
 
@@ -29,7 +31,7 @@ def dpo_loss(
         ref_rejected_logprobs: the same under the frozen reference, (B,); detached. Both references or neither;
             without them the reference is taken as uniform.
         beta: the pull towards the reference; larger stays closer. The paper's value is 0.1.
-        label_smoothing: e, the share of labels taken to be wrong, in [0, 0.5].
+        label_smoothing: e, the share of labels taken to be wrong, in [0, 0.5]: one number, or one for each pair (B,).
 
     Returns:
         A scalar to minimize; log 2 where policy and reference agree.
@@ -54,7 +56,12 @@ def dpo_loss(
     }  # fmt: skip
     _check_pairs(**pairs)
     check_knob(beta=beta)
-    check_knob(0.0, 0.5, inclusive=True, label_smoothing=label_smoothing)
+    if isinstance(label_smoothing, Tensor) and label_smoothing.ndim:
+        check_same_shape(chosen_logprobs=chosen_logprobs, label_smoothing=label_smoothing)
+        if values_are_known() and not ((label_smoothing >= 0) & (label_smoothing <= 0.5)).all():
+            raise ValueError("label_smoothing must be in [0, 0.5] for every pair")
+    else:
+        check_knob(0.0, 0.5, inclusive=True, label_smoothing=label_smoothing)
     margin = chosen_logprobs - rejected_logprobs
     if ref_chosen_logprobs is not None:
         margin = margin - (ref_chosen_logprobs - ref_rejected_logprobs).detach()
