@@ -21,16 +21,29 @@ from pathlib import Path
 
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sphinx.util.nodes import make_refnode
 
 NPM = Path(__file__).resolve().parent.parent / "_npm"
-PACKAGE = "rlhf_helpers"
+PACKAGES = ("rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live")  # what their __all__ names is public
 
-# npm package -> the files the pages need: patterns below the package's folder, and the prefix they lose in vendor/<package>.
+# npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
 VENDOR = {
     "mathjax": (
         "es5/",
         ["es5/tex-mml-chtml.js", "es5/input/tex/extensions/*.js", "es5/output/chtml/fonts/woff-v2/*.woff"],
     ),
+}
+
+# What the stock pages get wrong for screen readers: pattern -> replacement, applied to every finished page.
+MENDS = {
+    # a button is named by what it shows, not by a label beside it
+    r'(<button class="[^"]*search-button-field[^>]*?) aria-label="[^"]*"': r"\1",
+    r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"': r"\1",
+    r'<summary aria-label="Toggle hidden content">': "<summary>",
+    # the children of a list are its items
+    r'(<div class="citation"[^>]*) role="doc-biblioentry"': r'\1 role="listitem"',
+    # an id appears once on a page
+    r'<section id="(?:exercise|solution)-content">': "<section>",
 }
 
 logger = logging.getLogger(__name__)
@@ -82,37 +95,44 @@ def drop_thebe(app, pagename, templatename, context, doctree) -> None:
         context[key] = [file for file in context.get(key, []) if not is_thebe(file)]
 
 
-def public_names() -> list[str]:
-    """The names that ``rlhf_helpers`` offers."""
-    return list(importlib.import_module(PACKAGE).__all__)
+def mend_pages(app, exception) -> None:
+    """Apply MENDS to the finished pages."""
+    if exception or app.builder.format != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        html = page.read_text("utf-8")
+        mended = html
+        for pattern, replacement in MENDS.items():
+            mended = re.sub(pattern, replacement, mended)
+        if mended != html:
+            page.write_text(mended, "utf-8")
 
 
 def short_reference(app, env, node, contnode):
     """Resolve ``rlhf_helpers.module.Name``, as annotations spell it, to the public ``rlhf_helpers.Name``."""
-    target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or not target:
+    if node.get("refdomain") != "py":
         return None
-    name = f"{PACKAGE}.{target.rsplit('.', 1)[-1]}"
+    *path, name = node["reftarget"].split(".")
+    path = path or [PACKAGES[0]]  # a plain name is one of ours or nobody's
     objects = env.get_domain("py").objects
-    own = target.startswith(f"{PACKAGE}.") or "." not in target
-    if not own or name not in objects:
-        return None
-    entry = objects[name]
-    from sphinx.util.nodes import make_refnode
-
-    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, name)
+    for length in range(len(path), 0, -1):
+        entry = objects.get(".".join([*path[:length], name]))
+        if path[0] == PACKAGES[0] and entry:
+            return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, name)
+    return None
 
 
 def check_api_page(app, env):
-    """Warn (an error under -W) about public names that are undocumented or missing on the API page."""
-    package = importlib.import_module(PACKAGE)
+    """Warn (an error under -W) about public names that have no docstring or are missing on the API page."""
     documented = env.get_domain("py").objects
-    for name in public_names():
-        thing = getattr(package, name)
-        if (inspect.isroutine(thing) or inspect.isclass(thing)) and not (thing.__doc__ or "").strip():
-            logger.warning("%s.%s has no docstring", PACKAGE, name)
-        if f"{PACKAGE}.{name}" not in documented:
-            logger.warning("%s.%s is missing on the API page (book/api.md)", PACKAGE, name)
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if (inspect.isroutine(thing) or inspect.isclass(thing)) and not (thing.__doc__ or "").strip():
+                logger.warning("%s.%s has no docstring", package, name)
+            if f"{package}.{name}" not in documented:
+                logger.warning("%s.%s is missing on the API page, book/api.md", package, name)
     return []
 
 
@@ -120,6 +140,7 @@ def setup(app):
     """Register the extension with Sphinx."""
     app.connect("builder-inited", bring_vendor_files)
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("build-finished", mend_pages)
     app.connect("missing-reference", short_reference)
     app.connect("env-updated", check_api_page)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,131 @@
+"""Run chapters from top to bottom and rewrite their outputs, the same on every run.
+
+    python book/execute.py              # every chapter
+    python book/execute.py 04_ppo ...   # these chapters
+
+A cell that raises, or writes to stderr, stops the run with the chapter's and the cell's name. What a run
+adds by chance (cell ids, times, the state of widgets) is dropped or numbered, so that a committed chapter
+changes only when what it shows changes.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+BOOK = Path(__file__).resolve().parent
+TIMEOUT = 300  # seconds a cell may take before something is wrong
+KEPT_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+KEPT_CELL_METADATA = {"tags", "mystnb"}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class ChapterError(Exception):
+    """A chapter that does not run cleanly."""
+
+
+def run(notebook: nbformat.NotebookNode, name: str) -> None:
+    """Execute all cells in place, in a fresh kernel.
+
+    Raises:
+        ChapterError: when a cell raises, takes too long or ends the kernel.
+    """
+    current = "its first cell"
+
+    def remember(cell, cell_index, **_):
+        nonlocal current
+        current = f"cell {cell_index + 1}"
+
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(BOOK)}},
+        record_timing=False,
+        store_widget_state=False,
+        on_cell_start=remember,
+    )
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise ChapterError(f"{name}, {current}: {error}") from None
+
+
+def merge_streams(outputs: list) -> list:
+    """Join neighboring prints: how a stream is cut into pieces depends on time."""
+    merged = []
+    for output in outputs:
+        last = merged[-1] if merged else {}
+        if output.output_type == "stream" and last.get("output_type") == "stream" and last["name"] == output.name:
+            last["text"] += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def normalize(notebook: nbformat.NotebookNode, name: str) -> None:
+    """Drop or number, in place, whatever differs between two runs of the same code.
+
+    Raises:
+        ChapterError: when a cell wrote to stderr.
+    """
+    notebook.metadata = nbformat.from_dict(KEPT_METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{number:03d}"
+        cell.metadata = nbformat.from_dict(
+            {key: cell.metadata[key] for key in KEPT_CELL_METADATA & cell.metadata.keys()}
+        )
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = merge_streams(cell.outputs)
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stderr":
+                raise ChapterError(f"{name}, cell {number} wrote to stderr:\n{output.text}")
+            if "data" in output:
+                output.data.pop(WIDGET_VIEW, None)
+                output.metadata = nbformat.from_dict({})
+
+
+def rebuild(path: Path) -> float:
+    """Run one chapter, rewrite it, and return the seconds it took."""
+    notebook = nbformat.read(path, as_version=4)
+    start = time.perf_counter()
+    run(notebook, path.stem)
+    seconds = time.perf_counter() - start
+    normalize(notebook, path.stem)
+    nbformat.validate(notebook)
+    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    return seconds
+
+
+def main(names: list[str]) -> int:
+    """Rebuild the named chapters, or all; return 1 when one of them fails."""
+    chapters = sorted(BOOK.glob("*.ipynb"))
+    if names:
+        wanted = {Path(name).stem for name in names}
+        unknown = wanted - {path.stem for path in chapters}
+        if unknown:
+            print(f"no such chapter: {', '.join(sorted(unknown))}", file=sys.stderr)
+            return 1
+        chapters = [path for path in chapters if path.stem in wanted]
+    failed = 0
+    for path in chapters:
+        try:
+            print(f"{path.stem:<24}{rebuild(path):6.1f} s", flush=True)
+        except ChapterError as error:
+            failed = 1
+            print(error, file=sys.stderr, flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
