@@ -13,11 +13,14 @@ def values_are_known() -> bool:
     return not torch.compiler.is_compiling() and get_proxy_mode() is None
 
 
-def check_tensors(**tensors: Tensor | None) -> None:
-    """Raise TypeError unless every given tensor holds floating-point numbers, ValueError if one is empty."""
+def given(**tensors: Tensor | None) -> dict[str, Tensor]:
+    """Return the optional arguments that are not None."""
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def check_tensors(**tensors: Tensor) -> None:
+    """Raise TypeError unless every argument is a tensor of floating-point numbers, ValueError if one is empty."""
     for name, tensor in tensors.items():
-        if tensor is None:
-            continue
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}")
         if not tensor.is_floating_point():
@@ -26,27 +29,27 @@ def check_tensors(**tensors: Tensor | None) -> None:
             raise ValueError(f"{name} must not be empty, got shape {tuple(tensor.shape)}")
 
 
-def check_same_shape(**tensors: Tensor | None) -> None:
-    """Raise ValueError with every shape unless all given tensors have one shape; checks dtypes first."""
+def check_same_shape(**tensors: Tensor) -> None:
+    """Raise ValueError with every shape unless all tensors have one shape; checks dtypes first."""
     check_tensors(**tensors)
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items() if tensor is not None}
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if len(set(shapes.values())) > 1:
         raise ValueError(f"shapes must match, got {shapes}")
 
 
-def check_ndim(ndim: int, expected: str, **tensors: Tensor | None) -> None:
-    """Raise ValueError unless every given tensor has ``ndim`` dimensions, called ``expected`` in the message."""
+def check_ndim(ndim: int, expected: str, **tensors: Tensor) -> None:
+    """Raise ValueError unless every tensor has ``ndim`` dimensions, called ``expected`` in the message."""
     for name, tensor in tensors.items():
-        if tensor is not None and tensor.ndim != ndim:
+        if tensor.ndim != ndim:
             raise ValueError(f"{name} must have shape {expected}, got {tuple(tensor.shape)}")
 
 
-def check_finite(**tensors: Tensor | None) -> None:
+def check_finite(**tensors: Tensor) -> None:
     """Raise ValueError that counts the NaN and infinite entries of the first tensor that has any."""
     if not values_are_known():
         return
     for name, tensor in tensors.items():
-        if tensor is not None and not torch.isfinite(tensor).all():
+        if not torch.isfinite(tensor).all():
             bad = tensor[~torch.isfinite(tensor)]
             raise ValueError(
                 f"{name} must be finite where it counts, got {bad.numel()} non-finite of {tensor.numel()}, "

@@ -6,7 +6,7 @@ A *table* of a policy is its log-probabilities for every last token: (V, V), row
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_count, check_finite, check_knob, check_ndim, check_tensors
+from rlhf_helpers._checks import check_count, check_finite, check_knob, check_ndim, check_tensors, values_are_known
 from rlhf_helpers.sampling import Policy
 
 
@@ -76,7 +76,7 @@ def optimal_policy(
     _check_table("ref_table", ref_table, token_rewards)
     check_count(horizon=horizon)
     check_knob(kl_coeff=kl_coeff)
-    if not kl_coeff > 0:
+    if values_are_known() and not kl_coeff > 0:
         raise ValueError(f"kl_coeff must be greater than 0, got {float(kl_coeff)}")
     tables, to_come = [], torch.zeros_like(token_rewards)
     for _ in range(horizon):
@@ -103,14 +103,14 @@ def expected_reward_and_kl(
         ref_table: log-probabilities of the reference, (V, V).
         token_rewards: what each token is paid, (V,).
         horizon: number of tokens T.
-        start: the token before the first.
+        start: the token before the first, in [0, V).
 
     Returns:
         ``(reward, kl)``: two scalars, per token; KL in nats.
 
     Raises:
         TypeError: wrong dtypes.
-        ValueError: wrong shapes.
+        ValueError: wrong shapes, or a start outside the vocabulary.
 
     Example:
         >>> uniform = torch.full((10, 10), 0.1).log()
@@ -124,13 +124,15 @@ def expected_reward_and_kl(
     if table.shape[-2:] != ref_table.shape or table.ndim not in (2, 3) or (table.ndim == 3 and len(table) != horizon):
         shapes = {"table": tuple(table.shape), "ref_table": tuple(ref_table.shape), "horizon": horizon}
         raise ValueError(f"table must be (V, V) or (horizon, V, V) like ref_table, got {shapes}")
+    if isinstance(start, bool) or not isinstance(start, int) or not 0 <= start < len(token_rewards):
+        raise ValueError(f"start must be a token id in [0, {len(token_rewards)}), got {start!r}")
     tables = table.expand(horizon, *ref_table.shape)
     state = torch.eye(len(token_rewards), dtype=table.dtype)[start]  # distribution of the last token
     reward = kl = torch.zeros((), dtype=table.dtype)
     for logprobs in tables:
         probs = logprobs.exp()
-        gap = torch.where(probs > 0, probs * (logprobs - ref_table), 0.0)
-        kl = kl + state @ gap.sum(-1)
+        gap = torch.where(probs > 0, logprobs - ref_table, 0.0)  # before the product: -inf has no gradient
+        kl = kl + state @ (probs * gap).sum(-1)
         state = state @ probs
         reward = reward + state @ token_rewards
     return reward / horizon, kl / horizon

@@ -12,7 +12,7 @@ from rlhf_helpers.losses import (
     aggregate, baby_ppo_loss, dpo_loss, grpo_loss, kl_estimate, ppo_loss, reinforce_loss, reweighted_ppo_loss, spo_loss,
     value_loss,
 )  # fmt: skip
-from rlhf_helpers._checks import check_choice
+from rlhf_helpers._checks import check_choice, check_knob
 from rlhf_helpers.sampling import sequence_logprobs, token_logprobs
 from rlhf_helpers.training import Models, Rollout, state_values
 
@@ -65,6 +65,8 @@ def ppo(
         ``(loss, series)``; with a critic, ``value_loss`` is half its mean squared error.
     """
     check_choice("kl_in", kl_in, ("reward", "loss"))
+    check_knob(kl_coeff=kl_coeff, value_coeff=value_coeff)
+    check_knob(0.0, 1.0, inclusive=True, lam=lam)
     logprobs = _logprobs(models, rollout)
     rewards = shaped_rewards(rollout, kl_coeff) if kl_in == "reward" else rollout.rewards
     if models.critic is None:
@@ -202,6 +204,7 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
     Returns:
         ``(loss, {})``.
     """
+    check_knob(kl_coeff=kl_coeff)
     logprobs, scores = _logprobs(models, rollout), _pairs(rollout.rewards.sum(1))
     preference = 0.5 * (1 + torch.sign(scores - scores.flip(1))).flatten()  # (B,)
     loss = reweighted_ppo_loss(sequence_logprobs(logprobs), sequence_logprobs(rollout.old_logprobs), preference)
@@ -223,6 +226,7 @@ def shaped_rewards(rollout: Rollout, kl_coeff: float) -> Tensor:
     Reference:
         Ziegler et al. 2019, arXiv 1909.08593.
     """
+    check_knob(kl_coeff=kl_coeff)
     return rollout.rewards - kl_coeff * kl_estimate(rollout.old_logprobs, rollout.ref_logprobs, "k1")
 
 

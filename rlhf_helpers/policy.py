@@ -34,13 +34,12 @@ class TinyPolicy(nn.Module):
         check_count(vocab_size=vocab_size, hidden_dim=hidden_dim)
         super().__init__()
         self.vocab_size = vocab_size
-        self.embed = nn.Embedding(vocab_size, hidden_dim)
-        self.head = nn.Linear(hidden_dim, vocab_size)
-        if generator is not None:
-            bound = hidden_dim**-0.5
-            nn.init.normal_(self.embed.weight, generator=generator)
-            nn.init.uniform_(self.head.weight, -bound, bound, generator=generator)
-            nn.init.uniform_(self.head.bias, -bound, bound, generator=generator)
+        self.embed = nn.utils.skip_init(nn.Embedding, vocab_size, hidden_dim)  # or it would draw twice, once globally
+        self.head = nn.utils.skip_init(nn.Linear, hidden_dim, vocab_size)
+        bound = hidden_dim**-0.5
+        nn.init.normal_(self.embed.weight, generator=generator)
+        nn.init.uniform_(self.head.weight, -bound, bound, generator=generator)
+        nn.init.uniform_(self.head.bias, -bound, bound, generator=generator)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return the logits of the next token after every position.

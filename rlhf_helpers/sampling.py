@@ -70,7 +70,8 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
 
     Raises:
         TypeError: wrong dtypes.
-        ValueError: wrong shapes, ids outside the vocabulary, a temperature that is not positive, NaN logits.
+        ValueError: wrong shapes, ids outside the vocabulary, uniforms outside [0, 1), a temperature that is not
+            positive, NaN logits.
 
     Example:
         >>> uniform = lambda ids: torch.zeros(*ids.shape, 4)
@@ -86,12 +87,18 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
     check_knob(temperature=temperature)
     if values_are_known() and not temperature > 0:
         raise ValueError(f"temperature must be greater than 0, got {float(temperature)}")
+    if values_are_known() and not ((uniforms >= 0) & (uniforms < 1)).all():
+        raise ValueError(f"uniforms must be in [0, 1), got {uniforms.min().item()} to {uniforms.max().item()}")
     ids = prompt_ids
     for t in range(uniforms.shape[1]):
         probs = (policy(ids)[:, -1] / temperature).softmax(-1)  # (B, V)
         if values_are_known() and probs.isnan().any():
-            raise ValueError("policy must return logits without NaN, and a finite one in every row")
-        below = probs.cumsum(-1)[:, :-1] <= uniforms[:, t, None]  # (B, V - 1): the last token takes the rest
+            raise ValueError(
+                "policy must return logits without NaN, and a finite one in every row: "
+                "if it was trained, it has diverged (lower the learning rate)"
+            )
+        cumulative = probs.cumsum(-1)  # (B, V); its end is 1 up to rounding
+        below = cumulative[:, :-1] <= uniforms[:, t, None] * cumulative[:, -1:]
         ids = torch.cat([ids, below.sum(-1, keepdim=True)], dim=1)
     return ids[:, prompt_ids.shape[1] :]
 

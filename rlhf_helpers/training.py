@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from rlhf_helpers._checks import check_choice, check_count, check_knob
+from rlhf_helpers._checks import check_choice, check_count, check_knob, check_same_shape
 from rlhf_helpers.policy import TinyCritic, TinyPolicy
 from rlhf_helpers.rewards import token_reward
 from rlhf_helpers.sampling import Policy, next_token_logprobs, sample_with, token_logprobs
@@ -102,7 +102,8 @@ def collect(
 
     Raises:
         TypeError: wrong dtypes.
-        ValueError: wrong shapes, or an unknown ``sample_from``.
+        ValueError: wrong shapes (a reward that does not return one number for each token), or an unknown
+            ``sample_from``.
 
     Example:
         >>> policy = TinyPolicy(generator=torch.Generator().manual_seed(0))
@@ -118,6 +119,7 @@ def collect(
         ref_logprobs = token_logprobs(reference, prompt_ids, completion_ids)
         values = None if models.critic is None else state_values(models.critic, prompt_ids, completion_ids)
     rewards = reward(completion_ids).to(old_logprobs.dtype)
+    check_same_shape(rewards=rewards, completion_logprobs=old_logprobs)
     return Rollout(prompt_ids, completion_ids, old_logprobs, ref_logprobs, rewards, values)
 
 
@@ -135,10 +137,11 @@ def measure(models: Models, reference: Policy, rollout: Rollout, *, clip_eps: fl
     taken = logprobs.gather(-1, rollout.completion_ids[..., None])[..., 0]
     ratio = (taken - rollout.old_logprobs).exp()
     probs = logprobs.exp()
+    gap = torch.where(probs > 0, logprobs - ref_logprobs, 0.0)  # a probability of zero adds nothing
     return {
         "reward": rollout.rewards.mean(),
-        "kl": (probs * (logprobs - ref_logprobs)).sum(-1).mean(),
-        "entropy": -(probs * logprobs).sum(-1).mean(),
+        "kl": (probs * gap).sum(-1).mean(),
+        "entropy": -(probs * torch.where(probs > 0, logprobs, 0.0)).sum(-1).mean(),
         "ratio": ratio.mean(),
         "clip_share": ((ratio - 1).abs() > clip_eps).to(ratio.dtype).mean(),
     }

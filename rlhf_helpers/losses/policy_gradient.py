@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import (
-    check_finite, check_knob, check_mask, check_ndim, check_same_shape, check_tensors, keep, values_are_known,
+    check_finite, check_knob, check_mask, check_ndim, check_same_shape, check_tensors, given, keep, values_are_known,
 )  # fmt: skip
 from rlhf_helpers.losses.terms import (
     aggregate, clipped_surrogate, kl_estimate, policy_ratio, spread_over_tokens,
@@ -76,7 +76,9 @@ def reinforce_loss(
     check_ndim(2, "(B, T)", logprobs=logprobs)
     advantages = spread_over_tokens("advantages", advantages, logprobs)
     mask = check_mask(completion_mask, logprobs)
-    return aggregate(-keep(logprobs, mask) * keep(advantages, mask), completion_mask, how)
+    logprobs, advantages = keep(logprobs, mask), keep(advantages, mask)
+    check_finite(logprobs=logprobs, advantages=advantages)
+    return aggregate(-logprobs * advantages, completion_mask, how)
 
 
 def ppo_loss(
@@ -125,7 +127,7 @@ def ppo_loss(
         >>> ppo_loss(torch.tensor([[0.9, 0.4]]).log(), old, torch.tensor([[1.0, -1.0]]))   # -(1.2 - 0.8) / 2
         tensor(-0.2000)
     """
-    check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs, ref_logprobs=ref_logprobs)
+    check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs, **given(ref_logprobs=ref_logprobs))
     check_ndim(2, "(B, T)", logprobs=logprobs)
     advantages = spread_over_tokens("advantages", advantages, logprobs)
     check_knob(kl_coeff=kl_coeff)

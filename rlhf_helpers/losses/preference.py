@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rlhf_helpers._checks import (
-    check_finite, check_knob, check_ndim, check_same_shape, check_tensors, values_are_known,
+    check_finite, check_knob, check_ndim, check_same_shape, check_tensors, given, values_are_known,
 )  # fmt: skip
 
 
@@ -50,11 +50,8 @@ def dpo_loss(
     """
     if (ref_chosen_logprobs is None) != (ref_rejected_logprobs is None):
         raise ValueError("ref_chosen_logprobs and ref_rejected_logprobs must be given together, got one of them")
-    pairs = {
-        "chosen_logprobs": chosen_logprobs, "rejected_logprobs": rejected_logprobs,
-        "ref_chosen_logprobs": ref_chosen_logprobs, "ref_rejected_logprobs": ref_rejected_logprobs,
-    }  # fmt: skip
-    _check_pairs(**pairs)
+    references = given(ref_chosen_logprobs=ref_chosen_logprobs, ref_rejected_logprobs=ref_rejected_logprobs)
+    _check_pairs(chosen_logprobs=chosen_logprobs, rejected_logprobs=rejected_logprobs, **references)
     check_knob(beta=beta)
     if isinstance(label_smoothing, Tensor) and label_smoothing.ndim:
         check_same_shape(chosen_logprobs=chosen_logprobs, label_smoothing=label_smoothing)
@@ -137,7 +134,7 @@ def bradley_terry_loss(
     return -logsigmoid(chosen_scores - rejected_scores - margin).mean()
 
 
-def _check_pairs(**pairs: Tensor | None) -> None:
+def _check_pairs(**pairs: Tensor) -> None:
     check_tensors(**pairs)
     check_ndim(1, "(B,)", **pairs)
     check_same_shape(**pairs)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_finite, check_knob, check_mask, check_ndim, check_same_shape, keep
+from rlhf_helpers._checks import check_finite, check_knob, check_mask, check_ndim, check_same_shape, given, keep
 from rlhf_helpers.losses.terms import aggregate
 
 
@@ -44,13 +44,13 @@ def value_loss(
         >>> value_loss(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 3.0]]))
         tensor(0.2500)
     """
-    check_same_shape(values=values, returns=returns, old_values=old_values)
+    check_same_shape(values=values, returns=returns, **given(old_values=old_values))
     check_ndim(2, "(B, T)", values=values)
     if (old_values is None) != (clip_eps is None):
         raise ValueError("old_values and clip_eps must be given together, got one without the other")
     mask = check_mask(completion_mask, values)
     values, returns, old_values = (keep(tensor, mask) for tensor in (values, returns.detach(), old_values))
-    check_finite(values=values, returns=returns, old_values=old_values)
+    check_finite(values=values, returns=returns, **given(old_values=old_values))
     errors = (values - returns) ** 2
     if old_values is not None:
         check_knob(0.0, math.inf, inclusive=True, clip_eps=clip_eps)
