@@ -11,7 +11,7 @@ from .style import COLORS, TEXT, color_of, few_ticks, label_of, new_axes, quanti
 
 DASHED = ("optimum", "reference")
 """Quantities that are a goal or a yardstick, not something that is trained: drawn dashed."""
-_STYLES = ("-", (0, (4, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
+_STYLES = ("-", (0, (3.2, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
 
 
 def line_styles(names: Sequence[str], colors: dict | None = None) -> dict:

@@ -139,7 +139,7 @@ def label_of(name: str, labels: dict | None = None) -> str:
     """What a reader sees for a name: `labels[name]`, or the name with spaces."""
     if labels and name in labels:
         return labels[name]
-    return name.replace("_", " ")
+    return " ".join("KL" if word == "kl" else word for word in name.split("_"))
 
 
 def few_ticks(ax: Axes, x: int | None = 5, y: int | None = 4) -> None:

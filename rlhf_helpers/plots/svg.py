@@ -127,7 +127,9 @@ def _attributes(tag: str, element: ET.Element) -> dict[str, str]:
             found[key] = _rounded(found[key])
     for key in ("fill", "stroke"):
         if key in found:
-            found[key] = _VARIABLES.get(found[key].lower(), found[key])
+            color = _VARIABLES.get(found[key].lower(), found[key])
+            # the accent fills squares as it is; as text it needs more contrast
+            found[key] = color if tag == "text" else color.replace("--q-accent", "--q-accent-fill")
     if tag == "path" and "id" not in found:
         found.setdefault("fill", "none" if "stroke" in found else "currentColor")
     return found

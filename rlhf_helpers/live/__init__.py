@@ -1,0 +1,6 @@
+"""Live figures: a pure torch function, real controls, a picture that moves. `live` makes one."""
+
+from .figure import LiveFigure, live
+from .panels import Bars, Chips, Curves, Panel, Plot, Say, Strip, Table
+
+__all__ = ["Bars", "Chips", "Curves", "LiveFigure", "Panel", "Plot", "Say", "Strip", "Table", "live"]

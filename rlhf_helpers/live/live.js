@@ -1,0 +1,412 @@
+// Draws a live figure as SVG. It knows no kernel and no page: `draw(el, spec)` fills an element and returns
+// `update(frame)`, which shows one frame. A kernel hosts it as an anywidget (the default export); a page can do the same.
+//
+//   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training}
+//   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, marks: [{step, text}],
+//           status, error, playing}
+
+const SVG = "http://www.w3.org/2000/svg";
+const FONT = 12;
+const FALLBACK = {
+  policy: "#0072B2", old: "#56B4E9", reference: "#999999", reward: "#D55E00", kl: "#CC79A7", optimum: "#009E73",
+  accent: "#E69F00", "accent-fill": "#E69F00",
+};
+const color = (quantity) => (quantity ? `var(--q-${quantity}, ${FALLBACK[quantity]})` : "currentColor");
+const DRAWERS = { curves, plot, bars, strip, table, chips };
+const BELOW = ["strip", "chips"]; // panels that want the whole width
+
+export function draw(el, spec) {
+  const main = add(el, "div", "baby-main");
+  const below = add(el, "div", "baby-below");
+  const status = add(el, "p", "baby-status");
+  status.setAttribute("role", "status");
+  const panels = spec.panels.map((panel) => {
+    const box = add(BELOW.includes(panel.kind) ? below : main, "div", `baby-panel baby-${panel.kind}`);
+    if (panel.title) add(box, "div", "baby-title").textContent = panel.title;
+    const svg = box.appendChild(document.createElementNS(SVG, "svg"));
+    svg.setAttribute("role", "img");
+    return { panel, box, svg, memory: {} };
+  });
+  let frame = null;
+  const paint = () => {
+    if (!frame) return;
+    for (const { panel, box, svg, memory } of panels) {
+      const width = Math.floor(box.clientWidth);
+      if (width < 40) continue;
+      const { height, scene, words } = DRAWERS[panel.kind](panel, frame, width, spec, memory);
+      set(svg, { width, height, viewBox: `0 0 ${width} ${height}`, "font-size": FONT });
+      set(svg, { "aria-label": `${panel.title ? panel.title + ": " : ""}${words}` });
+      patch(svg, scene);
+    }
+    // a screen reader hears where a run stops, not every step of it
+    status.setAttribute("aria-live", frame.playing ? "off" : "polite");
+    status.classList.toggle("baby-error", Boolean(frame.error));
+    const text = spec.training ? `Update ${frame.step} of ${spec.steps}. ${frame.status}` : frame.status;
+    if (status.textContent !== text) status.textContent = text;
+  };
+  const observer = new ResizeObserver(() => requestAnimationFrame(paint));
+  panels.forEach(({ box }) => observer.observe(box));
+  const update = (next) => {
+    frame = next;
+    paint();
+  };
+  update.stop = () => observer.disconnect();
+  return update;
+}
+
+export default {
+  render({ model, el }) {
+    const update = draw(el, model.get("spec"));
+    let waiting = false;
+    const paint = () => {
+      waiting = false;
+      update({ ...model.get("frame"), previous: model.get("previous") });
+    };
+    const changed = () => {
+      if (!waiting) requestAnimationFrame(paint);
+      waiting = true;
+    };
+    model.on("change:frame", changed);
+    paint();
+    return () => {
+      model.off("change:frame", changed);
+      update.stop();
+    };
+  },
+};
+
+// Panels: (panel, frame, width, spec, memory) -> {height, scene, words}
+
+function curves(panel, frame, width, spec, memory) {
+  const lines = panel.names.map((name) => ({
+    ...panel.looks[name], y: frame.rows[name] || [], before: (frame.previous || {})[name] || [],
+  }));
+  const scale = panel.log ? Math.log10 : (v) => v;
+  const values = lines.flatMap((line) => [...line.y, ...line.before]).filter((v) => usable(v, panel.log));
+  const axes = frameAxes(panel, width, [0, spec.steps], values.map(scale), lines, memory, panel.log);
+  const { X, Y, plot } = axes;
+  const at = (v) => (usable(v, panel.log) ? Y(scale(v)) : null);
+  const inside = [];
+  for (const line of lines) {
+    if (line.before.length > 1)
+      inside.push(path(trace(line.before, (_, i) => X(i), at), color(line.quantity), { "stroke-opacity": 0.28, "stroke-width": 1.4 }));
+  }
+  for (const mark of frame.marks)
+    inside.push(path(`M${r(X(mark.step))} 0V${plot.height}`, "currentColor", { "stroke-opacity": 0.45, "stroke-width": 1, "stroke-dasharray": "2 3" }));
+  const ends = [];
+  for (const line of lines) {
+    const last = line.y.length - 1;
+    inside.push(path(trace(line.y, (_, i) => X(i), at), color(line.quantity), { "stroke-dasharray": line.dash.join(" "), class: "baby-line" }));
+    const y = at(line.y[last]);
+    if (y === null) continue;
+    ends.push({ x: X(last), y, text: line.label, value: number(line.y[last]), color: color(line.quantity) });
+  }
+  const scene = [...axes.scene, pane(plot, inside), ...markTexts(frame.marks, X, plot, panel, width)];
+  for (const end of ends) if (frame.step || !panel.log) scene.push(dot(plot.x + end.x, plot.y + end.y, end.color, 3.2));
+  scene.push(...endLabels(ends, plot));
+  return { height: axes.height, scene, words: sentence(ends) };
+}
+
+function plot(panel, frame, width, spec, memory) {
+  const xs = frame.now[panel.x];
+  const lines = panel.ys.map((name) => ({ ...panel.looks[name], y: frame.now[name] || [] }));
+  const points = panel.points.flatMap(([px, py]) =>
+    [].concat(frame.now[px]).map((x, i) => ({ x, y: [].concat(frame.now[py])[i], ...panel.looks[py] })));
+  const values = [...lines.flatMap((line) => line.y), ...points.map((point) => point.y)].filter((v) => usable(v));
+  const wide = xs.filter((v) => usable(v));
+  const axes = frameAxes(panel, width, [Math.min(...wide), Math.max(...wide)], values, lines, memory);
+  const { X, Y } = axes;
+  const at = (v) => (usable(v) ? Y(v) : null);
+  const inside = lines.map((line) =>
+    path(trace(line.y, (_, i) => X(xs[i]), at), color(line.quantity), { "stroke-dasharray": line.dash.join(" "), class: "baby-line" }));
+  const ends = lines.filter((line) => line.y.length).map((line) => ({
+    x: X(xs[line.y.length - 1]), y: Y(line.y[line.y.length - 1] ?? 0), text: line.label, color: color(line.quantity),
+  }));
+  const here = points.filter((point) => usable(point.x) && usable(point.y)).map((point) =>
+    dot(axes.plot.x + X(point.x), axes.plot.y + Y(point.y), color(point.quantity), 5.5));
+  const scene = [...axes.scene, pane(axes.plot, inside), ...endLabels(ends, axes.plot), ...here];
+  const words = points.map((p) => `${p.label} ${number(p.y)} at ${panel.x_label || panel.x} ${number(p.x)}`).join(", ");
+  return { height: axes.height, scene, words: words || lines.map((line) => line.label).join(", ") };
+}
+
+function bars(panel, frame, width, spec, memory) {
+  const groups = panel.names.map((name) => ({ ...panel.looks[name], y: [].concat(frame.now[name]) }));
+  const single = groups.every((group) => group.y.length === 1);
+  const names = single ? groups.map((g) => g.label) : panel.ticks.length ? panel.ticks : groups[0].y.map((_, i) => `${i}`);
+  const columns = single ? [groups.map((g) => g.y[0])] : groups.map((g) => g.y);
+  const values = [0, ...columns.flat()].filter((v) => usable(v));
+  const legend = !single && groups.length > 1;
+  const axes = frameAxes({ ...panel, x_label: single ? "" : panel.x_label }, width, [0, names.length], values, [], memory, false, names);
+  const { X, Y } = axes;
+  const room = X(1) - X(0);
+  const wide = Math.min((room * 0.78) / columns.length, 56);
+  const inside = [];
+  const texts = [];
+  columns.forEach((column, k) => column.forEach((v, i) => {
+    if (!usable(v)) return;
+    const group = groups[single ? i : k];
+    const accent = panel.accent === i && columns.length === 1 && !single;
+    const x = X(i + 0.5) + (k - columns.length / 2) * wide;
+    inside.push(["rect", {
+      x: r(x + 0.5), width: r(wide - 1), y: r(Math.min(Y(0), Y(v))), height: r(Math.abs(Y(v) - Y(0))),
+      fill: accent ? color("accent-fill") : color(group.quantity), "fill-opacity": 0.85,
+    }]);
+    if (single) texts.push(text(axes.plot.x + X(i + 0.5), axes.plot.y + Y(v) + (v >= 0 ? -5 : 14), number(v), { "text-anchor": "middle" }));
+  }));
+  inside.push(path(`M0 ${r(Y(0))}H${axes.plot.width}`, "currentColor", { "stroke-opacity": 0.6, "stroke-width": 1 }));
+  const scene = [...axes.scene, pane(axes.plot, inside), ...texts];
+  let place = axes.plot.x;
+  if (legend) for (const group of groups) {
+    scene.push(text(place, 12, group.label, { fill: color(group.quantity), "font-weight": 600 }));
+    place += measure(group.label) + 18;
+  }
+  return { height: axes.height, scene, words: groups.map((g) => `${g.label} ${g.y.map(number).join(", ")}`).join("; ") };
+}
+
+function strip(panel, frame, width) {
+  const probs = frame.now[panel.name];
+  const quantity = panel.quantity || panel.looks[panel.name].quantity || "policy";
+  const cell = Math.min(width / probs.length, 64);
+  const side = cell - Math.max(3, cell * 0.1);
+  const scene = [];
+  probs.forEach((p, i) => {
+    const accent = i === panel.accent;
+    const x = i * cell + 1.5;
+    scene.push(...square(x, 1.5, side, p, accent, quantity));
+    scene.push(text(x + side / 2, 2 + side / 2 + FONT * 0.36, `${i}`, { "text-anchor": "middle", "font-weight": accent ? 700 : 400, "font-size": side > 36 ? 14 : FONT }));
+    scene.push(text(x + side / 2, side + 16, short(p), { "text-anchor": "middle", "font-size": 11 }));
+  });
+  return { height: Math.ceil(side + 22), scene, words: probs.map((p, i) => `token ${i} ${short(p)}`).join(", ") };
+}
+
+function table(panel, frame, width) {
+  const rows = frame.now[panel.name];
+  const quantity = panel.quantity || panel.looks[panel.name].quantity || "policy";
+  const left = 38;
+  const top = 38;
+  const cell = Math.min((width - left - 2) / rows[0].length, 30);
+  const side = cell - Math.max(2, cell * 0.12);
+  const wide = cell * rows[0].length;
+  const scene = [text(left + wide / 2, 12, panel.column_label, { "text-anchor": "middle" })];
+  const turned = top + (cell * rows.length) / 2;
+  scene.push(text(11, turned, panel.row_label, { "text-anchor": "middle", transform: `rotate(-90 11 ${r(turned)})` }));
+  rows[0].forEach((_, i) =>
+    scene.push(text(left + i * cell + side / 2, 31, `${i}`, { "text-anchor": "middle", "font-weight": i === panel.accent ? 700 : 400 })));
+  rows.forEach((row, s) => {
+    scene.push(text(left - 8, top + s * cell + side / 2 + 4, `${s}`, { "text-anchor": "end" }));
+    row.forEach((p, i) => scene.push(...square(left + i * cell, top + s * cell, side, p, i === panel.accent, quantity, 1)));
+  });
+  const said = panel.accent === null ? "" : rows.map((row, s) => `after ${s}, token ${panel.accent}: ${short(row[panel.accent])}`).join("; ");
+  return { height: Math.ceil(top + cell * rows.length + 2), scene, words: said };
+}
+
+function chips(panel, frame, width) {
+  const ids = [].concat(frame.now[panel.name]);
+  const rows = Array.isArray(ids[0]) ? ids : [ids];
+  const cell = Math.min(width / rows[0].length, 40);
+  const side = cell - Math.max(3, cell * 0.1);
+  const scene = [];
+  rows.forEach((row, b) => row.forEach((id, t) => {
+    if (id < 0) return;
+    const accent = id === panel.accent;
+    const [x, y] = [t * cell + 1.5, b * cell + 1.5];
+    scene.push(...square(x, y, side, accent ? 1 : 0, accent, "policy"));
+    scene.push(text(x + side / 2, y + side / 2 + FONT * 0.36, `${id}`, { "text-anchor": "middle", "font-weight": accent ? 700 : 400 }));
+  }));
+  return { height: Math.ceil(rows.length * cell + 2), scene, words: rows.map((row) => row.join(" ")).join("; ") };
+}
+
+// Parts of panels
+
+function frameAxes(panel, width, [x0, x1], values, lines, memory, log = false, names = null) {
+  const labels = lines.map((line) => measure(line.label + (panel.kind === "curves" ? " −0.00" : "")));
+  const right = lines.length ? Math.min(Math.max(...labels) + 16, width * 0.42) : 8;
+  const [low, high] = limits(panel, values, memory, log);
+  const height = Math.round(Math.min(Math.max(width * 0.5, 190), 290)) - (names ? 30 : 0);
+  const yTicks = log ? decades(low, high) : ticks(low, high, 4);
+  memory.left = Math.ceil(Math.max(memory.left || 30, ...yTicks.map((v) => measure(log ? power(v) : tickText(v, yTicks)) + 12)));
+  const plot = { x: memory.left, y: 26, width: 0, height: height - 26 - (panel.x_label ? 42 : 26) };
+  plot.width = Math.max(width - plot.x - right, 40);
+  const X = (v) => ((v - x0) / (x1 - x0 || 1)) * plot.width;
+  const Y = (v) => plot.height - ((v - low) / (high - low || 1)) * plot.height;
+  const scene = [];
+  for (const v of yTicks) {
+    const y = plot.y + Y(v);
+    scene.push(path(`M${plot.x} ${r(y)}h${r(plot.width)}`, "currentColor", { "stroke-opacity": 0.13, "stroke-width": 1 }));
+    scene.push(text(plot.x - 7, y + 4, log ? power(v) : tickText(v, yTicks), { "text-anchor": "end", "fill-opacity": 0.8 }));
+  }
+  const floor = plot.y + plot.height;
+  if (names) {
+    const every = Math.ceil(Math.max(...names.map((n) => measure(n) + 6)) / (plot.width / names.length));
+    names.forEach((name, i) => i % every === 0 &&
+      scene.push(text(plot.x + X(i + 0.5), floor + 17, name, { "text-anchor": "middle", "fill-opacity": 0.8 })));
+  } else {
+    scene.push(path(`M${plot.x} ${r(floor)}h${r(plot.width)}`, "currentColor", { "stroke-opacity": 0.5, "stroke-width": 1 }));
+    const xTicks = ticks(x0, x1, plot.width < 260 ? 3 : 5);
+    for (const v of xTicks)
+      scene.push(text(plot.x + X(v), floor + 17, tickText(v, xTicks), { "text-anchor": "middle", "fill-opacity": 0.8 }));
+  }
+  if (panel.x_label) scene.push(text(plot.x + plot.width / 2, floor + 35, panel.x_label, { "text-anchor": "middle" }));
+  if (panel.y_label) scene.push(text(0, 12, panel.y_label, {}));
+  return { plot, X, Y, height, scene };
+}
+
+function limits(panel, values, memory, log) {
+  if (panel.y_range) return log ? panel.y_range.map(Math.log10) : panel.y_range;
+  let [low, high] = [Math.min(...values), Math.max(...values)];
+  if (!values.length) [low, high] = [0, 1];
+  if (log) [low, high] = [Math.floor(low), Math.max(Math.ceil(high), Math.floor(low) + 1)];
+  else {
+    if (low > 0 && low < 0.6 * high) low = 0;
+    if (high < 0 && high > 0.6 * low) high = 0;
+    if (high - low < 1e-9) [low, high] = [low - 0.5, high + 0.5];
+    const step = niceStep(high - low, 4);
+    [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
+  }
+  // a range that breathes in and out would make every curve jump: it only grows, until the panel is emptied
+  const wide = memory.range;
+  if (wide && low >= wide[0] && high <= wide[1] && high - low > 0.35 * (wide[1] - wide[0])) return wide;
+  return (memory.range = [low, high]);
+}
+
+function endLabels(ends, plot) {
+  const order = ends.map((_, i) => i).sort((a, b) => ends[a].y - ends[b].y);
+  const gap = FONT + 3;
+  const places = [];
+  let floor = -2;
+  for (const i of order) floor = (places[i] = Math.max(Math.min(ends[i].y, plot.height), floor)) + gap;
+  let ceiling = plot.height + 4;
+  for (const i of [...order].reverse()) ceiling = (places[i] = Math.min(places[i], ceiling)) - gap;
+  return ends.map((end, i) => {
+    const label = end.value === undefined ? end.text : `${end.text} ${end.value}`;
+    return text(plot.x + Math.min(end.x, plot.width) + 9, plot.y + places[i] + 4, label, { fill: end.color, class: "baby-halo", "font-weight": 600 });
+  });
+}
+
+function markTexts(marks, X, plot, panel, width) {
+  const scene = [];
+  let edge = Infinity; // the newest mark is told first
+  const from = panel.y_label ? measure(panel.y_label) + 10 : 0;
+  for (const mark of [...marks].reverse()) {
+    const wide = measure(mark.text, 11);
+    const x = Math.min(Math.max(plot.x + X(mark.step) - wide / 2, from), width - wide - 2);
+    if (x < from || x + wide > edge - 8) continue;
+    scene.push(text(x, 12, mark.text, { "font-size": 11, "fill-opacity": 0.85 }));
+    edge = x;
+  }
+  return scene;
+}
+
+function square(x, y, side, level, accent, quantity, line = 1.2) {
+  const height = side * Math.min(Math.max(level || 0, 0), 1);
+  const fill = accent ? color("accent-fill") : color(quantity);
+  return [
+    ["rect", { x: r(x), y: r(y + side - height), width: r(side), height: r(height), fill, "fill-opacity": 0.6 }],
+    ["rect", {
+      x: r(x), y: r(y), width: r(side), height: r(side), fill: "none", stroke: accent ? fill : "currentColor",
+      "stroke-opacity": accent ? 1 : 0.32, "stroke-width": accent ? line * 1.6 : line,
+    }],
+  ];
+}
+
+const pane = (plot, children) => ["svg", { x: plot.x, y: plot.y, width: r(plot.width), height: r(plot.height), overflow: "hidden" }, null, children];
+const path = (d, stroke, more) => ["path", { d, stroke, fill: "none", "stroke-width": 2.2, "stroke-linejoin": "round", ...more }];
+const dot = (cx, cy, fill, radius) => ["circle", { cx: r(cx), cy: r(cy), r: radius, fill }];
+const text = (x, y, words, more) => ["text", { x: r(x), y: r(y), fill: "currentColor", ...more }, words];
+const sentence = (ends) => ends.map((end) => `${end.text} ${end.value}`).join(", ");
+
+function trace(values, x, y) {
+  let d = "";
+  let open = false;
+  values.forEach((v, i) => {
+    const height = y(v);
+    if (height === null) open = false;
+    else {
+      d += `${open ? "L" : "M"}${r(x(v, i))} ${r(height)}`;
+      open = true;
+    }
+  });
+  return d;
+}
+
+// Numbers
+
+const r = (v) => Math.round(v * 10) / 10;
+const usable = (v, log = false) => typeof v === "number" && Number.isFinite(v) && (!log || v > 0);
+const minus = (words) => words.replace("-", "−");
+
+function number(v) {
+  if (!usable(v)) return "–";
+  const size = Math.abs(v);
+  if (size && (size < 0.005 || size >= 1e5)) return minus(v.toExponential(1));
+  return minus(v.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2));
+}
+
+function short(p) {
+  if (!usable(p)) return "–";
+  return p < 0.005 ? "0" : p > 0.995 ? "1" : p.toFixed(2).replace("0.", ".");
+}
+
+function niceStep(range, count) {
+  const rough = range / count;
+  const base = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 2.5, 5, 10].find((m) => m * base >= rough * 0.999) * base;
+}
+
+function ticks(low, high, count) {
+  const step = niceStep(high - low || 1, count);
+  const first = Math.ceil(low / step - 1e-6);
+  const last = Math.floor(high / step + 1e-6);
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+}
+
+function decades(low, high) {
+  const step = Math.max(1, Math.ceil((high - low) / 4));
+  return ticks(low, high, 100).filter((v) => Math.abs(v / step - Math.round(v / step)) < 1e-6 && Math.abs(v - Math.round(v)) < 1e-6);
+}
+
+function tickText(v, all) {
+  const step = all.length > 1 ? Math.abs(all[1] - all[0]) : Math.abs(v) || 1;
+  if (step >= 1e5 || step < 1e-4) return minus(v.toExponential(0));
+  const digits = Math.max(0, ...[0, 1, 2, 3, 4].filter((d) => Math.abs(step * 10 ** d - Math.round(step * 10 ** d)) > 1e-6).map((d) => d + 1));
+  return minus((Math.abs(v) < 1e-12 ? 0 : v).toFixed(digits));
+}
+
+const power = (v) => (v >= -3 && v <= 3 ? `${+(10 ** v).toPrecision(1)}` : `1e${minus(`${Math.round(v)}`)}`);
+
+// The page
+
+let pen = null;
+function measure(words, size = FONT) {
+  pen ||= document.createElement("canvas").getContext("2d");
+  pen.font = `600 ${size}px system-ui, sans-serif`;
+  return pen.measureText(words).width;
+}
+
+function add(el, tag, name) {
+  const child = el.appendChild(document.createElement(tag));
+  child.className = name;
+  return child;
+}
+
+function set(node, attributes) {
+  for (const [key, value] of Object.entries(attributes))
+    if (node.getAttribute(key) !== String(value)) node.setAttribute(key, value);
+}
+
+// Make an element's children those of the scene, [tag, attributes, text, children] each, touching only what differs.
+function patch(parent, scene) {
+  scene.forEach(([tag, attributes, words, children], i) => {
+    let node = parent.children[i];
+    if (!node || node.tagName !== tag) {
+      const fresh = document.createElementNS(SVG, tag);
+      node ? parent.replaceChild(fresh, node) : parent.appendChild(fresh);
+      node = fresh;
+    }
+    for (const name of node.getAttributeNames()) if (!(name in attributes)) node.removeAttribute(name);
+    set(node, attributes);
+    if (children) patch(node, children);
+    else if (node.textContent !== (words || "")) node.textContent = words || "";
+  });
+  while (parent.children.length > scene.length) parent.lastChild.remove();
+}

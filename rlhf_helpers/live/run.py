@@ -1,0 +1,135 @@
+"""A run without a screen: state, controls and random numbers in, state and series out, one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class NotFinite(ArithmeticError):
+    """A series or a state that is no longer a number."""
+
+
+def arrays(values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Series as numpy arrays, detached."""
+    return {name: np.asarray(torch.as_tensor(value).detach().cpu()) for name, value in values.items()}
+
+
+class Run:
+    """The states a figure goes through.
+
+    At step n it has evaluated the function once: `now` holds series n, and the state n + 1 waits for `commit`.
+
+    Args:
+        function: `(state, noise, **controls) -> (state, series)`, or `(**controls) -> series` if `start` is None.
+        start: seed -> state.
+        noise: shape of the uniforms of one step; None for none.
+        dtype: of state, noise and controls.
+    """
+
+    def __init__(self, function: Callable, start: Callable | None, noise: tuple | None, dtype: torch.dtype):
+        self.function, self.start, self.shape, self.dtype = function, start, noise, dtype
+        self.controls: dict[str, float] = {}
+        self.step = 0
+        self.rows: list[dict[str, np.ndarray]] = []
+        self.now: dict[str, np.ndarray] = {}
+
+    def reset(self, seed: int, controls: Mapping[str, float]) -> None:
+        """Back to state 0 of a seed."""
+        self.step, self.rows, self.noise, self.spare = 0, [], None, None
+        self.generator = torch.Generator().manual_seed(seed)
+        self.state = None if self.start is None else self._start(seed)
+        self._draw()
+        self.evaluate(controls)
+
+    def _start(self, seed: int) -> dict[str, Tensor]:
+        state = self.start(seed)
+        if not isinstance(state, Mapping):
+            raise TypeError(f"start: expected a dict of tensors from start(seed), got {type(state).__name__}")
+        return {name: self._cast(torch.as_tensor(value).detach()) for name, value in state.items()}
+
+    def _cast(self, value: Tensor) -> Tensor:
+        return value.to(self.dtype) if value.is_floating_point() else value
+
+    def _draw(self) -> None:
+        if self.spare is not None:
+            self.noise, self.spare = self.spare, None
+        elif self.shape is not None:
+            # drawn in float32 whatever the dtype, so that every precision sees the same numbers
+            uniforms = torch.rand(self.shape, generator=self.generator, dtype=torch.float32)
+            self.noise = uniforms.to(self.dtype)
+
+    def evaluate(self, controls: Mapping[str, float]) -> None:
+        """Ask the function about the present state; fills `now`.
+
+        Raises:
+            NotFinite: a series has an infinity or NaN; in a run `now` stays as it was.
+        """
+        self.controls = dict(controls)
+        tensors = {name: torch.tensor(float(value), dtype=self.dtype) for name, value in controls.items()}
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(self.dtype)
+        try:
+            if self.start is None:
+                following, series = None, self.function(**tensors)
+            else:
+                following, series = self._unpack(self.function(dict(self.state), self.noise, **tensors))
+        finally:
+            torch.set_default_dtype(default)
+        if not isinstance(series, Mapping):
+            raise TypeError(f"{_name(self.function)}: expected a dict of series, got {type(series).__name__}")
+        found = arrays(series)
+        bad = [name for name, value in found.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
+        self.following = None if bad else following
+        if not bad or self.start is None:
+            self.now = found
+        if bad:
+            raise NotFinite(_quoted(bad))
+
+    def _unpack(self, result) -> tuple[dict[str, Tensor], Mapping]:
+        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Mapping)):
+            raise TypeError(f"{_name(self.function)}: expected (state, series), two dicts, got {type(result).__name__}")
+        state, series = result
+        if set(state) != set(self.state):
+            raise ValueError(f"{_name(self.function)}: got a state with {sorted(state)}, expected {sorted(self.state)}")
+        return {name: self._cast(value.detach()) for name, value in state.items()}, series
+
+    def commit(self, controls: Mapping[str, float]) -> None:
+        """Go to the next state and evaluate there.
+
+        Raises:
+            NotFinite: the next state or its series has an infinity or NaN; the run stays at the present state.
+        """
+        if self.following is None:  # the last evaluation failed
+            self.evaluate(controls)
+        bad = [k for k, v in self.following.items() if v.is_floating_point() and not bool(torch.isfinite(v).all())]
+        if bad:
+            raise NotFinite(_quoted(bad))
+        before = (self.state, self.noise, self.following, self.now)
+        self.rows.append(self.now)
+        self.state, self.step = self.following, self.step + 1
+        self._draw()
+        try:
+            self.evaluate(controls)
+        except BaseException:  # stay where everything was a number
+            self.spare = self.noise
+            self.state, self.noise, self.following, self.now = before
+            self.step -= 1
+            self.rows.pop()
+            raise
+
+    def history(self) -> dict[str, np.ndarray]:
+        """Every series of one number per step, as rows 0 to `step`."""
+        rows = [*self.rows, self.now]
+        return {name: np.array([row[name] for row in rows]) for name, value in self.now.items() if value.ndim == 0}
+
+
+def _name(function: Callable) -> str:
+    return getattr(function, "__name__", "the function")
+
+
+def _quoted(names: list[str]) -> str:
+    return " and ".join(f"`{name}`" for name in names)
