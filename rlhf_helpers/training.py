@@ -172,7 +172,7 @@ def train(
     progress bar appears on runs of over two seconds.
 
     Args:
-        method: (models, rollout, kl_coeff=..., **knobs) -> (loss, series); see ``rlhf_helpers.methods``.
+        method: ``(models, rollout, kl_coeff=..., **knobs) -> (loss, series)``; see ``rlhf_helpers.methods``.
         steps: number of gradient steps.
         learning_rate: Adam's.
         kl_coeff: the pull towards the reference; each method says what it does with it.
