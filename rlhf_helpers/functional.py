@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
+from torch.nn.functional import embedding
 
 from rlhf_helpers.exact import policy_table
 from rlhf_helpers.policy import TinyCritic, uniform_policy
@@ -66,7 +67,8 @@ def training_step(
             own = {name.removeprefix(f"{module}."): p for name, p in parameters.items() if name.startswith(module)}
             return lambda ids: functional_call(modules[module], own, ids)
 
-        return Models(call("policy"), call("critic") if critic else None)
+        logits = call("policy")(torch.arange(vocab_size)[None])[0]  # (V, V): ten rows are the whole policy
+        return Models(lambda ids: embedding(ids, logits), call("critic") if critic else None)
 
     def start(seed: int) -> State:
         """Return the state before the first step; the seed draws the embedding."""
