@@ -49,6 +49,7 @@ def run(notebook: nbformat.NotebookNode, name: str) -> None:
         timeout=TIMEOUT,
         kernel_name="python3",
         resources={"metadata": {"path": str(BOOK)}},
+        extra_arguments=["--IPKernelApp.log_level=40"],  # errors only: the rest is about the kernel, not the chapter
         record_timing=False,
         store_widget_state=False,
         on_cell_start=remember,

@@ -45,7 +45,8 @@ def html_dir(tmp_path_factory) -> Path:
     if built := os.environ.get("BABY_RLHF_HTML"):
         return Path(built).resolve()
     out = tmp_path_factory.mktemp("book")
-    command = [sys.executable, "-m", "jupyter_book", "build", str(ROOT), "--path-output", str(out), "-n", "-W", "--keep-going"]
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT)]
+    command += ["--path-output", str(out), "-n", "-W", "--keep-going"]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return out / "_build" / "html"
@@ -105,7 +106,7 @@ FORMULAS = """() => {
 PICTURES = """() => {
   const main = document.querySelector("article") ?? document.body;
   const unnamed = e => !(e.getAttribute("aria-label") ?? "").trim() && !e.querySelector(":scope > title");
-  const hidden = e => e.closest("[aria-hidden=true], mjx-container");
+  const hidden = e => e.closest("[aria-hidden=true], mjx-container, button");
   return [
     ...[...main.querySelectorAll("img")].filter(e => !e.hasAttribute("alt") || /[/._-]/.test(e.alt.replace(/\\s.*/, ""))),
     ...[...main.querySelectorAll("svg")].filter(e => !hidden(e) && (e.getAttribute("role") !== "img" || unnamed(e))),
@@ -115,8 +116,11 @@ PICTURES = """() => {
 TOO_WIDE = """() => {
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= width) return [];
-  return [...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > width + 1)
-    .slice(0, 5).map(e => e.outerHTML.slice(0, 160));
+  const scrolls = e => e.matches("main") ? false
+    : getComputedStyle(e).overflowX !== "visible" || scrolls(e.parentElement);
+  return [...document.querySelectorAll("main *")]
+    .filter(e => e.getBoundingClientRect().right > width + 1 && !scrolls(e.parentElement))
+    .slice(0, 8).map(e => e.outerHTML.slice(0, 160));
 }"""
 AXE_RUN = """async () => (await axe.run({resultTypes: ["violations"]})).violations
   .filter(v => ["serious", "critical"].includes(v.impact))
