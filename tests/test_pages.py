@@ -99,7 +99,7 @@ FORMULAS = """() => {
   return {
     wanted: main.querySelectorAll(".math").length,
     typeset: main.querySelectorAll(".math mjx-container").length,
-    errors: [...main.querySelectorAll("mjx-merror, [data-mjx-error]")].map(e => e.getAttribute("data-mjx-error")),
+    errors: [...main.querySelectorAll("mjx-merror, mjx-container [style*='color: red']")].map(e => e.textContent),
     raw: copy.textContent.match(/\\\\\\(|\\\\\\[|\\$\\$|\\\\begin\\{/g) ?? [],
   };
 }"""
@@ -107,8 +107,9 @@ PICTURES = """() => {
   const main = document.querySelector("article") ?? document.body;
   const unnamed = e => !(e.getAttribute("aria-label") ?? "").trim() && !e.querySelector(":scope > title");
   const hidden = e => e.closest("[aria-hidden=true], mjx-container, button");
+  const wordless = e => !e.hasAttribute("alt") || /^\\S*[/._-]\\S*$/.test(e.alt);  // none, or a file name
   return [
-    ...[...main.querySelectorAll("img")].filter(e => !e.hasAttribute("alt") || /[/._-]/.test(e.alt.replace(/\\s.*/, ""))),
+    ...[...main.querySelectorAll("img")].filter(wordless),
     ...[...main.querySelectorAll("svg")].filter(e => !hidden(e) && (e.getAttribute("role") !== "img" || unnamed(e))),
     ...[...main.querySelectorAll("figure")].filter(e => !e.querySelector("figcaption")?.textContent.trim()),
   ].map(e => e.outerHTML.slice(0, 200));
