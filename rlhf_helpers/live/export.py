@@ -1,0 +1,163 @@
+"""A live figure's function as an ONNX graph, and all else that a page needs to run it without a kernel.
+
+No formula is written a second time: the torch function is traced as it stands, with whatever it does inside (sampling
+from given uniforms, a backward pass, Adam).
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import warnings
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+
+STATE, NEXT, SERIES, CONTROL, NOISE = "state/", "next/", "series/", "control/", "noise"
+
+
+def export_graph(figure) -> bytes:
+    """Trace a figure's function and return it as the bytes of an ONNX model, the same for the same code.
+
+    Inputs are called ``state/<name>``, ``noise`` and ``control/<name>``, outputs ``next/<name>`` and ``series/<name>``;
+    all hold float32 but for integers in the state.
+
+    Args:
+        figure: what ``live`` returns.
+
+    Returns:
+        A serialized ONNX model of one evaluation: one step of a run, or one computation.
+
+    Raises:
+        ImportError: onnx and onnxscript, which only publishing needs, are not installed.
+    """
+    import onnx_ir
+    from onnx_ir.passes import common
+    from onnxscript import optimizer, rewriter
+    from onnxscript.rewriter.rules import common as rules
+
+    state = {} if figure.start is None else figure.start(0)
+    noise = {} if figure.noise is None else {NOISE: torch.full(figure.noise, 0.5)}
+    controls = {name: torch.tensor(value) for name, value in figure.defaults.items()}
+    inputs = {STATE + n: x.clone() for n, x in state.items()} | noise | {CONTROL + n: x for n, x in controls.items()}
+    names: list[str] = []
+
+    def evaluate(*values: Tensor) -> tuple[Tensor, ...]:
+        """Call the function with a flat list of tensors and return one."""
+        given = dict(zip(inputs, values, strict=True))
+        chosen = {name.removeprefix(CONTROL): x for name, x in given.items() if name.startswith(CONTROL)}
+        outputs = {}
+        if figure.start is None:
+            series = figure.function(**chosen)
+        else:
+            before = {name: given[STATE + name] for name in state}
+            following, series = figure.function(dict(before), given.get(NOISE), **chosen)
+            outputs = {NEXT + name: following[name].clone() for name in state}
+        outputs |= {SERIES + name: x.to(torch.float32) for name, x in series.items()}
+        names[:] = outputs
+        return tuple(outputs.values())
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        values = tuple(inputs.values())
+        traced = torch.export.export(make_fx(evaluate)(*values), values)
+        program = torch.onnx.export(
+            traced, values, dynamo=True, optimize=False, verbose=False, input_names=list(inputs), output_names=names
+        )
+    model = program.model
+    # The optimizer's default rules also hold x + 1e-8 to be x: Adam divides by zero without it.
+    unsafe = ("add_0_rule", "sub_0_rule")
+    safe = [getattr(rules, name) for name in dir(rules) if name.endswith("_rule") and name not in unsafe]
+    for _ in range(2):
+        optimizer.fold_constants(model)
+        rewriter.rewrite(model, pattern_rewrite_rules=safe)
+    for tidy in (
+        common.RemoveUnusedNodesPass(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.DeduplicateInitializersPass(),
+        common.CommonSubexpressionEliminationPass(),
+        common.OutputFixPass(),
+        common.RemoveUnusedNodesPass(),
+        common.ClearMetadataAndDocStringPass(),
+    ):
+        tidy(model)
+    proto = onnx_ir.to_proto(model)
+    _shorten(proto)
+    return proto.SerializeToString(deterministic=True)
+
+
+def page_data(figure) -> dict:
+    """Return, ready for JSON, what a page needs to run a figure: its graph, its starts, its controls and its words.
+
+    Args:
+        figure: what ``live`` returns.
+
+    Returns:
+        ``spec`` for the drawing module; ``controls``; ``steps``, ``noise`` and ``starts`` (one state for each seed) of a
+        figure that trains; ``status``, ``says``; ``graph``, the ONNX model in base64.
+    """
+    data = {
+        "spec": dict(figure.canvas.spec),
+        "controls": [_control(name, widget) for name, widget in figure.controls.items()],
+        "steps": figure.steps,
+        "noise": figure.noise,
+        "caption": figure.caption,
+        "status": figure.status_format,
+        "says": [say.spec() for say in figure.says],
+        "graph": base64.b64encode(export_graph(figure)).decode(),
+    }
+    if figure.start is not None:
+        data["starts"] = [_packed(figure.start(seed)) for seed in figure.seeds.options]
+    return data
+
+
+def _packed(state: dict[str, Tensor]) -> dict[str, dict]:
+    """Tensors as base64 of their bytes; a tensor that equals an earlier one, or is one number, says just that."""
+    packed: dict[str, dict] = {}
+    for name, tensor in state.items():
+        array = tensor.detach().numpy()
+        told = {"type": str(array.dtype), "shape": list(array.shape)}
+        same = next((other for other in packed if "like" not in packed[other] and torch.equal(state[other], tensor)), None)
+        if array.size and np.all(array == array.flat[0]):
+            told["fill"] = array.flat[0].item()
+        elif same is not None:
+            told["like"] = same
+        else:
+            told["bytes"] = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
+        packed[name] = told
+    return packed
+
+
+def _control(name: str, widget) -> dict:
+    """Describe an ipywidgets control to the page."""
+    kind = type(widget).__name__
+    told = {"name": name, "label": widget.description, "value": float(widget.value)}
+    if kind == "FloatLogSlider":
+        return told | {"kind": "log", "base": widget.base, "min": widget.min, "max": widget.max, "step": widget.step}
+    if kind in ("FloatSlider", "IntSlider"):
+        return told | {"kind": "linear", "min": widget.min, "max": widget.max, "step": widget.step}
+    if kind == "Checkbox":
+        return told | {"kind": "switch"}
+    labels = widget._options_labels
+    return told | {"kind": "choice", "options": [[label, float(v)] for label, v in zip(labels, widget._options_values)]}
+
+
+def _shorten(proto) -> None:
+    """Give every inner value a short name and drop what only a reader of the graph would miss."""
+    fixed = {value.name for value in (*proto.graph.input, *proto.graph.output)}
+    short: dict[str, str] = {"": ""}
+
+    def rename(name: str) -> str:
+        return name if name in fixed else short.setdefault(name, f"v{len(short)}")
+
+    for tensor in proto.graph.initializer:
+        tensor.name = rename(tensor.name)
+    for node in proto.graph.node:
+        node.name = ""
+        node.input[:] = [rename(name) for name in node.input]
+        node.output[:] = [rename(name) for name in node.output]
+    del proto.graph.value_info[:]
+    proto.graph.name = "step"
