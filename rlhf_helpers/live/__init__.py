@@ -1,6 +1,7 @@
 """Live figures: a pure torch function, real controls, a picture that moves. `live` makes one."""
 
+from .base import Panel, Say
 from .figure import LiveFigure, live
-from .panels import Bars, Chips, Curves, Panel, Plot, Say, Strip, Table
+from .panels import Bars, Chips, Curves, Plot, Strip, Table
 
 __all__ = ["Bars", "Chips", "Curves", "LiveFigure", "Panel", "Plot", "Say", "Strip", "Table", "live"]

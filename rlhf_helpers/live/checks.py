@@ -11,7 +11,7 @@ from numbers import Real
 import numpy as np
 from ipywidgets import ValueWidget
 
-from .panels import Panel, Say
+from .base import Panel, Say
 
 _FORMAT = re.compile(r"[+]?(\.\d+)?[feg%d]?")
 
@@ -62,7 +62,7 @@ def check_arguments(start, noise, steps, panels, caption, seeds) -> None:
     for panel in panels:
         if not isinstance(panel, Panel):
             raise TypeError(f"panels: expected Curves, Bars, Strip, Table, Chips or Plot, got {panel!r}")
-        if panel.moves and start is None:
+        if panel.tracks() and start is None:
             raise ValueError(f"panels: {type(panel).__name__} shows a history, which a figure without `start` has not")
 
 
@@ -70,7 +70,8 @@ def check_series(series: Mapping[str, np.ndarray], panels: Sequence[Panel], says
     """The function returns what the panels and the rules ask for."""
     for panel in panels:
         kind = type(panel).__name__
-        for name, dimensions in panel.needs().items():
+        wanted = dict.fromkeys(panel.tracks(), (0,)) | panel.needs()
+        for name, dimensions in wanted.items():
             if name not in series:
                 raise ValueError(f"panels: {kind} names {name!r}, but the function returns {sorted(series)}")
             if series[name].ndim not in dimensions:
@@ -85,7 +86,7 @@ def check_series(series: Mapping[str, np.ndarray], panels: Sequence[Panel], says
             raise ValueError(f"says: {say.series!r} is no series of one number; there are {numbers(series)}")
 
 
-def check_status(status: str, known: Mapping) -> None:
+def check_status(status: str, known: Sequence[str]) -> None:
     """The status line names what exists, in formats that a page can write too."""
     for _, name, form, conversion in string.Formatter().parse(status):
         if name is None:

@@ -10,20 +10,19 @@ from collections.abc import Callable, Sequence
 import anywidget
 import ipywidgets
 import numpy as np
-import torch
 import traitlets
 
 from . import checks
-from .panels import Panel, Say, View
-from .picture import picture, status_line
-from .run import NotFinite, Run
+from .base import Panel, Say
+from .picture import picture
+from .session import Definition, Session
 
 FRAME = 0.05
 """Seconds from one picture to the next while it plays."""
 BUSY = 0.03
 """Seconds of computing after which the kernel's loop gets its turn."""
 FRAMES = 40
-"""Pictures in a whole run, unless its steps are slow."""
+"""Pictures in a whole run, unless its steps are slow: two seconds to watch."""
 
 
 class Canvas(anywidget.AnyWidget):
@@ -39,7 +38,7 @@ class Canvas(anywidget.AnyWidget):
 def live(function: Callable, *, start: Callable | None = None, noise: Sequence[int] | None = None, steps: int = 300,
          panels: Sequence[Panel] = (), caption: str = "", status: str = "", says: Sequence[Say] = (),
          seeds: int = 5, **controls) -> LiveFigure:  # fmt: skip
-    """A figure with controls: it trains, or it only computes, whatever `function` says.
+    """Make a figure with controls: it trains, or it only computes, whatever `function` says.
 
     Args:
         function: with `start`: `(state, noise, *, <controls>) -> (state, series)`, one step; the series describe the
@@ -53,100 +52,111 @@ def live(function: Callable, *, start: Callable | None = None, noise: Sequence[i
         status: the line below, a format string over the series of one number, the controls, `step` and `seed`.
         says: sentences that appear when a series goes too far.
         seeds: how many seeds there are to choose from.
-        **controls: ipywidgets controls, named like the function's keywords.
+        **controls: ipywidgets controls with numbers, named like the function's keywords.
+
     Returns:
-        A widget to end a cell with.
+        A widget to end a cell with. On a page without a kernel it is the picture of its default run.
+
     Raises:
-        TypeError, ValueError: an argument is wrong; the message names it.
+        TypeError: an argument is of the wrong kind, or controls and keywords do not match; the message names it.
+        ValueError: an argument is wrong, or a panel names a series that is not there; the message names it.
     """
     noise = None if noise is None else tuple(noise)
     checks.check_arguments(start, noise, steps, panels, caption, seeds)
     checks.check_controls(function, controls, training=start is not None)
-    return LiveFigure(function, start, noise, steps, tuple(panels), caption, status, tuple(says), seeds, controls)
+    defaults = {name: float(control.value) for name, control in controls.items()}
+    definition = Definition(function, start, noise, steps, tuple(panels), caption, status, tuple(says), seeds, defaults)
+    return LiveFigure(definition, controls)
 
 
 class LiveFigure(ipywidgets.VBox):
-    """What `live` returns. From Python: `step`, `reset`, `play`, `set`, `controls`, `now`, `history`, `error`."""
+    """What `live` returns: a widget, and a run that can be driven from Python.
 
-    def __init__(self, function, start, noise, steps, panels, caption, status, says, seeds, controls):
-        self.function, self.start, self.noise, self.steps = function, start, noise, steps
-        self.panels, self.caption, self.status_format, self.says = panels, caption, status, says
+    Args:
+        definition: the figure.
+        controls: its ipywidgets controls.
+    """
+
+    def __init__(self, definition: Definition, controls: dict):
+        self.definition = definition
+        self.function, self.start, self.noise = definition.function, definition.start, definition.noise
+        self.steps, self.panels, self.says = definition.steps, definition.panels, definition.says
+        self.caption, self.status_format, self.defaults = definition.caption, definition.status, definition.defaults
         self.controls = dict(controls)
-        self.defaults = self.settings()
-        self.error: Exception | None = None
-        self.marks: list[dict] = []
-        self._known = self.settings()
+        self.session = Session(definition)
         self._task: asyncio.Task | None = None
         self._picture = None
-        self.run = Run(function, start, noise, torch.float32)
-        self.run.reset(0, self.settings())
-        checks.check_series(self.run.now, panels, says)
-        known = checks.numbers(self.run.now) + [*controls, "step", "seed"]
-        checks.check_status(status, dict.fromkeys(known))
-
-        self._build(seeds)
-        self._cached = {name: [] for name in self._curve_names()}
-        self.canvas.spec = {
-            "panels": [panel.spec() for panel in panels], "steps": steps, "training": start is not None,
-        }  # fmt: skip
-        super().__init__([self._grid])
+        self._known = self.settings()
+        self.canvas = Canvas(spec=definition.spec(), frame=self.session.frame())
+        self.canvas.add_class("baby-canvas")
+        grid = ipywidgets.Box([self.canvas, self._panel_of_controls()])
+        grid.add_class("baby-grid")
+        super().__init__([grid])
         self.add_class("baby-live")
-        self._refresh()
 
-    # what there is to see
+    # What there is to see
 
     @property
     def now(self) -> dict[str, np.ndarray]:
         """The series of the present state."""
-        return self.run.now
+        return self.session.run.now
 
     @property
     def history(self) -> dict[str, np.ndarray]:
         """Every series of one number, rows 0 to the present step."""
-        return self.run.history()
+        return self.session.run.history()
 
     @property
-    def seed(self) -> int:
-        """Which run of random numbers."""
-        return self.seeds.value if self.start is not None else 0
+    def status(self) -> str:
+        """The line under the picture."""
+        return self.session.status()
+
+    @property
+    def error(self) -> Exception | None:
+        """What went wrong in the last evaluation, if anything."""
+        return self.session.error
+
+    @property
+    def marks(self) -> list[dict]:
+        """Where controls moved: step, name, from, to."""
+        return self.session.marks
 
     @property
     def playing(self) -> bool:
         """Whether it is running by itself."""
         return self._task is not None
 
-    @property
-    def status(self) -> str:
-        """The line under the picture."""
-        if self.error is not None:
-            return self._trouble(self.error)
-        values = self.settings() | {"step": self.run.step, "seed": self.seed}
-        return status_line(self.status_format, self.says, self.run.now, values)
-
     def settings(self) -> dict[str, float]:
         """The controls' present values."""
         return {name: float(control.value) for name, control in self.controls.items()}
 
-    # what there is to do; errors reach the caller
+    def picture(self):
+        """The still picture of the run with the first settings and seed 0, in double precision."""
+        if self._picture is None:
+            self._picture = picture(self.definition)
+        return self._picture
+
+    # What there is to do; an error in the function reaches the caller
 
     def step(self, count: int = 1) -> None:
         """Take so many steps, or as many as the run has left."""
-        self._needs_start()
+        self._must_train()
         self.pause()
         try:
-            for _ in range(min(count, self.steps - self.run.step)):
-                self._advance()
+            for _ in range(min(count, self.definition.steps - self.session.step)):
+                self.session.advance(self.settings())
         finally:
             self._refresh()
 
     def reset(self, seed: int | None = None) -> None:
-        """Back to the start; what was there stays as a faint line."""
-        self._needs_start()
-        self.pause()
-        if seed is not None and seed != self.seed:
-            self.seeds.value = seed  # resets
-        else:
+        """Back to the start, of another seed if one is given; what was there stays as a faint line."""
+        self._must_train()
+        if seed is not None and seed not in range(self.definition.seeds):
+            raise ValueError(f"seed: expected 0 to {self.definition.seeds - 1}, got {seed!r}")
+        if seed is None or seed == self.seeds.value:
             self._restart()
+            return
+        self.seeds.value = seed  # its callback restarts
         if self.error is not None:
             raise self.error
 
@@ -160,16 +170,17 @@ class LiveFigure(ipywidgets.VBox):
             raise self.error
 
     def play(self) -> None:
-        """Run to the end by itself; after the end, from the start. Without an event loop it runs there at once."""
-        self._needs_start()
+        """Run to the end by itself; at the end, from the start. Without an event loop it runs there at once."""
+        self._must_train()
         if self.playing:
             return
-        if self.run.step >= self.steps:
+        if self.session.ended:
             self._restart()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return self.step(self.steps)
+            self.step(self.definition.steps)
+            return
         self._task = loop.create_task(self._play())
         self._refresh()
 
@@ -180,168 +191,88 @@ class LiveFigure(ipywidgets.VBox):
             task.cancel()
             self._refresh()
 
-    def picture(self):
-        """The still picture of the run with the first settings and seed 0, in double precision."""
-        if self._picture is None:
-            self._picture = picture(self)
-        return self._picture
+    # How it does it
 
-    # how it does it
-
-    def _build(self, seeds: int) -> None:
-        self.canvas = Canvas()
-        self.canvas.add_class("baby-canvas")
-        for name, control in self.controls.items():
-            if not control.description:
-                control.description = name.replace("_", " ")
-            control.observe(lambda change, name=name: self._moved(name), names="value")
+    def _panel_of_controls(self) -> ipywidgets.VBox:
         rows = list(self.controls.values())
-        if self.start is not None:
-            self.seeds = ipywidgets.Dropdown(options=range(seeds), value=0, description="seed")
+        for name, control in self.controls.items():
+            control.description = control.description or name.replace("_", " ")
+            control.observe(lambda change, name=name: self._moved(name), names="value")
+        if self.definition.trains:
+            self.seeds = ipywidgets.Dropdown(options=range(self.definition.seeds), value=0, description="seed")
             self.seeds.observe(lambda change: self._guard(self._restart), names="value")
             self.buttons = {
                 "play": ipywidgets.Button(description="Play", icon="play", button_style="primary"),
-                "step": ipywidgets.Button(description="Step", icon="step-forward", tooltip="one update"),
-                "reset": ipywidgets.Button(description="Reset", icon="undo", tooltip="back to the start"),
+                "step": ipywidgets.Button(description="Step", icon="step-forward", tooltip="One update"),
+                "reset": ipywidgets.Button(description="Reset", icon="undo", tooltip="Back to the start"),
             }
-            self.buttons["play"].on_click(lambda _: self.pause() if self.playing else self._guard(self.play))
+            self.buttons["play"].on_click(lambda _: self._guard(self.pause if self.playing else self.play))
             self.buttons["step"].on_click(lambda _: self._guard(self.step))
-            self.buttons["reset"].on_click(lambda _: self._guard(self.reset))
+            self.buttons["reset"].on_click(lambda _: self._guard(self._restart))
             bar = ipywidgets.HBox([*self.buttons.values(), self.seeds])
             bar.add_class("baby-buttons")
             rows.insert(0, bar)
         box = ipywidgets.VBox(rows)
         box.add_class("baby-controls")
-        self._grid = ipywidgets.Box([self.canvas, box])
-        self._grid.add_class("baby-grid")
+        return box
 
-    def _needs_start(self) -> None:
-        if self.start is None:
+    def _must_train(self) -> None:
+        if not self.definition.trains:
             raise RuntimeError("this figure only computes: it has no `start` to step from")
 
     def _guard(self, action: Callable) -> None:
-        """Do what a reader asked for; an error goes to the status line."""
+        """Do what a reader asked for; the function's error is in the session, and so in the status line."""
         try:
             action()
-        except Exception as error:  # noqa: BLE001 - a reader's click has nobody to raise to
-            self.error = error
-            self._refresh()
-
-    def _evaluate(self, action: Callable, *arguments) -> None:
-        try:
-            action(*arguments)
-            self.error = None
-        except Exception as error:
-            self.error = error
-            raise
-
-    def _advance(self) -> None:
-        row = {name: _short(self.run.now[name]) for name in self._cached}
-        self._evaluate(self.run.commit, self.settings())
-        for name, value in row.items():
-            self._cached[name].append(value)
+        except Exception as error:  # a click has nobody to raise to
+            self.session.error = error
+        self._refresh()
 
     def _restart(self) -> None:
         self.pause()
-        if self.run.step > 0:
-            self.canvas.previous = self._rows()
-        self.marks = []
-        self._cached = {name: [] for name in self._cached}
         try:
-            self._evaluate(self.run.reset, self.seed, self.settings())
+            self.session.restart(self.seeds.value, self.settings())
         finally:
             self._refresh()
 
     def _moved(self, name: str) -> None:
-        value = self.settings()[name]
-        if self.start is not None:
-            self._mark(name, self._known[name], value)
-        self._known[name] = value
-        if self.playing:
-            return  # the next step takes it
-        self._guard(lambda: self._evaluate(self.run.evaluate, self.settings()))
-        self._refresh()
-
-    def _mark(self, name: str, old: float, new: float) -> None:
-        step = self.run.step
-        if step == 0:
-            return
-        last = next((mark for mark in reversed(self.marks) if mark["name"] == name), None)
-        if last is not None and step - last["moved"] <= max(3, self.steps // 20):  # still the same drag
-            last.update(to=new, moved=step)
-            if last["to"] == last["from"]:
-                self.marks.remove(last)
-        else:
-            self.marks.append({"step": step, "moved": step, "name": name, "from": old, "to": new})
+        settings = self.settings()
+        if self.definition.trains:
+            self.session.mark(name, self._known[name], settings[name])
+        self._known = settings
+        if not self.playing:  # else the next step takes it
+            self._guard(lambda: self.session.evaluate(settings))
 
     async def _play(self) -> None:
         task = self._task
-        stride = max(1, round(self.steps / FRAMES))
+        session, steps = self.session, self.definition.steps
+        stride = max(1, round(steps / FRAMES))
         try:
-            while self._task is task and self.run.step < self.steps:
+            while self._task is task and not session.ended:
                 begun = time.perf_counter()
-                for _ in range(min(stride, self.steps - self.run.step)):
-                    self._advance()
+                for _ in range(min(stride, steps - session.step)):
+                    session.advance(self.settings())
                     if time.perf_counter() - begun > BUSY:
                         break
                 self._refresh()
                 await asyncio.sleep(max(0.005, FRAME - (time.perf_counter() - begun)))
-        except Exception:  # noqa: BLE001 - it is in self.error and in the status line
-            pass
+        except Exception as error:  # nobody awaits this task: the status line tells
+            session.error = error
         finally:
             if self._task is task:
                 self._task = None
                 self._refresh()
 
-    def _curve_names(self) -> list[str]:
-        return list(dict.fromkeys(name for panel in self.panels if panel.moves for name in panel.needs()))
-
-    def _rows(self) -> dict[str, list]:
-        return {name: [*rows, _short(self.run.now[name])] for name, rows in self._cached.items()}
-
     def _refresh(self) -> None:
-        if self.start is not None:
-            button = self.buttons["play"]
-            button.description, button.icon = ("Pause", "pause") if self.playing else ("Play", "play")
-        others = dict.fromkeys(name for panel in self.panels if not panel.moves for name in panel.needs())
-        limits = {panel.name: panel.rows for panel in self.panels if panel.kind == "chips"}
-        self.canvas.frame = {
-            "step": self.run.step,
-            "rows": self._rows(),
-            "now": {name: _short(self.run.now[name][: limits.get(name)]) if name in limits
-                    else _short(self.run.now[name]) for name in others},
-            "marks": [{"step": m["step"], "text": f"{m['name']} {m['to']:.3g}"} for m in self.marks],
-            "status": self.status,
-            "error": self.error is not None,
-            "playing": self.playing,
-        }  # fmt: skip
-
-    def _trouble(self, error: Exception) -> str:
-        if not isinstance(error, NotFinite):
-            return f"{type(error).__name__}: {error}"
-        if self.start is None:
-            return f"{error} is not a finite number at these settings."
-        advice = "lower the learning rate" if "learning_rate" in self.controls else "move a slider back"
-        return f"Stopped after update {self.run.step}: {error} is no longer a finite number. Reset, or {advice}."
-
-    def view(self) -> View:
-        """What the panels draw from."""
-        return View(self.history, self.now, [mark["step"] for mark in self.marks], self.run.step)
+        if self.definition.trains:
+            play = self.buttons["play"]
+            play.description, play.icon = ("Pause", "pause") if self.playing else ("Play", "play")
+        self.canvas.previous = self.session.previous
+        self.canvas.frame = self.session.frame(self.playing)
 
     def __repr__(self) -> str:
-        return f"Live figure: {self.caption}"
+        return f"Live figure: {self.definition.caption}"
 
     def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        data = dict(data) | {"text/html": self.picture().html, "text/plain": repr(self)}
-        return data, metadata
-
-
-def _short(value) -> float | list | None:
-    """Numbers as a page needs them: five digits, None where there is no number."""
-    array = np.asarray(value)
-    if array.ndim:
-        return [_short(part) for part in array]
-    number = float(array)
-    return float(f"{number:.5g}") if np.isfinite(number) else None
+        data = super()._repr_mimebundle_(**kwargs) or {}
+        return dict(data) | {"text/html": self.picture().html, "text/plain": repr(self)}

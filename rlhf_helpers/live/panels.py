@@ -3,84 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from rlhf_helpers import plots
-from rlhf_helpers.plots.charts import line_styles
-from rlhf_helpers.plots.style import label_of, quantity_of
+from rlhf_helpers.plots.style import quantity_of
 
-
-@dataclass(frozen=True)
-class View:
-    """What there is to draw: the curves so far, what is true now, where settings changed, how long a run is."""
-
-    history: Mapping[str, np.ndarray]
-    now: Mapping[str, np.ndarray]
-    marks: Sequence[int] = ()
-    steps: int = 0
-
-
-def _names(value) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value)
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"a panel needs the names of one or more series, got {value!r}")
-    return names
-
-
-def _in_words(name: str, panel: Panel, view: View) -> str:
-    if panel.moves:
-        first, last = view.history[name][0], view.history[name][-1]
-        return f"goes from {first:.3g} to {last:.3g} in {view.steps} updates"
-    value = np.asarray(view.now[name])
-    if value.ndim == 0:
-        return f"is {value:.3g}"
-    if value.ndim == 1 and value.size <= 12:
-        return "is " + ", ".join(f"{v:.3g}" for v in value)
-    return f"has {' x '.join(map(str, value.shape))} values from {np.nanmin(value):.3g} to {np.nanmax(value):.3g}"
-
-
-class Panel:
-    """A panel: the series it needs, with their dimensions, its JSON specification, and its still picture."""
-
-    kind = ""
-    moves = False
-    """True if it shows a history, which a figure that only computes does not have."""
-
-    def needs(self) -> dict[str, tuple[int, ...]]:
-        """Series name -> how many dimensions it may have."""
-        raise NotImplementedError
-
-    def draw(self, view: View, ax: Axes | None = None) -> Axes:
-        """The still picture."""
-        raise NotImplementedError
-
-    def describe(self, view: View) -> str:
-        """The picture in words, with the numbers it ends in."""
-        values = [f"{self._label(name)} {_in_words(name, self, view)}" for name in self.needs()]
-        return f"{self.title or self.kind}: {'; '.join(values)}."
-
-    def _label(self, name: str) -> str:
-        return label_of(name, getattr(self, "labels", None))
-
-    def spec(self) -> dict:
-        """All that the drawing module has to know, in JSON."""
-        told = {f.name: getattr(self, f.name) for f in fields(self)}
-        colors = told.pop("colors", None)
-        labels = told.pop("labels", None)
-        names = list(self.needs())
-        dashes = line_styles(names, colors)
-        looks = {
-            name: {
-                "label": label_of(name, labels),
-                "quantity": quantity_of(name, colors),
-                "dash": [] if dashes[name] == "-" else [round(2.2 * part, 1) for part in dashes[name][1]],
-            }
-            for name in names
-        }
-        return {"kind": self.kind, "looks": looks} | told
+from .base import Panel, names_of, pairs_of
 
 
 @dataclass(frozen=True)
@@ -95,7 +25,7 @@ class Curves(Panel):
         log: logarithmic y axis.
         x_label: what one step is.
         labels: name -> text, where the name alone will not do.
-        colors: name -> quantity ("policy", "old", "reference", "reward", "kl", "optimum"), where the name does not tell.
+        colors: name -> quantity ("policy", "old", "reference", "reward", "kl", "optimum"), if the name does not tell.
     """
 
     names: Sequence[str]
@@ -107,13 +37,12 @@ class Curves(Panel):
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
     kind = "curves"
-    moves = True
 
     def __post_init__(self):
-        object.__setattr__(self, "names", _names(self.names))
+        object.__setattr__(self, "names", names_of(self.names, "names"))
 
-    def needs(self):
-        return dict.fromkeys(self.names, (0,))
+    def tracks(self):
+        return self.names
 
     def draw(self, view, ax=None):
         return plots.curves(
@@ -149,7 +78,7 @@ class Bars(Panel):
     kind = "bars"
 
     def __post_init__(self):
-        object.__setattr__(self, "names", _names(self.names))
+        object.__setattr__(self, "names", names_of(self.names, "names"))
 
     def needs(self):
         return dict.fromkeys(self.names, (0, 1))
@@ -253,6 +182,7 @@ class Plot(Panel):
         title: what is seen.
         x_label, y_label: with units.
         points: (name of x, name of y) each: two numbers or two 1-D series; a dot in the color of y.
+        trails: (name of x, name of y) each, numbers: the path they took in this run.
         y_range: (low, high); follows the data if None.
         labels, colors: as in `Curves`.
     """
@@ -263,53 +193,29 @@ class Plot(Panel):
     x_label: str = ""
     y_label: str = ""
     points: Sequence[tuple[str, str]] = ()
+    trails: Sequence[tuple[str, str]] = ()
     y_range: tuple[float, float] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
     kind = "plot"
 
     def __post_init__(self):
-        object.__setattr__(self, "ys", _names(self.ys))
-        points = tuple(tuple(pair) for pair in self.points)
-        if any(len(pair) != 2 for pair in points):
-            raise ValueError(f"points: expected pairs (name of x, name of y), got {self.points!r}")
-        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "ys", names_of(self.ys, "ys") if self.ys else ())
+        object.__setattr__(self, "points", pairs_of(self.points, "points"))
+        object.__setattr__(self, "trails", pairs_of(self.trails, "trails"))
 
     def needs(self):
-        needed = dict.fromkeys((self.x, *self.ys), (1,))
-        return needed | {name: (0, 1) for pair in self.points for name in pair if name not in needed}
+        functions = dict.fromkeys((self.x, *self.ys), (1,)) if self.ys else {}
+        return {name: (0, 1) for pair in self.points for name in pair} | functions
+
+    def tracks(self):
+        return tuple(dict.fromkeys(name for pair in self.trails for name in pair))
 
     def draw(self, view, ax=None):
-        now = view.now
+        now, past = view.now, view.history
         return plots.line_plot(
-            now[self.x], {name: now[name] for name in self.ys}, ax, title=self.title, x_label=self.x_label,
-            y_label=self.y_label, y_range=self.y_range, labels=dict(self.labels), colors=dict(self.colors),
-            points=[(now[px], now[py], self.colors.get(py) and py or py) for px, py in self.points],
+            now[self.x] if self.ys else (), {name: now[name] for name in self.ys}, ax, title=self.title,
+            x_label=self.x_label, y_label=self.y_label, y_range=self.y_range, labels=dict(self.labels),
+            colors=dict(self.colors), points=[(now[px], now[py], py) for px, py in self.points],
+            trails=[(past[px], past[py], py) for px, py in self.trails],
         )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Say:
-    """A sentence that appears when a series goes too far.
-
-    Args:
-        series: its name; one number per step.
-        text: what is said.
-        above, below: when; one of them at least.
-        after: not before this many steps (entropy is low for other reasons at the start, say).
-    """
-
-    series: str
-    text: str
-    above: float | None = None
-    below: float | None = None
-    after: int = 0
-
-    def __post_init__(self):
-        if self.above is None and self.below is None:
-            raise ValueError(f"Say({self.series!r}): give `above` or `below`")
-
-    def applies(self, value: float, step: int) -> bool:
-        """Whether it speaks now."""
-        high = self.above is not None and value > self.above
-        return step >= self.after and (high or (self.below is not None and value < self.below))

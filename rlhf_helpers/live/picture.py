@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import string
-
 import torch
 from tqdm import tqdm
 
 from rlhf_helpers.plots.svg import Shown, figure_html, svg
 
-from .panels import View
-from .run import NotFinite, Run
+from .base import View
+from .run import NotFinite
+from .session import Definition
 
 
-def status_line(form: str, says, series, values) -> str:
-    """The status with its numbers, and what the rules have to say."""
-    known = dict(values) | {name: float(value) for name, value in series.items() if value.ndim == 0}
-    parts = [string.Formatter().vformat(form, (), known)] if form else []
-    parts += [say.text for say in says if say.applies(known[say.series], int(values["step"]))]
-    return " ".join(part if part.endswith((".", "!", "?")) else part + "." for part in parts)
+def picture(definition: Definition) -> Shown:
+    """Run a figure with its first settings and seed 0, in double precision, and draw every panel.
 
-
-def picture(figure) -> Shown:
-    """Run the figure's function with its first settings in float64 and draw every panel."""
-    run = Run(figure.function, figure.start, figure.noise, torch.float64)
+    Args:
+        definition: the figure.
+    """
+    run = definition.run(torch.float64)
     trouble = ""
     try:
-        run.reset(0, figure.defaults)
-        if figure.start is not None:
-            for _ in tqdm(range(figure.steps), desc="drawing", leave=False, delay=2):
-                run.commit(figure.defaults)
+        run.reset(0, definition.defaults)
+        if definition.trains:
+            for _ in tqdm(range(definition.steps), desc="drawing", leave=False, delay=2):
+                run.commit(definition.defaults)
     except NotFinite as error:
-        trouble = f" {error} is no longer a finite number."
-    view = View(run.history(), run.now, (), run.step)
-    values = figure.defaults | {"step": run.step, "seed": 0}
-    status = status_line(figure.status_format, figure.says, run.now, values)
-    if figure.start is not None:
-        status = f"After {run.step} updates: {status}" if status else f"After {run.step} updates."
+        trouble = f" Then {error} is no longer a finite number."
+    status = definition.say(run)
+    if definition.trains:
+        status = f"After {run.step} updates{': ' if status else '.'}{status}"
     status = (status + trouble).strip()
-    svgs = [svg(panel.draw(view).figure, f"{panel.describe(view)} {status}".strip()) for panel in figure.panels]
-    html = figure_html(svgs, figure.caption, status=status, kind="baby-live")
-    return Shown(html, figure.caption, status)
+    view = View(run.history(), run.now)
+    svgs = [svg(panel.draw(view).figure, f"{panel.describe(view)} {status}".strip()) for panel in definition.panels]
+    markup = figure_html(svgs, definition.caption, status=status, kind="baby-live")
+    return Shown(markup, definition.caption, status)

@@ -109,7 +109,7 @@ class Run:
         if bad:
             raise NotFinite(_quoted(bad))
         before = (self.state, self.noise, self.following, self.now)
-        self.rows.append(self.now)
+        self.rows.append({name: value for name, value in self.now.items() if value.ndim == 0})
         self.state, self.step = self.following, self.step + 1
         self._draw()
         try:

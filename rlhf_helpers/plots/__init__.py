@@ -3,7 +3,8 @@
 Every function takes what numpy can read, draws into `ax` or into a new figure, and returns the axes.
 """
 
-from .charts import bars, curves, end_labels, line_plot
+from .charts import bars, curves, line_plot
+from .labels import end_labels
 from .motif import completion_chips, policy_table, token_strip
 from .style import COLORS, TEXT, color_of, figure, quantity_of, style
 from .svg import Shown, figure_html, show, svg

@@ -7,76 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from .style import COLORS, TEXT, color_of, few_ticks, label_of, new_axes, quantity_of, styled
-
-DASHED = ("optimum", "reference")
-"""Quantities that are a goal or a yardstick, not something that is trained: drawn dashed."""
-_STYLES = ("-", (0, (3.2, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
-
-
-def line_styles(names: Sequence[str], colors: dict | None = None) -> dict:
-    """One line style a name: yardsticks dashed, and lines of the same color told apart."""
-    seen: dict = {}
-    result = {}
-    for name in names:
-        quantity = quantity_of(name, colors)
-        if quantity in DASHED:
-            result[name] = _STYLES[1]
-            continue
-        result[name] = _STYLES[seen.get(quantity, 0) % len(_STYLES)]
-        seen[quantity] = seen.get(quantity, 0) + 1
-    return result
-
-
-def spread(positions: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf) -> list[float]:
-    """Move positions as little as needed so that neighbors are `gap` apart and all lie in [low, high]."""
-    order = np.argsort(positions, kind="stable")
-    groups: list[list] = []  # each: [sum of wished offsets, members]
-    for index in order:
-        groups.append([positions[index], [index]])
-        while len(groups) > 1:
-            (center_a, a), (center_b, b) = groups[-2:]
-            if center_b - center_a >= gap * (len(a) + len(b)) / 2 - 1e-9:
-                break
-            # a block of labels sits where its members would like it on average
-            members = a + b
-            wished = np.mean([positions[m] - gap * (k - (len(members) - 1) / 2) for k, m in enumerate(members)])
-            groups[-2:] = [[float(wished), members]]
-    result = [0.0] * len(positions)
-    for center, members in groups:
-        for k, member in enumerate(members):
-            result[member] = center + gap * (k - (len(members) - 1) / 2)
-    return _inside(result, [int(i) for i in order], gap, low, high)
-
-
-def _inside(values: list[float], order: list[int], gap: float, low: float, high: float) -> list[float]:
-    floor = low
-    for index in order:
-        values[index] = max(values[index], floor)
-        floor = values[index] + gap
-    ceiling = high
-    for index in reversed(order):
-        values[index] = min(values[index], ceiling)
-        ceiling = values[index] - gap
-    return values
-
-
-def end_labels(ax: Axes, ends: Sequence[tuple[float, float, str, str]], size: float = 11) -> None:
-    """Write names where lines end, moved apart where they would meet.
-
-    Args:
-        ends: (x, y, text, color) of each line's last point; the axes' limits must be final.
-        size: points.
-    """
-    if not ends:
-        return
-    height = ax.figure.get_size_inches()[1] * 72 * 0.72 / ax.get_gridspec().nrows
-    to_axes = ax.transLimits.transform(ax.transScale.transform([(x, y) for x, y, _, _ in ends]))
-    wished = [float(np.clip(y, -0.02, 1.02)) * height for _, y in to_axes]
-    placed = spread(wished, size * 1.2, 0, height)
-    for (x, y, text, color), wish, place in zip(ends, wished, placed, strict=True):
-        ax.annotate(text, (x, y), (7, place - wish), textcoords="offset points", color=color, fontsize=size,
-                    va="center", annotation_clip=False)  # fmt: skip
+from .labels import DASH, end_labels, line_styles
+from .labels import title as write_title
+from .style import COLORS, TEXT, color_of, few_ticks, label_of, new_axes, styled
 
 
 def _series(values, name: str) -> np.ndarray:
@@ -127,10 +60,10 @@ def curves(series: Mapping, ax: Axes | None = None, *, x=None, title: str = "", 
         if len(finite) and not (labels and name in labels and labels[name] is None):
             ends.append((positions[finite[-1]], values[finite[-1]], label_of(name, labels), color))
     for name, value in (levels or {}).items():
-        ax.axhline(value, color=color_of(name, colors), linewidth=1.4, linestyle=_STYLES[1])
+        ax.axhline(value, color=color_of(name, colors), linewidth=1.4, linestyle=DASH)
         ends.append((max(e[0] for e in ends) if ends else 1, value, label_of(name, labels), color_of(name, colors)))
     for position in marks:
-        ax.axvline(position, color=TEXT, alpha=0.35, linewidth=0.9, linestyle=_STYLES[2])
+        ax.axvline(position, color=TEXT, alpha=0.35, linewidth=0.9, linestyle=(0, (1, 2)))
     ax.margins(x=0)
     _dress(ax, title, x_label, y_label, y_range, log)
     end_labels(ax, ends)
@@ -138,7 +71,7 @@ def curves(series: Mapping, ax: Axes | None = None, *, x=None, title: str = "", 
 
 
 def _dress(ax: Axes, title: str, x_label: str, y_label: str, y_range: tuple | None, log: bool = False,
-           x_ticks: int | None = 5) -> None:  # fmt: skip
+           x_ticks: int | None = 5, lines_below: int = 0) -> None:  # fmt: skip
     if log:
         ax.set_yscale("log")
     if y_range is not None:
@@ -149,7 +82,7 @@ def _dress(ax: Axes, title: str, x_label: str, y_label: str, y_range: tuple | No
         if high - low < 1e-9:
             ax.set_ylim(low - 0.5, high + 0.5)
     # the unit of the y axis stands over it, where it needs no turned head
-    ax.set_title(f"{title}\n" if title and y_label else title)
+    write_title(ax, title, lines_below=int(bool(y_label)) + lines_below)
     if y_label:
         ax.text(0, 1.0, y_label, transform=ax.transAxes, ha="left", va="bottom", fontsize=10.5)
     ax.set_xlabel(x_label)
@@ -186,7 +119,7 @@ def bars(series: Mapping | Sequence, ax: Axes | None = None, *, title: str = "",
         shown = [label_of(name, labels) for name in names]
         ax.bar(shown, values, width=0.62, color=[color_of(name, colors) for name in names], alpha=0.85)
         for place, value in enumerate(values):
-            ax.annotate(f"{float(value):.2f}", (place, value), (0, 3 if value >= 0 else -3), ha="center",
+            ax.annotate(f"{float(value):z.2f}", (place, value), (0, 3 if value >= 0 else -3), ha="center",
                         va="bottom" if value >= 0 else "top", textcoords="offset points", fontsize=10.5)  # fmt: skip
         x_label = ""
         ax.margins(y=0.15)
@@ -202,9 +135,8 @@ def bars(series: Mapping | Sequence, ax: Axes | None = None, *, title: str = "",
         ax.tick_params(axis="x", length=0)
         if len(names) > 1:
             _names_over(ax, names, labels, colors)
-    _dress(ax, title, x_label, "" if len(names) > 1 and values[0].ndim else y_label, y_range, x_ticks=None)
-    if len(names) > 1 and values[0].ndim:
-        ax.set_title(f"{title}\n" if title else "\n")
+    grouped = len(names) > 1 and values[0].ndim > 0
+    _dress(ax, title, x_label, "" if grouped else y_label, y_range, x_ticks=None, lines_below=int(grouped))
     ax.axhline(0, color=TEXT, alpha=0.6, linewidth=0.8)
     ax.spines["bottom"].set_visible(False)
     return ax
@@ -222,7 +154,7 @@ def _names_over(ax: Axes, names, labels, colors) -> None:
 
 @styled
 def line_plot(x, ys: Mapping, ax: Axes | None = None, *, title: str = "", x_label: str = "", y_label: str = "",
-              points: Sequence = (), y_range: tuple | None = None, labels: dict | None = None,
+              points: Sequence = (), trails: Sequence = (), y_range: tuple | None = None, labels: dict | None = None,
               colors: dict | None = None, height: float = 3.0) -> Axes:  # fmt: skip
     """Draw y over x for named functions, with points "you are here".
 
@@ -233,6 +165,7 @@ def line_plot(x, ys: Mapping, ax: Axes | None = None, *, title: str = "", x_labe
         title: what is seen.
         x_label, y_label: with units.
         points: (x, y, name) each, numbers or arrays; drawn as dots in the color of the name, unlabeled.
+        trails: (xs, ys, name) each; the thin path on which a point came.
         y_range: (low, high); from the data if None.
         labels, colors: as in `curves`.
         height: inches of a new figure.
@@ -242,6 +175,8 @@ def line_plot(x, ys: Mapping, ax: Axes | None = None, *, title: str = "", x_labe
                     colors=colors, height=height)  # fmt: skip
     else:
         ax = new_axes(ax, height)
+    for px, py, name in trails:
+        ax.plot(px, py, color=color_of(name, colors), linewidth=1.4, alpha=0.6, zorder=4)
     for px, py, name in points:
         color = color_of(name, colors)
         ax.plot(np.atleast_1d(px), np.atleast_1d(py), "o", color=color, markersize=8, alpha=0.95, clip_on=False,

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from .labels import title as write_title
 from .style import COLORS, TEXT, WIDTH, new_axes, styled
 
 SIZE = 0.88
@@ -71,9 +72,9 @@ def token_strip(probs, ax: Axes | None = None, *, title: str = "", quantity: str
         ax.text(x + SIZE / 2, SIZE / 2, str(token), ha="center", va="center_baseline",
                 fontsize=12, fontweight="bold" if marked else "normal")  # fmt: skip
         if values:
-            ax.text(x + SIZE / 2, SIZE + 0.1, short(level), ha="center", va="top", fontsize=9.5)
+            ax.text(x + SIZE / 2, SIZE + 0.1, short(level), ha="center", va="top", fontsize=10)
     bare(ax, len(probs), 1.36 if values else 0.94)
-    ax.set_title(title)
+    write_title(ax, title)
     return ax
 
 
@@ -119,7 +120,7 @@ def policy_table(table, ax: Axes | None = None, *, title: str = "", quantity: st
     bare(ax, columns, rows)
     ax.text(columns / 2, -0.85, column_label, ha="center", va="bottom", fontsize=10.5)
     ax.text(-1.15, rows / 2, row_label, ha="center", va="center", rotation=90, fontsize=10.5)
-    ax.set_title(title, pad=44)
+    write_title(ax, title, pad=44)
     return ax
 
 
@@ -154,5 +155,5 @@ def completion_chips(ids, ax: Axes | None = None, *, title: str = "", accent: in
         if row_labels is not None:
             ax.text(columns + 0.1, row + SIZE / 2, str(row_labels[row]), ha="left", va="center_baseline", fontsize=10.5)
     bare(ax, max(columns, 10) + (2 if row_labels is not None else 0), rows)
-    ax.set_title(title)
+    write_title(ax, title)
     return ax

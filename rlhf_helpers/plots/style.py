@@ -75,7 +75,7 @@ RC = {
 
 @contextmanager
 def style():
-    """Draw in the house style: `with style(): ax.plot(...)`. The functions of this package do it themselves."""
+    """Draw in the house style inside a `with` block; the functions of this package do it themselves."""
     with matplotlib.rc_context(RC):
         yield
 
@@ -99,6 +99,7 @@ def figure(width: float = WIDTH, height: float = 3.0, *, rows: int = 1, columns:
         width, height: inches. Keep the width: wider figures have smaller text on a phone.
         rows, columns: how many axes; two columns are hard to read on a phone, two rows are not.
         **grid: passed to `Figure.subplots` (sharex, sharey, height_ratios, ...).
+
     Returns:
         (figure, axes).
     """

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from .labels import settle_all
 from .style import COLORS, TEXT, styled
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -20,8 +21,10 @@ _XLINK = "{http://www.w3.org/1999/xlink}"
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
 _VARIABLES = {to_hex(color).lower(): f"var(--q-{name}, {color})" for name, color in COLORS.items()}
 _VARIABLES[to_hex(TEXT)] = "currentColor"
-_GEOMETRY = ("d", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "transform", "points", "cx", "cy", "r")
-_DROPPED = ("stroke-linejoin", "stroke-miterlimit", "stroke-linecap")
+_GEOMETRY = ("d", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "transform", "points", "cx", "cy", "r",
+             "stroke-dasharray")  # fmt: skip
+_DROPPED = ("font-family", "stroke-linejoin", "stroke-miterlimit", "stroke-linecap")
+_DEFAULTS = {"text-anchor": "start", "stroke-dashoffset": "0", "opacity": "1", "fill-opacity": "1"}
 
 
 class Shown:
@@ -44,6 +47,7 @@ def show(fig: Figure | Axes, *, caption: str, alt: str) -> Shown:
         fig: a figure, or axes of it.
         caption: what the reader should see in it; `code` in backticks.
         alt: the picture in words, for those who do not see it: what is on it and what it shows.
+
     Returns:
         An object to end a cell with.
     """
@@ -75,6 +79,7 @@ def svg(fig: Figure, alt: str) -> str:
         alt: its text alternative.
     """
     fig.patch.set_visible(False)
+    settle_all(fig)
     buffer = io.StringIO()
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     plt.close(fig)
@@ -89,7 +94,8 @@ def svg(fig: Figure, alt: str) -> str:
     pixels = round(width * 100 / 72)
     return (
         f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {width} {height}" width="100%" '
-        f'style="max-width:{pixels}px" font-family="system-ui, sans-serif" fill="currentColor" stroke-linejoin="round">{body}</svg>'
+        f'style="display:block;max-width:{pixels}px;margin:0 auto 0.6rem" '
+        f'fill="currentColor" stroke-linejoin="round">{body}</svg>'
     )
 
 
@@ -100,7 +106,7 @@ def _write(element: ET.Element) -> str:
     attributes = _attributes(tag, element)
     inner = "".join(_write(child) for child in element)
     text = html.escape(element.text.strip(), quote=False) if tag in ("text", "tspan") and element.text else ""
-    if tag in ("g", "defs") and not inner:
+    if (tag in ("g", "defs") and not inner) or (tag == "text" and not text + inner):
         return ""
     if tag == "g" and not attributes:
         return inner
@@ -125,6 +131,11 @@ def _attributes(tag: str, element: ET.Element) -> dict[str, str]:
     for key in _GEOMETRY:
         if key in found:
             found[key] = _rounded(found[key])
+    if "d" in found:
+        found["d"] = _without_detours(found["d"])
+    if found.get("transform", "").startswith("rotate(0 "):
+        del found["transform"]
+    found = {key: value for key, value in found.items() if _DEFAULTS.get(key) != value}
     for key in ("fill", "stroke"):
         if key in found:
             color = _VARIABLES.get(found[key].lower(), found[key])
@@ -140,7 +151,7 @@ def _style(name: str, setting: str) -> dict[str, str]:
         size = re.search(r"([\d.]+)px", setting)
         weight = {"font-weight": "bold"} if re.search(r"\b(bold|[6-9]00)\b", setting.split("px")[0]) else {}
         italic = {"font-style": "italic"} if "italic" in setting else {}
-        return {"font-size": size.group(1)} | weight | italic
+        return {"font-size": _rounded(size.group(1))} | weight | italic
     if name == "opacity":
         return {"opacity": setting}
     return {} if name in _DROPPED else {name: setting}
@@ -152,3 +163,14 @@ def _rounded(text: str) -> str:
     text = re.sub(r"(\.\d*?)0+(?=\D|$)", r"\1", text)
     text = re.sub(r"\.(?=\D|$)", "", text)
     return re.sub(r" ?([MLCQZ]) ?", r"\1", re.sub(r"-0(?=\D|$)(?!\.)", "0", text))
+
+
+def _without_detours(path: str) -> str:
+    """Leave out the points in the middle of a level stretch."""
+    if not re.fullmatch(r"M[^A-Z]+(L[^A-Z]+)+", path):
+        return path
+    points = path[1:].split("L")
+    levels = [point.split(" ")[-1] for point in points]
+    inner = range(1, len(points) - 1)
+    kept = [points[i] for i in inner if not levels[i - 1] == levels[i] == levels[i + 1]]
+    return "M" + "L".join([points[0], *kept, points[-1]])

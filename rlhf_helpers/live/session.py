@@ -1,0 +1,181 @@
+"""A live figure without a screen: what its author defined, the run a reader is in, and the frames to draw."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from . import checks
+from .base import Panel, Say, View
+from .run import NotFinite, Run
+
+SAME_DRAG = 20
+"""A slider moved again within this part of a run is still the same move: one mark."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What the author gave: everything that another engine needs to run the same figure."""
+
+    function: Callable
+    start: Callable | None
+    noise: tuple[int, ...] | None
+    steps: int
+    panels: tuple[Panel, ...]
+    caption: str
+    status: str
+    says: tuple[Say, ...]
+    seeds: int
+    defaults: Mapping[str, float]
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is a state to step from."""
+        return self.start is not None
+
+    def run(self, dtype: torch.dtype) -> Run:
+        """A run that has not begun."""
+        return Run(self.function, self.start, self.noise, dtype)
+
+    def spec(self) -> dict:
+        """What the drawing module has to know, in JSON."""
+        return {"panels": [panel.spec() for panel in self.panels], "steps": self.steps, "training": self.trains}
+
+    def tracked(self) -> list[str]:
+        """Series whose history is drawn."""
+        return list(dict.fromkeys(name for panel in self.panels for name in panel.tracks()))
+
+    def say(self, run: Run, seed: int = 0) -> str:
+        """The status line of a run."""
+        known = {name: float(value) for name, value in run.now.items() if value.ndim == 0}
+        known |= run.controls | {"step": run.step, "seed": seed}
+        parts = [_Formatter().vformat(self.status, (), known)] if self.status else []
+        parts += [say.text for say in self.says if say.applies(known[say.series], run.step)]
+        return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
+
+
+class _Formatter(string.Formatter):
+    def format_field(self, value, spec):
+        text = format(value, spec)
+        negative_zero = text.startswith("-") and not text.strip("-0.%")
+        return text[1:] if negative_zero else text
+
+
+class Session:
+    """The run that a reader is in: one evaluation per state, marks, the line of the run before.
+
+    Args:
+        definition: the figure.
+    """
+
+    def __init__(self, definition: Definition):
+        self.definition = definition
+        self.run = definition.run(torch.float32)
+        self.error: Exception | None = None
+        self.marks: list[dict] = []
+        self.previous: dict[str, list] = {}
+        self.seed = 0
+        self.run.reset(0, definition.defaults)  # an author's error is raised at once
+        checks.check_series(self.run.now, definition.panels, definition.says)
+        checks.check_status(definition.status, [*checks.numbers(self.run.now), *definition.defaults, "step", "seed"])
+        self._rows: dict[str, list] = {name: [] for name in definition.tracked()}
+
+    @property
+    def step(self) -> int:
+        """How many updates the run has made."""
+        return self.run.step
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is as long as it gets."""
+        return self.run.step >= self.definition.steps
+
+    def advance(self, settings: Mapping[str, float]) -> None:
+        """One update."""
+        row = {name: short(self.run.now[name]) for name in self._rows}
+        self._try(self.run.commit, settings)
+        for name, value in row.items():
+            self._rows[name].append(value)
+
+    def evaluate(self, settings: Mapping[str, float]) -> None:
+        """Ask again about the present state, with the same random numbers."""
+        self._try(self.run.evaluate, settings)
+
+    def restart(self, seed: int, settings: Mapping[str, float]) -> None:
+        """Back to the start; what was there becomes the run before."""
+        if self.run.step > 0:
+            self.previous = self.rows()
+        self.marks, self.seed = [], seed
+        self._rows = {name: [] for name in self._rows}
+        self._try(self.run.reset, seed, settings)
+
+    def mark(self, name: str, old: float, new: float) -> None:
+        """Remember that a control moved."""
+        step = self.run.step
+        if step == 0:
+            return
+        last = next((mark for mark in reversed(self.marks) if mark["name"] == name), None)
+        if last is None or step - last["moved"] > max(3, self.definition.steps // SAME_DRAG):
+            self.marks.append({"step": step, "moved": step, "name": name, "from": old, "to": new})
+            return
+        last.update(to=new, moved=step)
+        if last["from"] == new:
+            self.marks.remove(last)
+
+    def rows(self) -> dict[str, list]:
+        """The histories that are drawn, up to now."""
+        return {name: [*rows, short(self.run.now[name])] for name, rows in self._rows.items()}
+
+    def status(self) -> str:
+        """The line under the picture."""
+        error = self.error
+        if error is None:
+            return self.definition.say(self.run, self.seed)
+        if not isinstance(error, NotFinite):
+            return f"{type(error).__name__}: {error}"
+        if not self.definition.trains:
+            return f"{error} is not a finite number at these settings."
+        advice = "lower the learning rate" if "learning_rate" in self.definition.defaults else "move a slider back"
+        return f"Stopped: after update {self.step} {error} is no longer a finite number. Reset, or {advice}."
+
+    def frame(self, playing: bool = False) -> dict:
+        """What the drawing module draws now, in JSON."""
+        now = {}
+        for panel in self.definition.panels:
+            for name in panel.needs():
+                value = np.asarray(self.run.now[name])
+                now[name] = short(np.atleast_2d(value)[: panel.rows] if panel.kind == "chips" else value)
+        return {
+            "step": self.step,
+            "rows": self.rows(),
+            "now": now,
+            "marks": [{"step": mark["step"], "text": f"{mark['name']} {mark['to']:.3g}"} for mark in self.marks],
+            "status": self.status(),
+            "error": self.error is not None,
+            "playing": playing,
+        }
+
+    def view(self) -> View:
+        """What the still pictures are drawn from."""
+        return View(self.run.history(), self.run.now, [mark["step"] for mark in self.marks])
+
+    def _try(self, action: Callable, *arguments) -> None:
+        try:
+            action(*arguments)
+            self.error = None
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def short(value) -> float | list | None:
+    """Numbers as a page needs them: five digits, None where there is no number."""
+    array = np.asarray(value)
+    if array.ndim:
+        return [short(part) for part in array]
+    number = float(array)
+    return float(f"{number:.5g}") if np.isfinite(number) else None
