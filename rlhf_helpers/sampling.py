@@ -87,19 +87,22 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
     check_knob(temperature=temperature)
     if values_are_known() and not temperature > 0:
         raise ValueError(f"temperature must be greater than 0, got {float(temperature)}")
-    if values_are_known() and not ((uniforms >= 0) & (uniforms < 1)).all():
-        raise ValueError(f"uniforms must be in [0, 1), got {uniforms.min().item()} to {uniforms.max().item()}")
-    ids = prompt_ids
+    if values_are_known():
+        low, high = (bound.item() for bound in uniforms.aminmax())
+        if not 0 <= low <= high < 1:
+            raise ValueError(f"uniforms must be in [0, 1), got values from {low} to {high}")
+    ids, totals = prompt_ids, []
     for t in range(uniforms.shape[1]):
         probs = (policy(ids)[:, -1] / temperature).softmax(-1)  # (B, V)
-        if values_are_known() and probs.isnan().any():
-            raise ValueError(
-                "policy must return logits without NaN, and a finite one in every row: "
-                "if it was trained, it has diverged (lower the learning rate)"
-            )
-        cumulative = probs.cumsum(-1)  # (B, V); its end is 1 up to rounding
-        below = cumulative[:, :-1] <= uniforms[:, t, None] * cumulative[:, -1:]
+        cumulative = probs.cumsum(-1)  # (B, V)
+        totals.append(cumulative[:, -1:])  # 1 up to rounding: a last token of probability 0 is never drawn
+        below = cumulative[:, :-1] <= uniforms[:, t, None] * totals[-1]
         ids = torch.cat([ids, below.sum(-1, keepdim=True)], dim=1)
+    if values_are_known() and torch.cat(totals).isnan().any():
+        raise ValueError(
+            "policy must return logits without NaN, and a finite one in every row: "
+            "if it was trained, it has diverged (lower the learning rate)"
+        )
     return ids[:, prompt_ids.shape[1] :]
 
 
