@@ -120,7 +120,9 @@ def _packed(state: dict[str, Tensor]) -> dict[str, dict]:
     for name, tensor in state.items():
         array = tensor.detach().numpy()
         told = {"type": str(array.dtype), "shape": list(array.shape)}
-        same = next((other for other in packed if "like" not in packed[other] and torch.equal(state[other], tensor)), None)
+        same = next(
+            (other for other in packed if "like" not in packed[other] and torch.equal(state[other], tensor)), None
+        )
         if array.size and np.all(array == array.flat[0]):
             told["fill"] = array.flat[0].item()
         elif same is not None:

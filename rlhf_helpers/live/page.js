@@ -1,0 +1,463 @@
+// Brings the live figures of a built page to life: no kernel, no other host. Each figure carries its own data (graph,
+// controls, starts) as JSON. Nothing is loaded before a reader starts a figure; then a worker runs the graph, and `live.js` draws.
+import { draw } from "./live.js";
+
+const FRAME = matchMedia("(prefers-reduced-motion: reduce)").matches ? 500 : 50; // milliseconds from picture to picture
+const BUDGET = 30; // milliseconds of computing for one picture
+const PICTURES = 40; // in a whole run
+const PATIENCE = 30000; // milliseconds until a silent worker counts as hung
+
+// The worker, and questions to it
+
+let worker = null;
+const waiting = new Map();
+let asked = 0;
+
+function ask(question, transfer = []) {
+  worker ??= hire();
+  return new Promise((resolve, reject) => {
+    const id = ++asked;
+    const timer = setTimeout(() => dismiss("it does not answer"), PATIENCE);
+    waiting.set(id, { resolve, reject, timer });
+    worker.postMessage({ id, ...question }, transfer);
+  });
+}
+
+function hire() {
+  const hired = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  hired.onmessage = ({ data: { id, ...reply } }) => {
+    const question = waiting.get(id);
+    if (!question) return;
+    waiting.delete(id);
+    clearTimeout(question.timer);
+    if (reply.error) question.reject(new Error(reply.error));
+    else question.resolve(reply);
+  };
+  hired.onerror = () => dismiss("its script could not be loaded");
+  return hired;
+}
+
+function dismiss(reason) {
+  worker?.terminate();
+  worker = null;
+  for (const { reject, timer } of waiting.values()) {
+    clearTimeout(timer);
+    reject(new Error(reason));
+  }
+  waiting.clear();
+}
+
+// One figure
+
+class Figure {
+  constructor(element, index) {
+    this.element = element;
+    this.name = String(index + 1);
+    this.data = JSON.parse(element.querySelector("script.baby-live-data").textContent);
+    this.trains = Boolean(this.data.starts);
+    this.still = [...element.children].filter((child) => !["FIGCAPTION", "SCRIPT"].includes(child.tagName));
+    this.invite = build("div", "baby-invite");
+    this.starter = build("button", "baby-start", this.trains ? "Train it here" : "Move the sliders");
+    this.starter.type = "button";
+    this.starter.onclick = () => this.start();
+    this.word = build("p", "baby-word");
+    this.word.setAttribute("role", "status");
+    this.invite.append(this.starter, this.word);
+    element.insertBefore(this.invite, element.querySelector("figcaption"));
+    element.querySelector(".baby-noscript")?.remove();
+  }
+
+  defaults() {
+    return Object.fromEntries(this.data.controls.map(({ name, value }) => [name, value]));
+  }
+
+  async start(settings = {}) {
+    this.starter.disabled = true;
+    this.word.textContent = "Loading the runtime (once, about 4 MB) ...";
+    try {
+      this.graph ??= bytes(this.data.graph);
+      await ask({ call: "open", figure: this.name, graph: this.graph.slice() });
+      this.values = { ...this.defaults(), ...settings.values };
+      this.seed = settings.seed ?? 0;
+      this.assemble();
+      await this.restart();
+      if (settings.moves) await this.replay(settings.moves, settings.step);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (settings.word) this.say(settings.word);
+  }
+
+  fail(error) {
+    this.playing = false;
+    this.grid?.remove();
+    this.grid = null;
+    for (const child of this.still) child.hidden = false;
+    this.invite.hidden = false;
+    this.starter.disabled = false;
+    this.starter.textContent = "Try again";
+    const advice = location.protocol === "file:"
+      ? "A browser does not run it from a file: in the book's folder run `python -m http.server` and open the address that it prints."
+      : "The picture above is the default run, and the rest of the page works without it.";
+    this.word.textContent = `This figure could not run here (${error.message}). ${advice}`;
+    this.element.dataset.state = "failed";
+  }
+
+  assemble() {
+    this.grid?.remove();
+    this.grid = build("div", "baby-grid");
+    const canvas = build("div", "baby-canvas");
+    const controls = build("div", "baby-controls");
+    this.grid.append(canvas, controls);
+    for (const child of this.still) child.hidden = true;
+    this.invite.hidden = true;
+    this.element.insertBefore(this.grid, this.invite);
+    this.update?.stop();
+    this.update = draw(canvas, this.data.spec);
+    if (this.trains) controls.append(this.buttons());
+    this.inputs = new Map(this.data.controls.map((control) => [control.name, this.control(control, controls)]));
+    controls.append(...this.presets(), this.sharing());
+    this.element.dataset.state = "ready";
+    this.frame = {};
+  }
+
+  // Controls
+
+  buttons() {
+    const bar = build("div", "baby-buttons");
+    this.button = button("Play", () => (this.playing ? this.pause() : this.attempt(() => this.play())));
+    const step = button("Step", () => this.attempt(() => this.advance(1)));
+    const reset = button("Reset", () => this.attempt(() => this.restart()));
+    const label = build("label", "baby-seed", "seed ");
+    this.seeds = build("select");
+    this.data.starts.forEach((_, seed) => this.seeds.append(new Option(seed, seed)));
+    this.seeds.value = this.seed;
+    this.seeds.onchange = () => {
+      this.seed = Number(this.seeds.value);
+      this.attempt(() => this.restart());
+    };
+    label.append(this.seeds);
+    bar.append(this.button, step, reset, label);
+    return bar;
+  }
+
+  control(control, box) {
+    const label = build("label", "baby-control");
+    const words = build("span", "baby-words", control.label);
+    const shown = build("output", "baby-value");
+    let input;
+    if (control.kind === "choice") {
+      input = build("select");
+      control.options.forEach(([text, value]) => input.append(new Option(text, value)));
+    } else {
+      input = build("input");
+      input.type = control.kind === "switch" ? "checkbox" : "range";
+      if (input.type === "range") Object.assign(input, { min: control.min, max: control.max, step: control.step });
+    }
+    const show = (value) => {
+      if (control.kind === "switch") input.checked = value !== 0;
+      else input.value = control.kind === "log" ? Math.log(value) / Math.log(control.base) : value;
+      if (input.type !== "range") return;
+      shown.textContent = short(value);
+      input.setAttribute("aria-valuetext", short(value));
+    };
+    const read = () => {
+      if (control.kind === "switch") return input.checked ? 1 : 0;
+      return control.kind === "log" ? control.base ** Number(input.value) : Number(input.value);
+    };
+    input.name = control.name;
+    input.oninput = () => this.moved(control.name, read(), show);
+    label.append(words, input, ...(input.type === "range" ? [shown] : []));
+    if (control.kind === "switch") label.classList.add("baby-switch");
+    box.append(label);
+    show(this.values[control.name]);
+    return { show };
+  }
+
+  presets() {
+    const presets = this.data.presets ?? [];
+    if (!presets.length) return [];
+    const box = build("div", "baby-presets");
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", "Settings worth a look");
+    this.sentence = build("p", "baby-sentence");
+    this.sentence.setAttribute("role", "status");
+    for (const { name, text, values } of presets)
+      box.append(button(name, () => this.attempt(async () => {
+        await this.use({ ...this.defaults(), ...values });
+        this.sentence.textContent = text;
+        if (this.trains) await this.play();
+      })));
+    return [box, this.sentence];
+  }
+
+  sharing() {
+    const box = build("div", "baby-share");
+    box.append(button("Copy a link to this state", async () => {
+      const address = this.address();
+      history.replaceState(null, "", address);
+      try {
+        await navigator.clipboard.writeText(address);
+        this.say("The link is in your clipboard.");
+      } catch {
+        this.say("The link is in the address bar.");
+      }
+    }));
+    this.notice = build("p", "baby-word");
+    this.notice.setAttribute("role", "status");
+    box.append(this.notice);
+    return box;
+  }
+
+  say(text) {
+    this.notice.textContent = text;
+  }
+
+  // A run
+
+  async use(values) {
+    this.values = { ...values };
+    for (const [name, { show }] of this.inputs) show(values[name]);
+    await this.restart();
+  }
+
+  async restart() {
+    this.pause();
+    const token = (this.token = {});
+    if (this.frame.step) this.previous = this.frame.rows;
+    this.initial = { ...this.values };
+    this.moves = [];
+    this.marks = [];
+    const state = this.trains ? unpacked(this.data.starts[this.seed]) : {};
+    const question = { call: "reset", state, noise: this.data.noise, seed: this.seed };
+    const reply = await ask({ ...question, figure: this.name, controls: this.values });
+    if (this.token !== token) return;
+    this.rows = {};
+    this.take(reply);
+  }
+
+  take({ step, rows, now, trouble }) {
+    for (const row of rows)
+      for (const [name, value] of Object.entries(row)) (this.rows[name] ??= []).push(value);
+    this.now = now;
+    const present = Object.fromEntries(Object.entries(now).filter(([, value]) => typeof value === "number")
+      .map(([name, value]) => [name, [...(this.rows[name] ?? []), value]]));
+    this.trouble = trouble;
+    this.frame = { step: step ?? 0, rows: present, previous: this.previous, now, marks: this.marks };
+    this.paint();
+  }
+
+  paint() {
+    const stopped = this.trouble.length > 0;
+    const status = stopped ? this.sorrow() : this.status();
+    this.update({ ...this.frame, status, error: stopped, playing: this.playing });
+    if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
+    this.element.dataset.step = this.frame.step;
+  }
+
+  status() {
+    const known = { ...this.values, ...this.now, step: this.frame.step, seed: this.seed };
+    const parts = this.data.status ? [this.data.status.replace(/\{(\w+)(?::([^}]*))?\}/g, (_, name, form) => format(known[name], form))] : [];
+    for (const { series, text, above, below, after } of this.data.says) {
+      const value = known[series];
+      const far = (above !== null && value > above) || (below !== null && value < below);
+      if (this.frame.step >= after && far) parts.push(text);
+    }
+    return parts.map((part) => (/[.!?]$/.test(part) ? part : `${part}.`)).join(" ");
+  }
+
+  sorrow() {
+    const names = this.trouble.map((name) => `\`${name}\``).join(" and ");
+    if (!this.trains) return `${names} is not a finite number at these settings.`;
+    const advice = this.inputs.has("learning_rate") ? "lower the learning rate" : "move a slider back";
+    return `Stopped after update ${this.frame.step}: ${names} is no longer a finite number. Reset, or ${advice}.`;
+  }
+
+  async play() {
+    if (this.frame.step >= this.data.steps) await this.restart();
+    this.playing = true;
+    const token = this.token;
+    const stride = Math.max(1, Math.round(this.data.steps / PICTURES));
+    while (this.playing && this.token === token && this.frame.step < this.data.steps) {
+      const begun = performance.now();
+      await this.advance(stride, BUDGET);
+      if (this.trouble.length) break;
+      await new Promise((next) => setTimeout(next, Math.max(0, FRAME - (performance.now() - begun))));
+    }
+    if (this.token === token) this.pause();
+  }
+
+  pause() {
+    if (!this.playing) return;
+    this.playing = false;
+    this.paint();
+  }
+
+  async advance(count, budget = Infinity) {
+    const token = this.token;
+    const left = Math.min(count, this.data.steps - this.frame.step);
+    const reply = await ask({ call: "advance", figure: this.name, controls: this.values, count: left, budget });
+    if (this.token === token) this.take(reply);
+  }
+
+  moved(name, value, show) {
+    show(value);
+    this.values[name] = value;
+    const step = this.frame.step;
+    if (this.trains && step > 0) this.mark(name, value, step);
+    else this.initial = { ...this.values };
+    if (this.playing || this.asking) return; // the next step takes it
+    this.asking = true;
+    const token = this.token;
+    this.attempt(async () => {
+      try {
+        const reply = await ask({ call: "evaluate", figure: this.name, controls: this.values });
+        if (this.token === token) this.take({ ...reply, rows: [] });
+      } finally {
+        this.asking = false;
+      }
+    });
+  }
+
+  mark(name, value, step) {
+    this.moves.push({ step, name, value });
+    const last = this.marks.findLast((mark) => mark.name === name);
+    const text = `${name} ${short(value)}`;
+    if (last && step - last.moved <= Math.max(3, this.data.steps / 20)) Object.assign(last, { text, moved: step });
+    else this.marks.push({ name, step, moved: step, text });
+  }
+
+  async attempt(action) {
+    try {
+      await action();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  // The address: the settings a run began with, its seed, the moves since, and how far it went
+
+  address() {
+    const address = new URL(location.href);
+    address.search = "";
+    address.hash = "";
+    const told = address.searchParams;
+    told.set("figure", this.name);
+    for (const [name, value] of Object.entries(this.initial)) told.set(name, precise(value));
+    if (this.trains) {
+      told.set("seed", this.seed);
+      told.set("step", this.frame.step);
+      const last = new Map(this.moves.map((move) => [`${move.step} ${move.name}`, move]));
+      if (last.size) told.set("moves", [...last.values()].map((m) => `${m.step}:${m.name}:${precise(m.value)}`).join(","));
+    }
+    return address.href;
+  }
+
+  settingsFrom(told) {
+    const values = {};
+    let damaged = false;
+    const fits = (control, value) => {
+      if (!Number.isFinite(value)) return false;
+      if (control.kind === "choice") return control.options.some(([, option]) => option === value);
+      if (control.kind === "switch") return value === 0 || value === 1;
+      const place = control.kind === "log" ? Math.log(value) / Math.log(control.base) : value;
+      return place >= control.min - 1e-9 && place <= control.max + 1e-9;
+    };
+    const number = (text) => (text === null || text.trim() === "" ? NaN : Number(text));
+    for (const control of this.data.controls) {
+      if (!told.has(control.name)) continue;
+      const value = number(told.get(control.name));
+      if (fits(control, value)) values[control.name] = value;
+      else damaged = true;
+    }
+    const whole = (name, limit) => {
+      const value = told.has(name) ? number(told.get(name)) : 0;
+      if (Number.isInteger(value) && value >= 0 && value <= limit) return value;
+      damaged = true;
+      return 0;
+    };
+    const seed = this.trains ? whole("seed", this.data.starts.length - 1) : 0;
+    const step = this.trains ? whole("step", this.data.steps) : 0;
+    const moves = (told.get("moves") ?? "").split(",").filter(Boolean).map((text) => {
+      const [at, name, value] = text.split(":");
+      const control = this.data.controls.find((one) => one.name === name);
+      const move = { step: number(at ?? ""), name, value: number(value ?? "") };
+      if (!control || !fits(control, move.value) || !Number.isInteger(move.step) || move.step < 1 || move.step > step) damaged = true;
+      return move;
+    });
+    if (damaged) return { word: "The address does not fit this figure: these are its default settings." };
+    return { values, seed, step, moves: this.trains ? moves : null };
+  }
+
+  async replay(moves, step) {
+    for (const move of moves) {
+      if (move.step > this.frame.step) await this.advance(move.step - this.frame.step);
+      this.values[move.name] = move.value;
+      this.inputs.get(move.name).show(move.value);
+      this.mark(move.name, move.value, this.frame.step);
+      this.take({ ...(await ask({ call: "evaluate", figure: this.name, controls: this.values })), rows: [] });
+    }
+    if (step > this.frame.step) await this.advance(step - this.frame.step);
+  }
+}
+
+// Small things
+
+function build(tag, kind = "", text = "") {
+  const element = document.createElement(tag);
+  if (kind) element.className = kind;
+  if (text) element.textContent = text;
+  return element;
+}
+
+function button(text, action) {
+  const element = build("button", "baby-button", text);
+  element.type = "button";
+  element.onclick = action;
+  return element;
+}
+
+function bytes(base64) {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}
+
+function unpacked(packed) {
+  const state = {};
+  for (const [name, { type, shape, fill, like, bytes: coded }] of Object.entries(packed)) {
+    const Typed = type === "int64" ? BigInt64Array : Float32Array;
+    const size = shape.reduce((a, b) => a * b, 1);
+    if (like !== undefined) state[name] = { data: state[like].data.slice(), shape };
+    else if (coded !== undefined) state[name] = { data: new Typed(bytes(coded).buffer), shape };
+    else state[name] = { data: new Typed(size).fill(type === "int64" ? BigInt(fill) : fill), shape };
+  }
+  return state;
+}
+
+const precise = (value) => String(Number(value.toPrecision(9)));
+
+function short(value) {
+  return value === 0 ? "0" : Math.abs(value) >= 0.001 && Math.abs(value) < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+}
+
+// Python's format specifications that a status line may use: .2f .3g .1e .0% d
+function format(value, form = "") {
+  const [, digits, kind] = form.match(/^\+?(?:\.(\d+))?([feg%d]?)$/) ?? [];
+  const places = digits === undefined ? 6 : Number(digits);
+  if (kind === "f") return value.toFixed(places);
+  if (kind === "%") return `${(100 * value).toFixed(places)}%`;
+  if (kind === "e") return value.toExponential(places);
+  if (kind === "d") return String(Math.round(value));
+  if (kind === "g") return String(Number(value.toPrecision(places || 1)));
+  return String(value);
+}
+
+const figures = [...document.querySelectorAll("figure.baby-live")]
+  .filter((element) => element.querySelector("script.baby-live-data"))
+  .map((element, index) => new Figure(element, index));
+const told = new URLSearchParams(location.search);
+const wanted = figures.find((figure) => figure.name === told.get("figure"));
+if (wanted) {
+  wanted.element.scrollIntoView();
+  wanted.start(wanted.settingsFrom(told));
+}
