@@ -95,11 +95,12 @@ def axe_source() -> str:
 FORMULAS = """() => {
   const main = document.querySelector("main") ?? document.body;
   const copy = main.cloneNode(true);
+  const tex = e => [...MathJax.startup.document.math].find(m => m.typesetRoot.contains(e)).math;
   for (const e of copy.querySelectorAll("pre, code, script, style, mjx-container")) e.remove();
   return {
     wanted: main.querySelectorAll(".math").length,
     typeset: main.querySelectorAll(".math mjx-container").length,
-    errors: [...main.querySelectorAll("mjx-merror, mjx-container [style*='color: red']")].map(e => e.textContent),
+    errors: [...main.querySelectorAll("mjx-merror, mjx-container [style*='color: red']")].map(tex),
     raw: copy.textContent.match(/\\\\\\(|\\\\\\[|\\$\\$|\\\\begin\\{/g) ?? [],
   };
 }"""
