@@ -93,7 +93,7 @@ class Figure {
     this.playing = false;
     this.grid?.remove();
     this.grid = null;
-    for (const child of this.still) child.hidden = false;
+    this.showStill(true);
     this.invite.hidden = false;
     this.starter.disabled = false;
     this.starter.textContent = "Try again";
@@ -104,13 +104,17 @@ class Figure {
     this.element.dataset.state = "failed";
   }
 
+  showStill(shown) {
+    for (const child of this.still) child.toggleAttribute("hidden", !shown); // an SVG has no `hidden` property
+  }
+
   assemble() {
     this.grid?.remove();
     this.grid = build("div", "baby-grid");
     const canvas = build("div", "baby-canvas");
     const controls = build("div", "baby-controls");
     this.grid.append(canvas, controls);
-    for (const child of this.still) child.hidden = true;
+    this.showStill(false);
     this.invite.hidden = true;
     this.element.insertBefore(this.grid, this.invite);
     this.update?.stop();
