@@ -34,6 +34,10 @@ class Panel:
         """Series of one number per step of which it shows the history."""
         return ()
 
+    def lines(self) -> tuple[str, ...]:
+        """Series drawn as lines that must be told apart."""
+        return self.tracks()
+
     def draw(self, view: View, ax: Axes | None = None) -> Axes:
         """The still picture."""
         raise NotImplementedError
@@ -50,10 +54,11 @@ class Panel:
         told = {f.name: getattr(self, f.name) for f in fields(self)}
         colors, labels = told.pop("colors", None), told.pop("labels", None)
         names = list(dict.fromkeys([*self.tracks(), *self.needs()]))
-        dashes = line_styles(names, colors)
+        dashes = dict.fromkeys(names, "-") | line_styles(self.lines(), colors)
         looks = {
             name: {
                 "label": label_of(name, labels),
+                "named": bool(labels and labels.get(name)),
                 "quantity": quantity_of(name, colors),
                 "dash": [] if dashes[name] == "-" else [round(2.2 * part, 1) for part in dashes[name][1]],
             }

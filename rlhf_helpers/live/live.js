@@ -7,6 +7,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const FONT = 12;
+const NARROW = 320; // below this many pixels the names at the ends of lines go without their values
 const FALLBACK = {
   policy: "#0072B2", old: "#56B4E9", reference: "#999999", reward: "#D55E00", kl: "#CC79A7", optimum: "#009E73",
   accent: "#E69F00", "accent-fill": "#E69F00",
@@ -46,8 +47,13 @@ export function draw(el, spec) {
   };
   const observer = new ResizeObserver(() => requestAnimationFrame(paint));
   panels.forEach(({ box }) => observer.observe(box));
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let painted = 0;
   const update = (next) => {
     frame = next;
+    // who asked for less motion sees two pictures a second, and the last one
+    if (calm.matches && frame.playing && performance.now() - painted < 500) return;
+    painted = performance.now();
     paint();
   };
   update.stop = () => observer.disconnect();
@@ -68,12 +74,20 @@ export default {
     };
     model.on("change:frame", changed);
     paint();
+    const naming = setTimeout(nameSliders, 0, el);
     return () => {
+      clearTimeout(naming);
       model.off("change:frame", changed);
       update.stop();
     };
   },
 };
+
+// The handles of Jupyter's sliders have no names of their own.
+function nameSliders(el) {
+  for (const slider of el.closest(".baby-live")?.querySelectorAll(".widget-slider") ?? [])
+    slider.querySelector("[role=slider]")?.setAttribute("aria-label", slider.querySelector("label")?.textContent ?? "");
+}
 
 // Panels: (panel, frame, width, spec, memory) -> {height, scene, words}
 
@@ -102,29 +116,41 @@ function curves(panel, frame, width, spec, memory) {
     ends.push({ x: X(last), y, text: line.label, value: number(line.y[last]), color: color(line.quantity) });
   }
   const scene = [...axes.scene, pane(plot, inside), ...markTexts(frame.marks, X, plot, panel, width)];
-  for (const end of ends) if (frame.step || !panel.log) scene.push(dot(plot.x + end.x, plot.y + end.y, end.color, 3.2));
-  scene.push(...endLabels(ends, plot));
+  for (const end of ends) if (end.y > -2 && end.y < plot.height + 2) scene.push(dot(plot.x + end.x, plot.y + end.y, end.color, 3.2));
+  scene.push(...endLabels(ends, plot, width));
   return { height: axes.height, scene, words: sentence(ends) };
 }
 
 function plot(panel, frame, width, spec, memory) {
-  const xs = frame.now[panel.x];
+  const xs = panel.ys.length ? frame.now[panel.x] : [];
   const lines = panel.ys.map((name) => ({ ...panel.looks[name], y: frame.now[name] || [] }));
   const points = panel.points.flatMap(([px, py]) =>
     [].concat(frame.now[px]).map((x, i) => ({ x, y: [].concat(frame.now[py])[i], ...panel.looks[py] })));
-  const values = [...lines.flatMap((line) => line.y), ...points.map((point) => point.y)].filter((v) => usable(v));
-  const wide = xs.filter((v) => usable(v));
-  const axes = frameAxes(panel, width, [Math.min(...wide), Math.max(...wide)], values, lines, memory);
+  const trails = panel.trails.map(([px, py]) => ({ ...panel.looks[py], x: frame.rows[px] || [], y: frame.rows[py] || [] }));
+  const values = [lines, trails].flat().flatMap((line) => line.y).concat(points.map((p) => p.y)).filter((v) => usable(v));
+  const wide = [...xs, ...(panel.ys.length ? [] : points.map((p) => p.x).concat(trails.flatMap((t) => t.x)))].filter((v) => usable(v));
+  const across = panel.x_range || (wide.length ? [Math.min(...wide), Math.max(...wide)] : [0, 1]);
+  const axes = frameAxes(panel, width, across, values, lines, memory);
   const { X, Y } = axes;
   const at = (v) => (usable(v) ? Y(v) : null);
-  const inside = lines.map((line) =>
-    path(trace(line.y, (_, i) => X(xs[i]), at), color(line.quantity), { "stroke-dasharray": line.dash.join(" "), class: "baby-line" }));
-  const ends = lines.filter((line) => line.y.length).map((line) => ({
-    x: X(xs[line.y.length - 1]), y: Y(line.y[line.y.length - 1] ?? 0), text: line.label, color: color(line.quantity),
-  }));
-  const here = points.filter((point) => usable(point.x) && usable(point.y)).map((point) =>
-    dot(axes.plot.x + X(point.x), axes.plot.y + Y(point.y), color(point.quantity), 5.5));
-  const scene = [...axes.scene, pane(axes.plot, inside), ...endLabels(ends, axes.plot), ...here];
+  const inside = trails.map((line) =>
+    path(trace(line.y, (_, i) => X(line.x[i]), at), color(line.quantity), { "stroke-width": 1.4, "stroke-opacity": 0.6 }));
+  const ends = [];
+  for (const line of lines) {
+    inside.push(path(trace(line.y, (_, i) => X(xs[i]), at), color(line.quantity), { "stroke-dasharray": line.dash.join(" "), class: "baby-line" }));
+    const seen = line.y.map((v, i) => i).filter((i) => usable(line.y[i]) && xs[i] <= across[1]);
+    const last = seen[seen.length - 1];
+    if (seen.length) ends.push({ x: X(xs[last]), y: Y(line.y[last]), text: line.label, color: color(line.quantity) });
+  }
+  const scene = [...axes.scene, pane(axes.plot, inside), ...endLabels(ends, axes.plot, width)];
+  for (const point of points.filter((p) => usable(p.x) && usable(p.y))) {
+    const [x, y] = [axes.plot.x + X(point.x), axes.plot.y + Y(point.y)];
+    scene.push(dot(x, y, color(point.quantity), 5.5));
+    if (!point.named) continue;
+    const room = x + 9 + measure(point.label) < width;
+    const side = { "text-anchor": room ? "start" : "end", fill: color(point.quantity), class: "baby-halo", "font-weight": 600 };
+    scene.push(text(room ? x + 9 : x - 9, y > 22 ? y - 7 : y + 16, point.label, side));
+  }
   const words = points.map((p) => `${p.label} ${number(p.y)} at ${panel.x_label || panel.x} ${number(p.x)}`).join(", ");
   return { height: axes.height, scene, words: words || lines.map((line) => line.label).join(", ") };
 }
@@ -219,13 +245,14 @@ function chips(panel, frame, width) {
 // Parts of panels
 
 function frameAxes(panel, width, [x0, x1], values, lines, memory, log = false, names = null) {
-  const labels = lines.map((line) => measure(line.label + (panel.kind === "curves" ? " −0.00" : "")));
+  const labels = lines.map((line) => (line.label ? measure(line.label + (panel.kind === "curves" && width >= NARROW ? " −0.00" : "")) : 0));
   const right = lines.length ? Math.min(Math.max(...labels) + 16, width * 0.42) : 8;
   const [low, high] = limits(panel, values, memory, log);
-  const height = Math.round(Math.min(Math.max(width * 0.5, 190), 290)) - (names ? 30 : 0);
+  const height = Math.round(Math.min(Math.max(width * 0.5, 190), 290)) - (names ? 20 : 0);
   const yTicks = log ? decades(low, high) : ticks(low, high, 4);
   memory.left = Math.ceil(Math.max(memory.left || 30, ...yTicks.map((v) => measure(log ? power(v) : tickText(v, yTicks)) + 12)));
-  const plot = { x: memory.left, y: 26, width: 0, height: height - 26 - (panel.x_label ? 42 : 26) };
+  const top = panel.y_label || panel.kind === "curves" || names ? 26 : 10;
+  const plot = { x: memory.left, y: top, width: 0, height: height - top - (panel.x_label ? 42 : 26) };
   plot.width = Math.max(width - plot.x - right, 40);
   const X = (v) => ((v - x0) / (x1 - x0 || 1)) * plot.width;
   const Y = (v) => plot.height - ((v - low) / (high - low || 1)) * plot.height;
@@ -269,16 +296,17 @@ function limits(panel, values, memory, log) {
   return (memory.range = [low, high]);
 }
 
-function endLabels(ends, plot) {
+function endLabels(all, plot, width) {
+  const ends = all.filter((end) => end.text);
   const order = ends.map((_, i) => i).sort((a, b) => ends[a].y - ends[b].y);
   const gap = FONT + 3;
   const places = [];
   let floor = -2;
-  for (const i of order) floor = (places[i] = Math.max(Math.min(ends[i].y, plot.height), floor)) + gap;
+  for (const i of order) floor = (places[i] = Math.max(Math.min(Math.max(ends[i].y, 0), plot.height), floor)) + gap;
   let ceiling = plot.height + 4;
   for (const i of [...order].reverse()) ceiling = (places[i] = Math.min(places[i], ceiling)) - gap;
   return ends.map((end, i) => {
-    const label = end.value === undefined ? end.text : `${end.text} ${end.value}`;
+    const label = end.value === undefined || width < NARROW ? end.text : `${end.text} ${end.value}`;
     return text(plot.x + Math.min(end.x, plot.width) + 9, plot.y + places[i] + 4, label, { fill: end.color, class: "baby-halo", "font-weight": 600 });
   });
 }

@@ -183,8 +183,8 @@ class Plot(Panel):
         x_label, y_label: with units.
         points: (name of x, name of y) each: two numbers or two 1-D series; a dot in the color of y.
         trails: (name of x, name of y) each, numbers: the path they took in this run.
-        y_range: (low, high); follows the data if None.
-        labels, colors: as in `Curves`.
+        x_range, y_range: (low, high); follow the data if None.
+        labels, colors: as in `Curves`; a point has a label only if `labels` has one for its y.
     """
 
     x: str
@@ -194,6 +194,7 @@ class Plot(Panel):
     y_label: str = ""
     points: Sequence[tuple[str, str]] = ()
     trails: Sequence[tuple[str, str]] = ()
+    x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
@@ -208,6 +209,9 @@ class Plot(Panel):
         functions = dict.fromkeys((self.x, *self.ys), (1,)) if self.ys else {}
         return {name: (0, 1) for pair in self.points for name in pair} | functions
 
+    def lines(self):
+        return self.ys
+
     def tracks(self):
         return tuple(dict.fromkeys(name for pair in self.trails for name in pair))
 
@@ -215,7 +219,8 @@ class Plot(Panel):
         now, past = view.now, view.history
         return plots.line_plot(
             now[self.x] if self.ys else (), {name: now[name] for name in self.ys}, ax, title=self.title,
-            x_label=self.x_label, y_label=self.y_label, y_range=self.y_range, labels=dict(self.labels),
-            colors=dict(self.colors), points=[(now[px], now[py], py) for px, py in self.points],
+            x_label=self.x_label, y_label=self.y_label, x_range=self.x_range, y_range=self.y_range,
+            labels=dict(self.labels), colors=dict(self.colors),
+            points=[(now[px], now[py], py) for px, py in self.points],
             trails=[(past[px], past[py], py) for px, py in self.trails],
         )  # fmt: skip

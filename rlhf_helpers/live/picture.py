@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from rlhf_helpers.plots.svg import Shown, figure_html, svg
 

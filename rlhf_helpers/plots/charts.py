@@ -44,21 +44,7 @@ def curves(series: Mapping, ax: Axes | None = None, *, x=None, title: str = "", 
     if not series:
         raise ValueError("series: expected at least one, got none")
     ax = new_axes(ax, height)
-    ends = []
-    dashes = line_styles(list(series), colors)
-    for name, values in series.items():
-        values = _series(values, name)
-        positions = np.arange(len(values)) if x is None else np.asarray(x, dtype=float)
-        if positions.shape != values.shape:
-            raise ValueError(f"x: expected shape {values.shape} as {name!r} has, got {positions.shape}")
-        color = color_of(name, colors)
-        if bands and name in bands:
-            low, high = (np.asarray(edge, dtype=float) for edge in bands[name])
-            ax.fill_between(positions, low, high, color=color, alpha=0.18, linewidth=0)
-        ax.plot(positions, values, color=color, linestyle=dashes[name])
-        finite = np.flatnonzero(np.isfinite(values))
-        if len(finite) and not (labels and name in labels and labels[name] is None):
-            ends.append((positions[finite[-1]], values[finite[-1]], label_of(name, labels), color))
+    ends = _lines(ax, series, x, bands, labels, colors)
     for name, value in (levels or {}).items():
         ax.axhline(value, color=color_of(name, colors), linewidth=1.4, linestyle=DASH)
         ends.append((max(e[0] for e in ends) if ends else 1, value, label_of(name, labels), color_of(name, colors)))
@@ -154,33 +140,59 @@ def _names_over(ax: Axes, names, labels, colors) -> None:
 
 @styled
 def line_plot(x, ys: Mapping, ax: Axes | None = None, *, title: str = "", x_label: str = "", y_label: str = "",
-              points: Sequence = (), trails: Sequence = (), y_range: tuple | None = None, labels: dict | None = None,
-              colors: dict | None = None, height: float = 3.0) -> Axes:  # fmt: skip
+              points: Sequence = (), trails: Sequence = (), x_range: tuple | None = None,
+              y_range: tuple | None = None, labels: dict | None = None, colors: dict | None = None,
+              height: float = 3.0) -> Axes:  # fmt: skip
     """Draw y over x for named functions, with points "you are here".
 
     Args:
-        x: shape (N,).
-        ys: name -> values, shape (N,) each.
+        x: shape (N,), rising.
+        ys: name -> values, shape (N,) each; may be empty.
         ax: where to draw; a new figure if None.
         title: what is seen.
         x_label, y_label: with units.
-        points: (x, y, name) each, numbers or arrays; drawn as dots in the color of the name, unlabeled.
+        points: (x, y, name) each, numbers or arrays; dots in the color of the name, labeled if `labels` has it.
         trails: (xs, ys, name) each; the thin path on which a point came.
-        y_range: (low, high); from the data if None.
+        x_range, y_range: (low, high); from the data if None.
         labels, colors: as in `curves`.
         height: inches of a new figure.
     """
-    if ys:
-        ax = curves(ys, ax, x=x, title=title, x_label=x_label, y_label=y_label, y_range=y_range, labels=labels,
-                    colors=colors, height=height)  # fmt: skip
-    else:
-        ax = new_axes(ax, height)
-    for px, py, name in trails:
-        ax.plot(px, py, color=color_of(name, colors), linewidth=1.4, alpha=0.6, zorder=4)
+    ax = new_axes(ax, height)
+    x = np.asarray(x, dtype=float)
+    ends = _lines(ax, ys, x if ys else None, None, labels, colors, x_range)
+    for xs, values, name in trails:
+        ax.plot(xs, values, color=color_of(name, colors), linewidth=1.4, alpha=0.6, zorder=4)
     for px, py, name in points:
         color = color_of(name, colors)
-        ax.plot(np.atleast_1d(px), np.atleast_1d(py), "o", color=color, markersize=8, alpha=0.95, clip_on=False,
-                zorder=5)  # fmt: skip
-    if not ys:
-        _dress(ax, title, x_label, y_label, y_range)
+        px, py = np.atleast_1d(px).astype(float), np.atleast_1d(py).astype(float)
+        ax.plot(px, py, "o", color=color, markersize=8, clip_on=False, zorder=5)
+        if labels and labels.get(name):
+            ax.annotate(labels[name], (px[-1], py[-1]), (8, 7), textcoords="offset points", color=color, zorder=6)
+    if x_range is not None:
+        ax.set_xlim(*x_range)
+    elif ys:
+        ax.set_xlim(x.min(), x.max())
+    _dress(ax, title, x_label, y_label, y_range)
+    end_labels(ax, ends)
     return ax
+
+
+def _lines(ax: Axes, series: Mapping, x, bands, labels, colors, x_range=None) -> list[tuple]:
+    """Draw named lines and return their ends."""
+    ends = []
+    dashes = line_styles(list(series), colors)
+    for name, values in series.items():
+        values = _series(values, name)
+        positions = np.arange(len(values)) if x is None else np.asarray(x, dtype=float)
+        if positions.shape != values.shape:
+            raise ValueError(f"x: expected shape {values.shape} as {name!r} has, got {positions.shape}")
+        color = color_of(name, colors)
+        if bands and name in bands:
+            low, high = (_series(edge, f"bands[{name!r}]") for edge in bands[name])
+            ax.fill_between(positions, low, high, color=color, alpha=0.18, linewidth=0)
+        ax.plot(positions, values, color=color, linestyle=dashes[name])
+        seen = np.isfinite(values) if x_range is None else np.isfinite(values) & (positions <= x_range[1])
+        if seen.any() and label_of(name, labels):
+            last = np.flatnonzero(seen)[-1]
+            ends.append((positions[last], values[last], label_of(name, labels), color))
+    return ends
