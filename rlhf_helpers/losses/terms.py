@@ -179,6 +179,6 @@ def check_overflow(name: str, log_ratio: Tensor) -> None:
     limit = math.log(torch.finfo(log_ratio.dtype).max)
     if values_are_known() and log_ratio.detach().max() > limit:
         raise ValueError(
-            f"{name} must be at most {limit:.0f} for {log_ratio.dtype}, got {log_ratio.detach().max().item():.1f}: "
+            f"{name} must be at most {limit:.1f} for {log_ratio.dtype}, got {log_ratio.detach().max().item():.1f}: "
             "the ratio overflows, the policy has moved too far (lower the learning rate)"
         )

@@ -2,11 +2,12 @@
 
     python tests/benchmarks/throughput.py
 
-(a) One sequence of 8 tokens a step, drawn and scored token by token, as a first draft does it. (b) Ours: `collect` a
-batch of B sequences of 8 tokens, the same loss (`baby_ppo`) or PPO's, backward and Adam. Each samples and makes one
-update; `train` records its series on top. Rounds are interleaved, so that whatever else the machine does meets all kinds
-alike; the table shows medians over rounds, and the ratios come from one run. On one thread: tensors this small gain
-nothing from a second.
+(a) One sequence of 8 tokens a step, drawn and scored token by token, as a first draft does it.
+(b) Ours: `collect` a batch of B sequences of 8 tokens, the same loss (`baby_ppo`) or PPO's, backward and Adam.
+
+Each samples and makes one update; `train` records its series on top. Rounds are interleaved, so that whatever else the
+machine does meets all kinds alike; the table shows medians over rounds, and the ratios come from one run. On one
+thread: tensors this small gain nothing from a second.
 """
 
 import time
