@@ -22,7 +22,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 BOOK = Path(__file__).resolve().parent
 TIMEOUT = 300  # seconds a cell may take before something is wrong
 # No progress bars. One thread: on tensors this small a second one only waits, and sums come out alike on any machine.
-ENVIRONMENT = {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+# Live figures carry what a page needs to run them.
+ENVIRONMENT = {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "BABY_RLHF_PUBLISH": "1"}
 KEPT_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

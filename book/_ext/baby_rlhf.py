@@ -1,16 +1,18 @@
 """The small Sphinx extension that makes the built pages self-contained and the API page complete.
 
-It does four things:
+It does five things:
 
-1. brings the scripts that pages need (MathJax) from pinned npm packages into ``vendor/`` of the HTML output;
-2. drops what asks another host, or breaks, in the stock theme (thebe's address, a script declared twice);
-3. mends the theme's accessible names;
-4. fails the build when a public name of ``rlhf_helpers`` has no docstring or is missing on the API page.
+1. brings the scripts that pages need (MathJax, onnxruntime-web) from pinned npm packages into ``vendor/`` of the HTML
+   output;
+2. brings the scripts of the live figures into ``live/``, and loads them on the pages that have such figures;
+3. drops what asks another host, or breaks, in the stock theme (thebe's address, a script declared twice);
+4. mends the theme's accessible names;
+5. fails the build when a public name of ``rlhf_helpers`` has no docstring or is missing on the API page.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
 import json
 import re
@@ -32,7 +34,12 @@ VENDOR = {
         "es5/",
         ["es5/tex-mml-chtml.js", "es5/input/tex/extensions/*.js", "es5/output/chtml/fonts/woff-v2/*.woff"],
     ),
+    "onnxruntime-web": (
+        "dist/",
+        ["dist/ort.wasm.min.mjs", "dist/ort-wasm-simd-threaded.mjs", "dist/ort-wasm-simd-threaded.wasm"],
+    ),
 }
+LIVE = Path(importlib.util.find_spec("rlhf_helpers").origin).parent / "live"
 
 # What the stock pages get wrong for screen readers: pattern -> replacement, applied to every finished page.
 MENDS = {
@@ -83,6 +90,24 @@ def bring_vendor_files(app) -> None:
             target = Path(app.outdir, "vendor", package, file.relative_to(source / prefix))
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
+
+
+def bring_live_files(app) -> None:
+    """Copy the scripts and styles of the live figures into ``live/`` of an HTML build."""
+    if app.builder.format != "html":
+        return
+    target = Path(app.outdir, "live")
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (*LIVE.glob("*.js"), *LIVE.glob("*.css")):
+        shutil.copyfile(file, target / file.name)
+
+
+def load_live_files(app, pagename, templatename, context, doctree) -> None:
+    """Load the live figures' script and styles on a page that has such figures."""
+    if "baby-live-data" in context.get("body", ""):
+        app.add_js_file("../live/page.js", type="module")
+        for name in ("live.css", "page.css"):
+            app.add_css_file(f"../live/{name}")
 
 
 def drop_thebe(app, pagename, templatename, context, doctree) -> None:
@@ -139,6 +164,8 @@ def check_api_page(app, env):
 def setup(app):
     """Register the extension with Sphinx."""
     app.connect("builder-inited", bring_vendor_files)
+    app.connect("builder-inited", bring_live_files)
+    app.connect("html-page-context", load_live_files)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", mend_pages)
     app.connect("missing-reference", short_reference)

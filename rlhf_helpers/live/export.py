@@ -9,7 +9,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import json
+import os
 import warnings
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -100,18 +103,32 @@ def page_data(figure) -> dict:
         figure that trains; ``status``, ``says``; ``graph``, the ONNX model in base64.
     """
     data = {
-        "spec": dict(figure.canvas.spec),
+        "spec": figure.definition.spec(),
         "controls": [_control(name, widget) for name, widget in figure.controls.items()],
         "steps": figure.steps,
         "noise": figure.noise,
         "caption": figure.caption,
         "status": figure.status_format,
-        "says": [say.spec() for say in figure.says],
+        "says": [asdict(say) for say in figure.says],
         "graph": base64.b64encode(export_graph(figure)).decode(),
     }
     if figure.start is not None:
-        data["starts"] = [_packed(figure.start(seed)) for seed in figure.seeds.options]
+        data["starts"] = [_packed(figure.start(seed)) for seed in range(figure.definition.seeds)]
     return data
+
+
+def publishing() -> bool:
+    """Whether outputs are made for pages: ``book/execute.py`` and the tests say so in the environment."""
+    return os.environ.get("BABY_RLHF_PUBLISH") == "1"
+
+
+def published(markup: str, figure) -> str:
+    """Return a figure's HTML with the data from which ``page.js`` runs it, and a sentence for pages without scripts."""
+    data = json.dumps(page_data(figure), separators=(",", ":")).replace("<", "\\u003c")
+    word = "This is a picture of the default run. With JavaScript the figure runs here, in the page."
+    note = f'<p class="baby-noscript">{word}</p>'
+    script = f'<script type="application/json" class="baby-live-data">{data}</script>'
+    return markup.replace("<figcaption>", f"{note}<figcaption>", 1).replace("</figure>", f"{script}</figure>", 1)
 
 
 def _packed(state: dict[str, Tensor]) -> dict[str, dict]:

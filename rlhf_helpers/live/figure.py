@@ -12,7 +12,7 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from . import checks
+from . import checks, export
 from .base import Panel, Say
 from .picture import picture
 from .session import Definition, Session
@@ -275,4 +275,7 @@ class LiveFigure(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         data = super()._repr_mimebundle_(**kwargs) or {}
-        return dict(data) | {"text/html": self.picture().html, "text/plain": repr(self)}
+        markup = self.picture().html
+        if export.publishing():
+            markup = export.published(markup, self)
+        return dict(data) | {"text/html": markup, "text/plain": repr(self)}
