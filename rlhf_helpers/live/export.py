@@ -10,6 +10,7 @@ import base64
 import contextlib
 import io
 import json
+import logging
 import os
 import warnings
 from dataclasses import asdict
@@ -63,8 +64,7 @@ def export_graph(figure) -> bytes:
         names[:] = outputs
         return tuple(outputs.values())
 
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
+    with _quiet():
         values = tuple(inputs.values())
         traced = torch.export.export(make_fx(evaluate)(*values), values)
         program = torch.onnx.export(
@@ -90,6 +90,18 @@ def export_graph(figure) -> bytes:
     proto = onnx_ir.to_proto(model)
     _shorten(proto)
     return proto.SerializeToString(deterministic=True)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keep the exporter's talk about itself out of a chapter's output."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def page_data(figure) -> dict:
