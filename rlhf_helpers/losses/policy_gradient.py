@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import (
-    check_finite, check_knob, check_mask, check_ndim, check_same_shape, check_tensors, given, keep, values_are_known,
+    check_choice, check_finite, check_knob, check_mask, check_ndim, check_same_shape, check_tensors, given, keep,
+    values_are_known,
 )  # fmt: skip
 from rlhf_helpers.losses.terms import (
-    aggregate, clipped_surrogate, kl_estimate, policy_ratio, spread_over_tokens,
+    KL_KINDS, aggregate, clipped_surrogate, kl_estimate, policy_ratio, spread_over_tokens,
 )  # fmt: skip
 
 
@@ -131,6 +132,7 @@ def ppo_loss(
     check_ndim(2, "(B, T)", logprobs=logprobs)
     advantages = spread_over_tokens("advantages", advantages, logprobs)
     check_knob(kl_coeff=kl_coeff)
+    check_choice("kl_kind", kl_kind, KL_KINDS)
     mask = check_mask(completion_mask, logprobs)
     logprobs, old_logprobs, ref_logprobs, advantages = (
         keep(tensor, mask) for tensor in (logprobs, old_logprobs, ref_logprobs, advantages)
