@@ -1,6 +1,7 @@
 """One training loop for every method."""
 
 import copy
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -210,7 +211,8 @@ def train(
     clip_eps = knobs.get("clip_eps", 0.2)
 
     rows = []
-    for step in tqdm(range(steps), desc=getattr(method, "__name__", "training"), delay=2, leave=False):
+    quiet = bool(os.environ.get("TQDM_DISABLE"))  # tqdm's notebook bar does not look at it
+    for step in tqdm(range(steps), desc=getattr(method, "__name__", "training"), delay=2, leave=False, disable=quiet):
         if step % epochs == 0:
             uniforms = torch.rand(batch_size, completion_length, generator=generator, dtype=torch.float64)
             rollout = collect(models, reference, uniforms, reward=reward, sample_from=sample_from)

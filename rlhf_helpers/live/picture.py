@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from tqdm.auto import tqdm
 
@@ -23,7 +25,8 @@ def picture(definition: Definition) -> Shown:
     try:
         run.reset(0, definition.defaults)
         if definition.trains:
-            for _ in tqdm(range(definition.steps), desc="drawing", leave=False, delay=2):
+            quiet = bool(os.environ.get("TQDM_DISABLE"))  # tqdm's notebook bar does not look at it
+            for _ in tqdm(range(definition.steps), desc="drawing", leave=False, delay=2, disable=quiet):
                 run.commit(definition.defaults)
     except NotFinite as error:
         trouble = f" Then {error} is no longer a finite number."
