@@ -77,16 +77,17 @@ def export_graph(figure) -> bytes:
     for _ in range(2):
         optimizer.fold_constants(model)
         rewriter.rewrite(model, pattern_rewrite_rules=safe)
-    for tidy in (
-        common.RemoveUnusedNodesPass(),
-        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
-        common.DeduplicateInitializersPass(),
-        common.CommonSubexpressionEliminationPass(),
-        common.OutputFixPass(),
-        common.RemoveUnusedNodesPass(),
-        common.ClearMetadataAndDocStringPass(),
-    ):
-        tidy(model)
+    with _quiet():
+        for tidy in (
+            common.RemoveUnusedNodesPass(),
+            common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+            common.DeduplicateInitializersPass(),
+            common.CommonSubexpressionEliminationPass(),
+            common.OutputFixPass(),
+            common.RemoveUnusedNodesPass(),
+            common.ClearMetadataAndDocStringPass(),
+        ):
+            tidy(model)
     proto = onnx_ir.to_proto(model)
     _shorten(proto)
     return proto.SerializeToString(deterministic=True)
