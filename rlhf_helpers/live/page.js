@@ -52,6 +52,7 @@ function dismiss(reason) {
 class Figure {
   constructor(element, index) {
     this.element = element;
+    element.liveFigure = this; // for whoever wants to drive it from the console
     this.name = String(index + 1);
     this.data = JSON.parse(element.querySelector("script.baby-live-data").textContent);
     this.trains = Boolean(this.data.starts);
