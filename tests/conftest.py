@@ -7,5 +7,5 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hypothesis import settings
 
-settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=40)
 settings.load_profile("book")
