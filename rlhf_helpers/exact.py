@@ -132,7 +132,7 @@ def expected_reward_and_kl(
     for logprobs in tables:
         probs = logprobs.exp()
         gap = torch.where(probs > 0, logprobs - ref_table, 0.0)  # before the product: -inf has no gradient
-        kl = kl + state @ (probs * gap).sum(-1)
+        kl = kl + state @ torch.where(state > 0, (probs * gap).sum(-1), 0.0)
         state = state @ probs
         reward = reward + state @ token_rewards
     return reward / horizon, kl / horizon
