@@ -1,5 +1,7 @@
 """Baby RLHF: a policy of ten tokens, and every loss that trains it."""
 
+import torch
+
 from rlhf_helpers.advantages import gae, group_advantages, rloo_advantages
 from rlhf_helpers.exact import expected_reward_and_kl, optimal_policy, policy_table
 from rlhf_helpers.functional import training_step
@@ -15,9 +17,14 @@ from rlhf_helpers.training import History, Models, Rollout, collect, train
 
 __all__ = [
     "History", "Models", "Rollout", "TinyCritic", "TinyPolicy", "aggregate", "baby_ppo", "baby_ppo_loss",
-    "bradley_terry_loss", "clipped_surrogate", "collect", "dpo", "dpo_loss", "expected_reward_and_kl", "gae", "generate",
-    "group_advantages", "grpo", "grpo_loss", "kl_estimate", "next_token_logprobs", "optimal_policy", "policy_ratio",
-    "policy_table", "ppo", "ppo_loss", "reinforce_loss", "reweighted_ppo", "reweighted_ppo_loss", "rloo",
-    "rloo_advantages", "sample_with", "sequence_logprobs", "shaped_rewards", "spo", "spo_loss", "token_logprobs",
-    "token_reward", "train", "training_step", "uniform_policy", "value_loss",
+    "bradley_terry_loss", "clipped_surrogate", "collect", "dpo", "dpo_loss", "expected_reward_and_kl", "gae",
+    "generate", "group_advantages", "grpo", "grpo_loss", "kl_estimate", "next_token_logprobs", "optimal_policy",
+    "policy_ratio", "policy_table", "ppo", "ppo_loss", "reinforce_loss", "reweighted_ppo",
+    "reweighted_ppo_loss", "rloo", "rloo_advantages", "sample_with", "sequence_logprobs", "shaped_rewards",
+    "spo", "spo_loss", "token_logprobs", "token_reward", "train", "training_step", "uniform_policy",
+    "value_loss",
 ]  # fmt: skip
+
+# On tensors of a few hundred numbers a second thread only waits, and on a busy machine it waits long: a step of training
+# then takes ten times as much.
+torch.set_num_threads(1)

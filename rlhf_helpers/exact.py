@@ -49,8 +49,9 @@ def optimal_policy(
         \exp\Bigl(\frac{r(a) + W_{t+1}(a)}{\beta}\Bigr), \qquad
         W_t(s) = \beta \log \sum_a \pi_{\mathrm{ref}}(a \mid s) \exp\Bigl(\frac{r(a) + W_{t+1}(a)}{\beta}\Bigr)
 
-    W is the value of what is still to come, 0 after the last token. Where every row of the reference is the same, W does not
-    depend on the token and the optimum is the reference tilted by ``exp(reward / kl_coeff)``, at every position.
+    W is the value of what is still to come, 0 after the last token. Where every row of the reference is the same, W
+    does not depend on the token and the optimum is, at every position, the reference tilted by
+    ``exp(reward / kl_coeff)``.
 
     Args:
         ref_table: log-probabilities of the reference, (V, V).
@@ -59,7 +60,7 @@ def optimal_policy(
         horizon: number of tokens T.
 
     Returns:
-        Log-probabilities (T, V, V): one table for every position.
+        Log-probabilities (T, V, V), one table for every position.
 
     Raises:
         TypeError: wrong dtypes.
@@ -106,7 +107,7 @@ def expected_reward_and_kl(
         start: the token before the first, in [0, V).
 
     Returns:
-        ``(reward, kl)``: two scalars, per token; KL in nats.
+        ``(reward, kl)``, two scalars, per token; KL in nats.
 
     Raises:
         TypeError: wrong dtypes.

@@ -20,7 +20,12 @@ State = dict[str, Tensor]
 
 
 def training_step(
-    method: Method, *, batch_size: int = 32, completion_length: int = 8, sample_from: str = "policy", critic: bool = False
+    method: Method,
+    *,
+    batch_size: int = 32,
+    completion_length: int = 8,
+    sample_from: str = "policy",
+    critic: bool = False,
 ) -> tuple[Callable[[int], State], Callable[..., tuple[State, dict[str, Tensor]]]]:
     r"""Turn a method into the two functions that a live figure needs.
 
@@ -34,10 +39,10 @@ def training_step(
         critic: train a ``TinyCritic`` along.
 
     Returns:
-        ``(start, step)``. ``start(seed)`` is a state: flat parameters, Adam's moments, the policy that sampled and the
-        random numbers it used. ``step(state, noise, *, kl_coeff, learning_rate, epochs=1, **knobs)`` takes uniforms (B,
-        T) and returns ``(state, series)``: one gradient step, a new batch every ``epochs`` steps. The series are those of
-        ``History``, of the state that went in, and
+        ``(start, step)``, two functions. ``start(seed)`` is a state, with flat parameters, Adam's moments, the policy
+        that sampled and the random numbers it used. ``step(state, noise, *, kl_coeff, learning_rate, epochs=1,
+        **knobs)`` takes uniforms (B, T) and returns ``(state, series)`` after one gradient step, with a new batch
+        every ``epochs`` steps. The series are those of ``History``, of the state that went in, and
 
         - ``optimum``: the mean reward of the best policy at this ``kl_coeff`` (the start is uniform, so it is exact),
         - ``probs``: the distribution after token 0, (V,),
@@ -47,7 +52,8 @@ def training_step(
     Example:
         >>> from rlhf_helpers import ppo
         >>> start, step = training_step(ppo)
-        >>> state, series = step(start(0), torch.rand(32, 8), kl_coeff=torch.tensor(0.1), learning_rate=torch.tensor(0.05))
+        >>> knobs = {"kl_coeff": torch.tensor(0.1), "learning_rate": torch.tensor(0.05)}
+        >>> state, series = step(start(0), torch.rand(32, 8), **knobs)
         >>> round(series["entropy"].item(), 4)                     # log 10: it starts uniform
         2.3026
     """
@@ -80,7 +86,13 @@ def training_step(
         return {"params": flat, "m": zeros, "v": zeros, "t": torch.zeros(()), "ref": flat, "old": flat, "noise": noise}
 
     def step(
-        state: State, noise: Tensor, *, kl_coeff: Tensor, learning_rate: Tensor, epochs: Tensor | float = 1.0, **knobs: Tensor
+        state: State,
+        noise: Tensor,
+        *,
+        kl_coeff: Tensor,
+        learning_rate: Tensor,
+        epochs: Tensor | float = 1.0,
+        **knobs: Tensor,
     ) -> tuple[State, dict[str, Tensor]]:
         """Take one gradient step; see ``training_step``."""
         fresh = torch.remainder(state["t"], epochs) == 0

@@ -1,7 +1,7 @@
 """The methods of the book, each a small function for ``train``.
 
-A method receives the models and a batch and returns ``(loss, series)``: a scalar to minimize and, by name, what it wants to
-have recorded. Write your own in the same shape and hand it to ``train``.
+A method receives the models and a batch and returns ``(loss, series)``: a scalar to minimize and, by name, what it
+wants to have recorded. Write your own in the same shape and hand it to ``train``.
 """
 
 import torch
@@ -47,8 +47,8 @@ def ppo(
 ) -> Outcome:
     """Return PPO's loss of a batch: clipped surrogate, KL, and a baseline.
 
-    Without a critic the baseline at each position is the batch's mean of what is still to be paid; with one it is the critic's
-    value, and the advantages are ``gae``'s.
+    Without a critic the baseline at each position is the batch's mean of what is still to be paid; with one it is the
+    critic's value, and the advantages are ``gae``'s.
 
     Args:
         models: policy and critic are trained.
@@ -146,7 +146,7 @@ def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool 
             label of a Bradley-Terry judge, who prefers it with probability sigmoid(score gap).
 
     Returns:
-        ``(loss, series)``. The series average over the pairs that are not tied: ``margin`` of the implicit rewards
+        ``(loss, series)``. The series average over the pairs that are not tied, ``margin`` of the implicit rewards
         (kl_coeff times the gap of the log ratios), ``accuracy`` (share of positive margins), ``chosen_logprobs`` and
         ``rejected_logprobs`` (sums, nats).
     """
@@ -157,7 +157,9 @@ def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool 
     differs = (gap > 0).to(gap.dtype)
     counts = torch.ones_like(gap) if soft_labels else differs  # pairs that reach the loss
     chosen, rejected, ref_chosen, ref_rejected = (
-        torch.where(counts > 0, x.gather(1, index)[:, 0], 0.0) for x in (logprobs, ref_logprobs) for index in (better, 1 - better)
+        torch.where(counts > 0, x.gather(1, index)[:, 0], 0.0)
+        for x in (logprobs, ref_logprobs)
+        for index in (better, 1 - better)
     )
     label_smoothing = torch.sigmoid(-gap) if soft_labels else 0.0
     loss = dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta=kl_coeff, label_smoothing=label_smoothing)
@@ -221,7 +223,7 @@ def shaped_rewards(rollout: Rollout, kl_coeff: float) -> Tensor:
         kl_coeff: beta.
 
     Returns:
-        (B, T), without gradient: KL in the reward, as k1.
+        (B, T), without gradient; this is KL in the reward, as k1.
 
     Reference:
         Ziegler et al. 2019, arXiv 1909.08593.

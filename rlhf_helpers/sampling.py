@@ -144,7 +144,7 @@ def next_token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tens
         completion_ids: (B, T) int64.
 
     Returns:
-        Log-probabilities (B, T, V) in nats. Position t holds the distribution *before* token t: the shift by one
+        Log-probabilities (B, T, V) in nats. Position t holds the distribution *before* token t, the shift by one
         that is so easy to get wrong.
 
     Raises:

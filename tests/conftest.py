@@ -1,11 +1,64 @@
-"""Settings that all tests share."""
+"""Settings and fixtures that all tests share."""
 
+from __future__ import annotations
+
+import functools
+import http.server
 import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 # tensors of a few dozen numbers gain nothing from a second thread, and lose much on a busy machine
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import pytest
+from browser import CHROMIUM
 from hypothesis import settings
 
-settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=40)
+ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("book")
+
+
+@pytest.fixture(scope="session")
+def html_dir(tmp_path_factory) -> Path:
+    """The folder of the built book."""
+    if built := os.environ.get("BABY_RLHF_HTML"):
+        return Path(built).resolve()
+    out = tmp_path_factory.mktemp("book")
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT)]
+    command += ["--path-output", str(out), "-n", "-W", "--keep-going"]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return out / "_build" / "html"
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """A file server that logs nothing."""
+
+    def log_message(self, format, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site(html_dir):
+    """The address of the built book on this machine."""
+    handler = functools.partial(QuietHandler, directory=str(html_dir))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The system's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

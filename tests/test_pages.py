@@ -5,31 +5,22 @@ The book is built once into a temporary folder, unless BABY_RLHF_HTML names a bu
 
 from __future__ import annotations
 
-import functools
-import http.server
-import os
 import re
-import shutil
-import subprocess
 import sys
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
+from browser import needs_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 AXE = ROOT / "book" / "_npm" / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 PHONE = {"width": 375, "height": 800}
 LAPTOP = {"width": 1280, "height": 800}
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None,
-    reason="no Chromium on this machine: `apt-get install chromium` (or Google Chrome) makes the browser tests run",
-)
+pytestmark = needs_chromium
 
 
 def toc_pages() -> list[str]:
@@ -37,47 +28,6 @@ def toc_pages() -> list[str]:
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
     chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
     return [toc["root"], *chapters, "genindex", "search"]
-
-
-@pytest.fixture(scope="session")
-def html_dir(tmp_path_factory) -> Path:
-    """The folder of the built book."""
-    if built := os.environ.get("BABY_RLHF_HTML"):
-        return Path(built).resolve()
-    out = tmp_path_factory.mktemp("book")
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT)]
-    command += ["--path-output", str(out), "-n", "-W", "--keep-going"]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return out / "_build" / "html"
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """A file server that logs nothing."""
-
-    def log_message(self, format, *args):
-        pass
-
-
-@pytest.fixture(scope="session")
-def site(html_dir):
-    """The address of the built book on this machine."""
-    handler = functools.partial(QuietHandler, directory=str(html_dir))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """The system's Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -112,8 +112,8 @@ def page_data(figure) -> dict:
         figure: what ``live`` returns.
 
     Returns:
-        ``spec`` for the drawing module; ``controls``; ``steps``, ``noise`` and ``starts`` (one state for each seed) of a
-        figure that trains; ``status``, ``says``; ``graph``, the ONNX model in base64.
+        A dict of ``spec`` for the drawing module; ``controls``; ``steps``, ``noise`` and ``starts`` (one state for each
+        seed) of a figure that trains; ``status``, ``says``; ``graph``, the ONNX model in base64.
     """
     data = {
         "spec": figure.definition.spec(),
@@ -173,8 +173,8 @@ def _control(name: str, widget) -> dict:
         return told | {"kind": "linear", "min": widget.min, "max": widget.max, "step": widget.step}
     if kind == "Checkbox":
         return told | {"kind": "switch"}
-    labels = widget._options_labels
-    return told | {"kind": "choice", "options": [[label, float(v)] for label, v in zip(labels, widget._options_values)]}
+    options = zip(widget._options_labels, widget._options_values, strict=True)
+    return told | {"kind": "choice", "options": [[label, float(value)] for label, value in options]}
 
 
 def _shorten(proto) -> None:

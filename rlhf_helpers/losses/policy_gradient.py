@@ -171,7 +171,7 @@ def grpo_loss(
         how: the average; the paper's is "sequence_mean", see ``aggregate``.
 
     Returns:
-        A scalar to minimize. Near 0 on fresh samples, since advantages average to 0: watch the reward instead.
+        A scalar to minimize. Near 0 on fresh samples, since advantages average to 0; watch the reward instead.
 
     Raises:
         TypeError: wrong dtypes.
