@@ -192,7 +192,7 @@ def train(
 
     Raises:
         TypeError: a knob the method does not have, wrong types.
-        ValueError: counts below 1, knobs out of range, or a run whose loss is no longer finite.
+        ValueError: counts below 1, knobs out of range, or a run whose policy or loss is no longer finite.
 
     Example:
         >>> from rlhf_helpers import baby_ppo
@@ -216,11 +216,14 @@ def train(
         if step % epochs == 0:
             uniforms = torch.rand(batch_size, completion_length, generator=generator, dtype=torch.float64)
             rollout = collect(models, reference, uniforms, reward=reward, sample_from=sample_from)
+        seen = rollout if sample_from == "policy" else collect(models, reference, uniforms, reward=reward)
+        measured = measure(models, reference, seen, clip_eps=clip_eps)
+        if not torch.isfinite(measured["kl"]):
+            raise ValueError(f"the policy has diverged at step {step}: lower learning_rate={learning_rate}")
         loss, series = method(models, rollout, kl_coeff=kl_coeff, **knobs)
         if not torch.isfinite(loss):
             raise ValueError(f"the loss is {loss.item()} at step {step}: lower learning_rate={learning_rate}")
-        seen = rollout if sample_from == "policy" else collect(models, reference, uniforms, reward=reward)
-        rows.append({**measure(models, reference, seen, clip_eps=clip_eps), "loss": loss.detach(), **series})
+        rows.append({**measured, "loss": loss.detach(), **series})
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
