@@ -60,7 +60,7 @@ def export_graph(figure) -> bytes:
             before = {name: given[STATE + name] for name in state}
             following, series = figure.function(dict(before), given.get(NOISE), **chosen)
             outputs = {NEXT + name: following[name].clone() for name in state}
-        outputs |= {SERIES + name: x.to(torch.float32) for name, x in series.items()}
+        outputs |= {SERIES + name: x.to(torch.float32).clone() for name, x in series.items()}
         names[:] = outputs
         return tuple(outputs.values())
 
