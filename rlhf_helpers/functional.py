@@ -81,9 +81,9 @@ def training_step(
         policy = uniform_policy(generator=torch.Generator().manual_seed(seed))
         parameters = [*policy.parameters(), *(modules["critic"].parameters() if critic else ())]
         flat = nn.utils.parameters_to_vector(parameters).detach()
-        zeros = torch.zeros_like(flat)
-        noise = torch.zeros(batch_size, completion_length)
-        return {"params": flat, "m": zeros, "v": zeros, "t": torch.zeros(()), "ref": flat, "old": flat, "noise": noise}
+        copies = {name: flat.clone() for name in ("params", "ref", "old")}  # a tracer tells inputs apart by identity
+        moments = {name: torch.zeros_like(flat) for name in ("m", "v")}
+        return {**copies, **moments, "t": torch.zeros(()), "noise": torch.zeros(batch_size, completion_length)}
 
     def step(
         state: State,
