@@ -25,6 +25,6 @@ __all__ = [
     "value_loss",
 ]  # fmt: skip
 
-# On tensors of a few hundred numbers a second thread only waits, and on a busy machine it waits long: a step of training
-# then takes ten times as much.
+# On tensors of a few hundred numbers a second thread only waits, and on a busy machine it waits long: a step then takes
+# ten times as much.
 torch.set_num_threads(1)

@@ -104,6 +104,21 @@ def _value(value: np.ndarray) -> str:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """Settings worth a look: a button that makes them, and a sentence that says what there is to see.
+
+    Args:
+        name: what stands on the button.
+        text: the sentence.
+        values: control name -> value; the other controls go back to where they were at first.
+    """
+
+    name: str
+    text: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Say:
     """A sentence that appears when a series goes too far.
 

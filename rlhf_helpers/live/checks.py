@@ -11,7 +11,7 @@ from numbers import Real
 import numpy as np
 from ipywidgets import ValueWidget
 
-from .base import Panel, Say
+from .base import Panel, Preset, Say
 
 _FORMAT = re.compile(r"[+]?(\.\d+)?[feg%d]?")
 
@@ -41,6 +41,26 @@ def check_controls(function: Callable, controls: Mapping, training: bool) -> Non
     missing = [n for n, p in keywords.items() if p.default is kinds.empty and n not in controls]
     if missing:
         raise TypeError(f"{_name(function)} needs a control for {missing}; got {sorted(controls)}")
+
+
+def check_presets(presets: Sequence[Preset], controls: Mapping) -> None:
+    """A preset sets controls that are there, to values that they can take."""
+    for preset in presets:
+        if not isinstance(preset, Preset):
+            raise TypeError(f"presets: expected Preset(name, text, values), got {type(preset).__name__}")
+        for name, value in preset.values.items():
+            if name not in controls:
+                raise ValueError(f"presets: {preset.name!r} sets {name}, but there are only {sorted(controls)}")
+            control, kept = controls[name], controls[name].value
+            try:
+                control.value = value
+                taken = float(control.value)
+            except Exception as error:
+                raise ValueError(f"presets: {preset.name!r} cannot set {name} to {value}: {error}") from None
+            finally:
+                control.value = kept
+            if abs(taken - value) > 1e-9 * max(1.0, abs(value)):
+                raise ValueError(f"presets: {preset.name!r} sets {name} to {value}, the control takes {taken} instead")
 
 
 def check_arguments(start, noise, steps, panels, caption, seeds) -> None:

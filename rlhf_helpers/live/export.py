@@ -123,6 +123,7 @@ def page_data(figure) -> dict:
         "caption": figure.caption,
         "status": figure.status_format,
         "says": [asdict(say) for say in figure.says],
+        "presets": [asdict(preset) for preset in figure.definition.presets],
         "graph": base64.b64encode(export_graph(figure)).decode(),
     }
     if figure.start is not None:

@@ -1,19 +1,19 @@
-"""`live`: one pure function of (state, noise, controls), its sliders, and the figure that they move."""
+"""The widget: a figure, its controls, and the run that they move."""
 
 from __future__ import annotations
 
 import asyncio
-import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import anywidget
 import ipywidgets
 import numpy as np
-import traitlets
 
-from . import checks, export
-from .base import Panel, Say
+from rlhf_helpers.plots.svg import inline
+
+from . import export
+from .base import Preset
+from .controls import Canvas, box, preset_bar, run_bar
 from .picture import picture
 from .session import Definition, Session
 
@@ -23,50 +23,6 @@ BUSY = 0.03
 """Seconds of computing after which the kernel's loop gets its turn."""
 FRAMES = 40
 """Pictures in a whole run, unless its steps are slow: two seconds to watch."""
-
-
-class Canvas(anywidget.AnyWidget):
-    """The drawing: `live.js` turns the specification and the present frame into SVG."""
-
-    _esm = pathlib.Path(__file__).parent / "live.js"
-    _css = pathlib.Path(__file__).parent / "live.css"
-    spec = traitlets.Dict().tag(sync=True)
-    frame = traitlets.Dict().tag(sync=True)
-    previous = traitlets.Dict().tag(sync=True)
-
-
-def live(function: Callable, *, start: Callable | None = None, noise: Sequence[int] | None = None, steps: int = 300,
-         panels: Sequence[Panel] = (), caption: str = "", status: str = "", says: Sequence[Say] = (),
-         seeds: int = 5, **controls) -> LiveFigure:  # fmt: skip
-    """Make a figure with controls: it trains, or it only computes, whatever `function` says.
-
-    Args:
-        function: with `start`: `(state, noise, *, <controls>) -> (state, series)`, one step; the series describe the
-            state that came in. Without: `(*, <controls>) -> series`. Pure torch: dicts of tensors in and out, the
-            controls as 0-d tensors of the state's dtype, nothing else read or written.
-        start: seed -> state, a dict of tensors.
-        noise: shape of the uniforms in [0, 1) that one step uses; None for none.
-        steps: length of a run.
-        panels: what is drawn.
-        caption: what the reader should see.
-        status: the line below, a format string over the series of one number, the controls, `step` and `seed`.
-        says: sentences that appear when a series goes too far.
-        seeds: how many seeds there are to choose from.
-        **controls: ipywidgets controls with numbers, named like the function's keywords.
-
-    Returns:
-        A widget to end a cell with. On a page without a kernel it is the picture of its default run.
-
-    Raises:
-        TypeError: an argument is of the wrong kind, or controls and keywords do not match; the message names it.
-        ValueError: an argument is wrong, or a panel names a series that is not there; the message names it.
-    """
-    noise = None if noise is None else tuple(noise)
-    checks.check_arguments(start, noise, steps, panels, caption, seeds)
-    checks.check_controls(function, controls, training=start is not None)
-    defaults = {name: float(control.value) for name, control in controls.items()}
-    definition = Definition(function, start, noise, steps, tuple(panels), caption, status, tuple(says), seeds, defaults)
-    return LiveFigure(definition, controls)
 
 
 class LiveFigure(ipywidgets.VBox):
@@ -89,7 +45,7 @@ class LiveFigure(ipywidgets.VBox):
         self._known = self.settings()
         self.canvas = Canvas(spec=definition.spec(), frame=self.session.frame())
         self.canvas.add_class("baby-canvas")
-        grid = ipywidgets.Box([self.canvas, self._panel_of_controls()])
+        grid = ipywidgets.Box([self.canvas, self._controls_box()])
         grid.add_class("baby-grid")
         super().__init__([grid])
         self.add_class("baby-live")
@@ -169,6 +125,16 @@ class LiveFigure(ipywidgets.VBox):
         if self.error is not None:
             raise self.error
 
+    def use(self, preset: Preset) -> None:
+        """Make a preset's settings, say what there is to see, and play from the start."""
+        self.pause()
+        for name, value in (self.definition.defaults | preset.values).items():
+            self.controls[name].value = value
+        self.sentence.value = inline(preset.text)
+        if self.definition.trains:
+            self._restart()
+            self.play()
+
     def play(self) -> None:
         """Run to the end by itself; at the end, from the start. Without an event loop it runs there at once."""
         self._must_train()
@@ -193,28 +159,26 @@ class LiveFigure(ipywidgets.VBox):
 
     # How it does it
 
-    def _panel_of_controls(self) -> ipywidgets.VBox:
-        rows = list(self.controls.values())
-        for name, control in self.controls.items():
-            control.description = control.description or name.replace("_", " ")
-            control.observe(lambda change, name=name: self._moved(name), names="value")
+    def _controls_box(self) -> ipywidgets.VBox:
+        """All that a reader can touch, each with what it does."""
+        rows = []
         if self.definition.trains:
-            self.seeds = ipywidgets.Dropdown(options=range(self.definition.seeds), value=0, description="seed")
-            self.seeds.observe(lambda change: self._guard(self._restart), names="value")
-            self.buttons = {
-                "play": ipywidgets.Button(description="Play", icon="play", button_style="primary"),
-                "step": ipywidgets.Button(description="Step", icon="step-forward", tooltip="One update"),
-                "reset": ipywidgets.Button(description="Reset", icon="undo", tooltip="Back to the start"),
-            }
+            self.buttons, self.seeds, bar = run_bar(self.definition.seeds)
             self.buttons["play"].on_click(lambda _: self._guard(self.pause if self.playing else self.play))
             self.buttons["step"].on_click(lambda _: self._guard(self.step))
             self.buttons["reset"].on_click(lambda _: self._guard(self._restart))
-            bar = ipywidgets.HBox([*self.buttons.values(), self.seeds])
-            bar.add_class("baby-buttons")
-            rows.insert(0, bar)
-        box = ipywidgets.VBox(rows)
-        box.add_class("baby-controls")
-        return box
+            self.seeds.observe(lambda change: self._guard(self._restart), names="value")
+            rows.append(bar)
+        for name, control in self.controls.items():
+            control.description = control.description or name.replace("_", " ")
+            control.observe(lambda change, name=name: self._moved(name), names="value")
+            rows.append(control)
+        if self.definition.presets:
+            buttons, self.sentence, bar = preset_bar(self.definition.presets)
+            for button, preset in zip(buttons, self.definition.presets, strict=True):
+                button.on_click(lambda _, preset=preset: self._guard(lambda: self.use(preset)))
+            rows.append(bar)
+        return box("baby-controls", rows)
 
     def _must_train(self) -> None:
         if not self.definition.trains:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from . import checks
-from .base import Panel, Say, View
+from .base import Panel, Preset, Say, View
 from .run import NotFinite, Run
 
 SAME_DRAG = 20
@@ -29,6 +29,7 @@ class Definition:
     caption: str
     status: str
     says: tuple[Say, ...]
+    presets: tuple[Preset, ...]
     seeds: int
     defaults: Mapping[str, float]
 
