@@ -301,9 +301,9 @@ function endLabels(all, plot, width) {
   const order = ends.map((_, i) => i).sort((a, b) => ends[a].y - ends[b].y);
   const gap = FONT + 3;
   const places = [];
-  let floor = -2;
+  let floor = 2;
   for (const i of order) floor = (places[i] = Math.max(Math.min(Math.max(ends[i].y, 0), plot.height), floor)) + gap;
-  let ceiling = plot.height + 4;
+  let ceiling = plot.height - 5; // above the axis, whose numbers begin there
   for (const i of [...order].reverse()) ceiling = (places[i] = Math.min(places[i], ceiling)) - gap;
   return ends.map((end, i) => {
     const label = end.value === undefined || width < NARROW ? end.text : `${end.text} ${end.value}`;
