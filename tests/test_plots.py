@@ -265,7 +265,7 @@ def test_text_is_legible_on_a_phone():
     _, tree = shown(plots.curves(RUN, title="t", y_label="y"))
     width = float(tree.get("viewBox").split()[2])
     sizes = [float(t.get("font-size").removesuffix("px")) for t in tree.iter("text")]
-    assert min(sizes) * 343 / width >= 8.5
+    assert min(sizes) * 343 / width >= 9.5
 
 
 def test_long_titles_wrap():

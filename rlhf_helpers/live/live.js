@@ -10,9 +10,11 @@ const FONT = 12;
 const NARROW = 320; // below this many pixels the names at the ends of lines go without their values
 const FALLBACK = {
   policy: "#0072B2", old: "#56B4E9", reference: "#999999", reward: "#D55E00", kl: "#CC79A7", optimum: "#009E73",
-  accent: "#E69F00", "accent-fill": "#E69F00",
+  accent: "#E69F00", "accent-fill": "#E69F00", "old-fill": "#56B4E9",
 };
 const color = (quantity) => (quantity ? `var(--q-${quantity}, ${FALLBACK[quantity]})` : "currentColor");
+// as text a color needs more contrast than as a surface
+const surface = (quantity) => color(quantity === "accent" || quantity === "old" ? `${quantity}-fill` : quantity);
 const DRAWERS = { curves, plot, bars, strip, table, chips };
 const BELOW = ["strip", "chips"]; // panels that want the whole width
 
@@ -175,13 +177,13 @@ function bars(panel, frame, width, spec, memory) {
     const x = X(i + 0.5) + (k - columns.length / 2) * wide;
     inside.push(["rect", {
       x: r(x + 0.5), width: r(wide - 1), y: r(Math.min(Y(0), Y(v))), height: r(Math.abs(Y(v) - Y(0))),
-      fill: accent ? color("accent-fill") : color(group.quantity), "fill-opacity": 0.85,
+      fill: surface(accent ? "accent" : group.quantity), "fill-opacity": accent || group.quantity ? 0.85 : 0.5,
     }]);
     if (single) texts.push(text(axes.plot.x + X(i + 0.5), axes.plot.y + Y(v) + (v >= 0 ? -5 : 14), number(v), { "text-anchor": "middle" }));
   }));
   inside.push(path(`M0 ${r(Y(0))}H${axes.plot.width}`, "currentColor", { "stroke-opacity": 0.6, "stroke-width": 1 }));
   const scene = [...axes.scene, pane(axes.plot, inside), ...texts];
-  let place = axes.plot.x;
+  let place = panel.y_label ? measure(panel.y_label) + 18 : axes.plot.x;
   if (legend) for (const group of groups) {
     scene.push(text(place, 12, group.label, { fill: color(group.quantity), "font-weight": 600 }));
     place += measure(group.label) + 18;
@@ -327,7 +329,7 @@ function markTexts(marks, X, plot, panel, width) {
 
 function square(x, y, side, level, accent, quantity, line = 1.2) {
   const height = side * Math.min(Math.max(level || 0, 0), 1);
-  const fill = accent ? color("accent-fill") : color(quantity);
+  const fill = surface(accent ? "accent" : quantity);
   return [
     ["rect", { x: r(x), y: r(y + side - height), width: r(side), height: r(height), fill, "fill-opacity": 0.6 }],
     ["rect", {
@@ -341,7 +343,7 @@ const pane = (plot, children) => ["svg", { x: plot.x, y: plot.y, width: r(plot.w
 const path = (d, stroke, more) => ["path", { d, stroke, fill: "none", "stroke-width": 2.2, "stroke-linejoin": "round", ...more }];
 const dot = (cx, cy, fill, radius) => ["circle", { cx: r(cx), cy: r(cy), r: radius, fill }];
 const text = (x, y, words, more) => ["text", { x: r(x), y: r(y), fill: "currentColor", ...more }, words];
-const sentence = (ends) => ends.map((end) => `${end.text} ${end.value}`).join(", ");
+const sentence = (ends) => ends.filter((end) => end.text).map((end) => `${end.text} ${end.value}`).join(", ");
 
 function trace(values, x, y) {
   let d = "";

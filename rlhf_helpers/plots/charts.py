@@ -60,6 +60,7 @@ def _dress(ax: Axes, title: str, x_label: str, y_label: str, y_range: tuple | No
            x_ticks: int | None = 5, lines_below: int = 0) -> None:  # fmt: skip
     if log:
         ax.set_yscale("log")
+        ax.minorticks_off()
     if y_range is not None:
         ax.set_ylim(*y_range)
     few_ticks(ax, x_ticks)
@@ -70,7 +71,8 @@ def _dress(ax: Axes, title: str, x_label: str, y_label: str, y_range: tuple | No
     # the unit of the y axis stands over it, where it needs no turned head
     write_title(ax, title, lines_below=int(bool(y_label)) + lines_below)
     if y_label:
-        ax.text(0, 1.0, y_label, transform=ax.transAxes, ha="left", va="bottom", fontsize=10.5)
+        ax.annotate(y_label, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", va="bottom",
+                    fontsize=10.5)  # fmt: skip
     ax.set_xlabel(x_label)
 
 
@@ -103,7 +105,7 @@ def bars(series: Mapping | Sequence, ax: Axes | None = None, *, title: str = "",
         raise ValueError(f"series: expected numbers or 1-D series of one length, got {[v.shape for v in values]}")
     if values[0].ndim == 0:  # one bar per name
         shown = [label_of(name, labels) for name in names]
-        ax.bar(shown, values, width=0.62, color=[color_of(name, colors) for name in names], alpha=0.85)
+        ax.bar(shown, values, width=0.62, color=[_surface(name, colors) for name in names])
         for place, value in enumerate(values):
             ax.annotate(f"{float(value):z.2f}", (place, value), (0, 3 if value >= 0 else -3), ha="center",
                         va="bottom" if value >= 0 else "top", textcoords="offset points", fontsize=10.5)  # fmt: skip
@@ -112,15 +114,14 @@ def bars(series: Mapping | Sequence, ax: Axes | None = None, *, title: str = "",
     else:
         count, width = len(values[0]), 0.8 / len(names)
         for k, (name, line) in enumerate(zip(names, values, strict=True)):
-            color = [color_of(name, colors)] * count
+            color = [_surface(name, colors)] * count
             if accent is not None and len(names) == 1 and accent < count:
-                color[accent] = COLORS["accent"]
-            ax.bar(np.arange(count) + (k - (len(names) - 1) / 2) * width, line, width=width * 0.92, color=color,
-                   alpha=0.85)  # fmt: skip
+                color[accent] = (COLORS["accent"], 0.85)
+            ax.bar(np.arange(count) + (k - (len(names) - 1) / 2) * width, line, width=width * 0.92, color=color)
         ax.set_xticks(range(count), ticks if ticks is not None else [str(k) for k in range(count)])
         ax.tick_params(axis="x", length=0)
         if len(names) > 1:
-            _names_over(ax, names, labels, colors)
+            _names_over(ax, names, labels, colors, y_label)
     grouped = len(names) > 1 and values[0].ndim > 0
     _dress(ax, title, x_label, "" if grouped else y_label, y_range, x_ticks=None, lines_below=int(grouped))
     ax.axhline(0, color=TEXT, alpha=0.6, linewidth=0.8)
@@ -128,14 +129,21 @@ def bars(series: Mapping | Sequence, ax: Axes | None = None, *, title: str = "",
     return ax
 
 
-def _names_over(ax: Axes, names, labels, colors) -> None:
-    """The names of grouped bars, in their colors, in one line over the axes."""
+def _surface(name: str, colors: dict | None) -> tuple[str, float]:
+    """Color and opacity of a bar; what has no color of its own is gray."""
+    color = color_of(name, colors)
+    return color, 0.5 if color == TEXT else 0.85
+
+
+def _names_over(ax: Axes, names, labels, colors, y_label: str) -> None:
+    """The names of grouped bars, in their colors, in one line over the axes, after what is measured."""
+    words = [(y_label, TEXT, "normal")] if y_label else []
+    words += [(label_of(name, labels), color_of(name, colors), "bold") for name in names]
     place = 0.0
-    for name in names:
-        text = label_of(name, labels)
-        ax.text(place, 1.02, text, transform=ax.transAxes, color=color_of(name, colors), va="bottom", fontsize=11,
-                fontweight="bold")  # fmt: skip
-        place += 0.021 * len(text) + 0.05
+    for text, color, weight in words:
+        ax.annotate(text, (place, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", color=color,
+                    va="bottom", fontsize=10.5, fontweight=weight)  # fmt: skip
+        place += 0.0215 * len(text) + 0.05
 
 
 @styled

@@ -91,7 +91,7 @@ def svg(fig: Figure, alt: str) -> str:
     body = "".join(_write(child) for child in root)
     prefix = "f" + hashlib.sha256((alt + body).encode()).hexdigest()[:8]
     body = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}", body)
-    pixels = round(width * 100 / 72)
+    pixels = round(width * 1.5)
     return (
         f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {width} {height}" width="100%" '
         f'style="display:block;max-width:{pixels}px;margin:0 auto 0.6rem" '
@@ -139,8 +139,10 @@ def _attributes(tag: str, element: ET.Element) -> dict[str, str]:
     for key in ("fill", "stroke"):
         if key in found:
             color = _VARIABLES.get(found[key].lower(), found[key])
-            # the accent fills squares as it is; as text it needs more contrast
-            found[key] = color if tag == "text" else color.replace("--q-accent", "--q-accent-fill")
+            # as text a color needs more contrast than as a surface
+            for name in () if tag == "text" else ("accent", "old")[: 1 + (key == "fill")]:
+                color = color.replace(f"--q-{name},", f"--q-{name}-fill,")
+            found[key] = color
     if tag == "path" and "id" not in found:
         found.setdefault("fill", "none" if "stroke" in found else "currentColor")
     return found
