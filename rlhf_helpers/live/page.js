@@ -88,6 +88,7 @@ class Figure {
       return;
     }
     if (settings.word) this.say(settings.word);
+    this.element.dataset.state = "ready";
   }
 
   fail(error) {
@@ -123,7 +124,6 @@ class Figure {
     if (this.trains) controls.append(this.buttons());
     this.inputs = new Map(this.data.controls.map((control) => [control.name, this.control(control, controls)]));
     controls.append(...this.presets(), this.sharing());
-    this.element.dataset.state = "ready";
     this.frame = {};
   }
 
