@@ -1,0 +1,105 @@
+"""Every live figure of every chapter, driven as a reader would: each control to both ends, and a run there."""
+
+import json
+
+import ipywidgets
+import numpy as np
+import pytest
+from chapters import CHAPTERS, live_figures
+
+from rlhf_helpers.live.run import NotFinite
+
+STEPS = 40
+
+
+def ends(control):
+    """The two values that a reader can drag a control to."""
+    if isinstance(control, ipywidgets.FloatLogSlider):
+        return control.base**control.min, control.base**control.max
+    if isinstance(control, ipywidgets.Checkbox):
+        return False, True
+    if isinstance(control, ipywidgets.Dropdown):
+        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
+        return values[0], values[-1]
+    return control.min, control.max
+
+
+def restart(figure, settings):
+    """Make settings, from the start."""
+    if not figure.definition.trains:
+        figure.set(**settings)
+        return
+    figure.reset(seed=0)
+    figure.set(**settings)
+    figure.reset()
+
+
+def watch(figure, **settings):
+    """Restart with settings, run, and return what is drawn; whatever is wrong must be said below the picture."""
+    steps = min(STEPS, figure.definition.steps)
+    trouble = None
+    try:
+        restart(figure, settings)
+        if figure.definition.trains:
+            figure.step(steps)
+    except (NotFinite, ValueError) as error:
+        trouble = error
+    frame = figure.canvas.frame
+    assert frame["error"] == (trouble is not None)
+    assert frame["status"] == figure.status
+    if isinstance(trouble, NotFinite):
+        assert "finite number" in figure.status
+    elif trouble is not None:  # a loss that knows what to do
+        assert str(trouble) in figure.status
+        assert "learning rate" in str(trouble)
+    else:
+        assert figure.error is None
+        if figure.definition.trains:
+            assert figure.session.step == steps
+        for name, values in {**figure.now, **figure.history}.items():
+            assert np.isfinite(values).all(), name
+        assert "null" not in json.dumps([frame["rows"], frame["now"]])  # how a frame writes what is not a number
+        assert "nan" not in figure.status
+    return json.dumps([frame["rows"], frame["now"]])
+
+
+def matters(figure, name, settings):
+    """Whether a control moves the picture: from one end to the other, it is another run."""
+    low, high = (watch(figure, **{**settings, name: value}) for value in ends(figure.controls[name]))
+    return low != high
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
+def test_every_control_of_every_figure_moves_the_picture(path):
+    for figure in live_figures(path):
+        usual = dict(figure.definition.defaults)
+        try:
+            first = watch(figure, **usual)
+            assert figure.error is None, figure.definition.caption
+            assert watch(figure, **usual) == first, figure.definition.caption  # the same run again
+            for name in figure.controls:
+                others = [  # a control may wait for another one, as every slider waits for the missing detach
+                    {**usual, other: value} for other in figure.controls if other != name
+                    for value in ends(figure.controls[other])
+                ]  # fmt: skip
+                moves = any(matters(figure, name, settings) for settings in [usual, *others])
+                assert moves, (figure.definition.caption, name)
+            for preset in figure.definition.presets:
+                settings = {**usual, **preset.values}
+                watch(figure, **settings)
+                assert figure.settings() == pytest.approx(settings), preset.name  # within what the sliders allow
+        finally:
+            restart(figure, usual)
+
+
+def test_every_figure_that_trains_has_a_slider_for_the_learning_rate():
+    for path in CHAPTERS:
+        for figure in live_figures(path):
+            if figure.definition.trains:
+                assert "learning_rate" in figure.controls, path.stem
+
+
+def test_every_chapter_that_trains_has_a_slider_for_the_pull():
+    for path in CHAPTERS:
+        figures = [figure for figure in live_figures(path) if figure.definition.trains]
+        assert not figures or any({"kl_coeff", "beta"} & set(figure.controls) for figure in figures), path.stem
