@@ -19,7 +19,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
-settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=40)
 settings.load_profile("book")
 
 
