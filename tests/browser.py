@@ -1,6 +1,13 @@
-"""The system's Chromium, for the tests that need one."""
+"""The system's Chromium, and a place to serve pages from, for the tests that need them."""
 
+from __future__ import annotations
+
+import functools
+import http.server
 import shutil
+import threading
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -10,3 +17,25 @@ needs_chromium = pytest.mark.skipif(
     CHROMIUM is None,
     reason="no Chromium on this machine: `apt-get install chromium` (or Google Chrome) makes the browser tests run",
 )
+
+# What axe finds serious or critical on a page, after its source was evaluated there.
+AXE_RUN = """async () => (await axe.run({resultTypes: ["violations"]})).violations
+  .filter(v => ["serious", "critical"].includes(v.impact))
+  .flatMap(v => v.nodes.slice(0, 4).map(n => `${v.id}: ${n.html.slice(0, 200)}: ${n.failureSummary.slice(0, 300)}`))"""
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """A file server that logs nothing."""
+
+    def log_message(self, format, *args):
+        pass
+
+
+@contextmanager
+def serve(folder: Path):
+    """Serve a folder on this machine while the block runs, and give its address."""
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 # tensors of a few dozen numbers gain nothing from a second thread, and lose much on a busy machine
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from browser import CHROMIUM
+from browser import CHROMIUM, serve
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+AXE = ROOT / "book" / "_npm" / "node_modules" / "axe-core" / "axe.min.js"
 
 settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=40)
 settings.load_profile("book")
@@ -36,21 +34,11 @@ def html_dir(tmp_path_factory) -> Path:
     return out / "_build" / "html"
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """A file server that logs nothing."""
-
-    def log_message(self, format, *args):
-        pass
-
-
 @pytest.fixture(scope="session")
 def site(html_dir):
     """The address of the built book on this machine."""
-    handler = functools.partial(QuietHandler, directory=str(html_dir))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with serve(html_dir) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +50,14 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def axe_source() -> str:
+    """The accessibility checker, from the locked npm packages."""
+    if not AXE.is_file():
+        sys.path.insert(0, str(ROOT / "book" / "_ext"))
+        from baby_rlhf import install_packages
+
+        install_packages("mathjax", "axe-core")
+    return AXE.read_text("utf-8")

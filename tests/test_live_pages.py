@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from browser import needs_chromium
+from browser import AXE_RUN, needs_chromium, serve
 from chapters import CHAPTERS, live_figures
 from test_export import CLOSE, STEPS, run_in_torch
 
@@ -154,18 +154,17 @@ def test_an_address_and_a_preset_restore_the_state(open_page, name):
         assert copy.evaluate(SERIES) == figure.evaluate(SERIES)
 
 
-def first_page_that_trains() -> str:
-    """A chapter with a figure that trains."""
-    return next(p.stem for p in CHAPTERS if any(f.start is not None for f in live_figures(p)))
+def first_that_trains() -> tuple[str, int]:
+    """A chapter with a figure that trains, and which of its figures that is."""
+    return next((p.stem, i) for p in CHAPTERS for i, f in enumerate(live_figures(p)) if f.start is not None)
 
 
 @pytest.mark.parametrize("damage", ["kl_coeff=lots", "seed=-1", "step=1e99", "moves=x"])
 def test_a_damaged_address_gives_the_defaults_with_a_word(open_page, damage):
-    name = first_page_that_trains()
-    page = open_page(name, f"?figure=1&{damage}")
-    index = 0
+    name, index = first_that_trains()
+    page = open_page(name, f"?figure={index + 1}&{damage}")
     page.wait_for_function(READY, arg=index)
-    figure = page.locator("figure.baby-live").first
+    figure = page.locator("figure.baby-live").nth(index)
     assert "does not fit" in figure.inner_text()
     assert drive(figure, "return JSON.stringify(figure.values) === JSON.stringify(figure.defaults())")
     assert drive(figure, "return figure.frame.step") == 0
@@ -199,8 +198,8 @@ def test_a_truncated_graph_is_told(open_page):
 
 
 def test_an_exception_in_a_run_is_told(open_page):
-    page = open_page(first_page_that_trains())
-    index = next(i for i in range(9) if drive(page.locator("figure.baby-live").nth(i), "return figure.trains"))
+    name, index = first_that_trains()
+    page = open_page(name)
     figure = start(page, index)
     drive(figure, "delete figure.values[figure.data.controls[0].name]")
     figure.get_by_role("button", name="Step", exact=True).click()
@@ -227,8 +226,8 @@ def test_nothing_of_the_runtime_is_loaded_before_a_start(open_page):
 
 
 def test_a_figure_is_worked_with_the_keyboard(open_page):
-    page = open_page(first_page_that_trains())
-    index = next(i for i in range(9) if drive(page.locator("figure.baby-live").nth(i), "return figure.trains"))
+    name, index = first_that_trains()
+    page = open_page(name)
     figure = page.locator("figure.baby-live").nth(index)
     figure.locator(".baby-start").focus()
     page.keyboard.press("Enter")
@@ -259,6 +258,35 @@ def test_pages_run_under_a_strict_content_policy(open_page, site):
     page = open_page(PAGES[1], before=strict)
     start(page)
     assert page.locator("figure.baby-live").first.get_attribute("data-state") == "ready"
+
+
+def test_pages_work_below_any_path(browser, html_dir):
+    with serve(html_dir.parent) as address:
+        page = browser.new_page()
+        page.goto(f"{address}{html_dir.name}/book/{PAGES[1]}.html")
+        assert start(page).get_attribute("data-state") == "ready"
+        page.close()
+
+
+def test_a_page_opened_from_a_file_says_how_to_serve_it(browser, html_dir):
+    page = browser.new_page()
+    page.goto((html_dir / "book" / f"{PAGES[1]}.html").as_uri())
+    figure = page.locator("figure.baby-live").first
+    assert figure.locator("svg[role=img]").first.is_visible()
+    assert "python -m http.server" in figure.inner_text()
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_running_figure_is_accessible(browser, site, axe_source, scheme):
+    name, index = first_that_trains()
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{site}book/{name}.html")
+    drive(start(page, index), "await figure.advance(3)")
+    page.evaluate(axe_source)
+    assert page.evaluate(AXE_RUN) == []
+    context.close()
 
 
 def test_without_scripts_the_picture_and_a_sentence_remain(browser, site):

@@ -6,17 +6,15 @@ The book is built once into a temporary folder, unless BABY_RLHF_HTML names a bu
 from __future__ import annotations
 
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
-from browser import needs_chromium
+from browser import AXE_RUN, needs_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
-AXE = ROOT / "book" / "_npm" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 375, "height": 800}
 LAPTOP = {"width": 1280, "height": 800}
 
@@ -28,17 +26,6 @@ def toc_pages() -> list[str]:
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
     chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
     return [toc["root"], *chapters, "genindex", "search"]
-
-
-@pytest.fixture(scope="session")
-def axe_source() -> str:
-    """The accessibility checker, from the locked npm packages."""
-    if not AXE.is_file():
-        sys.path.insert(0, str(ROOT / "book" / "_ext"))
-        from baby_rlhf import install_packages
-
-        install_packages("mathjax", "axe-core")
-    return AXE.read_text("utf-8")
 
 
 # What a page tells about itself. Typeset formulas, text alternatives, what sticks out sideways.
@@ -74,9 +61,6 @@ TOO_WIDE = """() => {
     .filter(e => e.getBoundingClientRect().right > width + 1 && !scrolls(e.parentElement))
     .slice(0, 8).map(e => e.outerHTML.slice(0, 160));
 }"""
-AXE_RUN = """async () => (await axe.run({resultTypes: ["violations"]})).violations
-  .filter(v => ["serious", "critical"].includes(v.impact))
-  .flatMap(v => v.nodes.slice(0, 4).map(n => `${v.id}: ${n.html.slice(0, 200)}: ${n.failureSummary.slice(0, 300)}`))"""
 
 
 def visit(browser, site: str, page_name: str, scheme: str, axe_source: str) -> dict:

@@ -139,7 +139,10 @@ def publishing() -> bool:
 def published(markup: str, figure) -> str:
     """Return a figure's HTML with the data from which ``page.js`` runs it, and a sentence for pages without scripts."""
     data = json.dumps(page_data(figure), separators=(",", ":")).replace("<", "\\u003c")
-    word = "This is a picture of the default run. With JavaScript the figure runs here, in the page."
+    word = (
+        "This is a picture of the default run. With JavaScript, and served by a web server "
+        "(<code>python -m http.server</code> in the book's folder is one), the figure runs here, in the page."
+    )
     note = f'<p class="baby-noscript">{word}</p>'
     script = f'<script type="application/json" class="baby-live-data">{data}</script>'
     return markup.replace("<figcaption>", f"{note}<figcaption>", 1).replace("</figure>", f"{script}</figure>", 1)

@@ -145,11 +145,7 @@ class Session:
 
     def frame(self, playing: bool = False) -> dict:
         """What the drawing module draws now, in JSON."""
-        now = {}
-        for panel in self.definition.panels:
-            for name in panel.needs():
-                value = np.asarray(self.run.now[name])
-                now[name] = short(np.atleast_2d(value)[: panel.rows] if panel.kind == "chips" else value)
+        now = {name: short(self.run.now[name]) for panel in self.definition.panels for name in panel.needs()}
         return {
             "step": self.step,
             "rows": self.rows(),

@@ -9,12 +9,9 @@ column is the longest task of the main thread while it plays; the page stays res
 from __future__ import annotations
 
 import base64
-import functools
 import gzip
-import http.server
 import statistics
 import sys
-import threading
 from pathlib import Path
 
 import onnx
@@ -22,7 +19,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
-from browser import CHROMIUM  # noqa: E402
+from browser import CHROMIUM, serve  # noqa: E402
 
 HTML = ROOT / "_build" / "html"
 REPEATS = 3
@@ -45,13 +42,6 @@ PLAY = """async element => {
 }"""
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A file server that logs nothing."""
-
-    def log_message(self, format, *args):
-        """Say nothing."""
-
-
 def weigh() -> None:
     """Print what a page weighs, gzipped: what is ours before a reader starts a figure, and the runtime after."""
 
@@ -72,15 +62,12 @@ def weigh() -> None:
 def main() -> None:
     """Print a line for each figure of each page."""
     weigh()
-    handler = functools.partial(Quiet, directory=str(HTML))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"\n{'figure':<28}{'nodes':>6}{'kB':>6}{'gz kB':>7}{'ms/step':>9}{'300 steps':>11}{'longest task':>14}")
-    with sync_playwright() as playwright:
+    with serve(HTML) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for path in sorted(HTML.glob("book/*.html")):
             page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{server.server_port}/book/{path.name}")
+            page.goto(f"{address}book/{path.name}")
             for index, figure in enumerate(page.locator("figure.baby-live").all()):
                 graph = base64.b64decode(figure.evaluate("e => e.liveFigure.data.graph"))
                 told = f"{path.stem[:22]} {index + 1:<4} {len(onnx.load_from_string(graph).graph.node):>6}"
