@@ -145,7 +145,11 @@ class Session:
 
     def frame(self, playing: bool = False) -> dict:
         """What the drawing module draws now, in JSON."""
-        now = {name: short(self.run.now[name]) for panel in self.definition.panels for name in panel.needs()}
+        now = {}
+        for panel in self.definition.panels:
+            for name in panel.needs():
+                value = np.asarray(self.run.now[name])
+                now[name] = short(np.atleast_2d(value)[: panel.rows] if panel.kind == "chips" else value)
         return {
             "step": self.step,
             "rows": self.rows(),
