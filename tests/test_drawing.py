@@ -131,7 +131,7 @@ def test_text_alternative_and_status_say_the_present_values(page):
     value = f"{float(fig.now['reward']):.2f}"
     assert seen["labels"][0].startswith("A title: reward " + value)
     assert "optimum 0.17" in seen["labels"][0]
-    assert seen["status"] == f"Update 20 of 40. reward {value}."
+    assert seen["status"] == f"Update 20 of 40: reward {value}."
 
 
 def test_an_update_moves_the_line_and_a_wider_page_draws_it_anew(page):

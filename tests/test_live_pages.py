@@ -21,28 +21,48 @@ DRAWN = "figure => [...figure.querySelectorAll('.baby-grid svg')].map(svg => svg
 SERIES = "figure => ({...figure.liveFigure.now, ...figure.liveFigure.frame.rows})"
 
 
-@pytest.fixture
-def open_page(browser, site):
-    """Open a page of the book with every other host out of reach; at the end it must have met no error."""
-    contexts, errors = [], []
+class Reader:
+    """Opens pages of the book with every other host out of reach, and notes what goes wrong there."""
 
-    def opened(name: str, query: str = "", viewport=None, before=None):
-        context = browser.new_context(viewport=viewport or {"width": 1280, "height": 900})
-        contexts.append(context)
-        context.route(lambda url: not url.startswith(site), lambda route: route.abort())
+    def __init__(self, browser, site):
+        self.browser, self.site, self.contexts, self.errors = browser, site, [], []
+
+    def open(self, name: str, query: str = "", before=None):
+        """Open a page; ``before`` sees it before it is loaded."""
+        context = self.browser.new_context(viewport={"width": 1280, "height": 900})
+        self.contexts.append(context)
+        context.route(lambda url: not url.startswith(self.site), lambda route: route.abort())
         page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         if before:
             before(page)
-        page.goto(f"{site}book/{name}.html{query}")
+        page.goto(f"{self.site}book/{name}.html{query}")
         return page
 
-    opened.errors = errors
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not errors
+    def leave(self):
+        """Close all pages; they must have met no error."""
+        for context in self.contexts:
+            context.close()
+        assert not self.errors
+
+
+@pytest.fixture
+def reader(browser, site):
+    """A reader for one test."""
+    reader = Reader(browser, site)
+    yield reader
+    reader.leave()
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def chapter(request, browser, site):
+    """A chapter with all its figures started: its name, the figures, and the reader."""
+    reader = Reader(browser, site)
+    page = reader.open(request.param)
+    figures = [start(page, index) for index in range(page.locator("figure.baby-live").count())]
+    yield request.param, figures, reader
+    reader.leave()
 
 
 def start(page, index: int = 0):
@@ -53,6 +73,46 @@ def start(page, index: int = 0):
     return figure
 
 
+# Waits for something about a figure's object.
+UNTIL = """(element, condition) => new Promise(done => {
+  const figure = element.liveFigure;
+  const holds = new Function("figure", `return ${condition}`);
+  const look = () => holds(figure) ? done() : setTimeout(look, 20);
+  look();
+})"""
+# Moves the control in a label to one of its ends, as a reader's hand would.
+MOVE = """(label, position) => {
+  const input = label.querySelector("input, select");
+  if (input.type === "checkbox") input.checked = position === "max";
+  else if (input.type === "range") input.value = input[position];
+  else input.selectedIndex = position === "max" ? input.options.length - 1 : 0;
+  input.dispatchEvent(new Event("input", {bubbles: true}));
+}"""
+# Some steps, a slider moved, some more steps, a slider moved while it plays: a state that an address has to tell.
+WANDER = """
+  await figure.use(figure.defaults());
+  if (!figure.trains) return;
+  await figure.advance(5);
+  const {name, kind, min, max, base} = figure.data.controls[0];
+  if (!["log", "linear"].includes(kind)) return;
+  const sleep = milliseconds => new Promise(next => setTimeout(next, milliseconds));
+  const move = part => {
+    const place = min + Math.round((max - min) * part);
+    figure.moved(name, kind === "log" ? base ** place : place, figure.inputs.get(name).show);
+  };
+  move(0.25);
+  while (figure.asking) await sleep(5);
+  await figure.advance(5);
+  const playing = figure.play();
+  await sleep(60);
+  move(0.5);
+  await sleep(60);
+  move(0.4);
+  figure.pause();
+  await playing;
+"""
+
+
 def drive(figure, script: str):
     """Run a line of script on a figure's object, as the console would."""
     return figure.evaluate(f"async element => {{ const figure = element.liveFigure; {script} }}")
@@ -60,20 +120,14 @@ def drive(figure, script: str):
 
 def wait_for_step(figure, step: int):
     """Wait until a figure has made so many updates."""
-    figure.evaluate(
-        "(element, step) => new Promise(done => { const look = () => element.liveFigure.frame.step >= step ? done()"
-        " : setTimeout(look, 20); look(); })",
-        step,
-    )
+    figure.evaluate(UNTIL, f"figure.frame.step >= {step}")
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_figures_agree_with_the_kernel(open_page, name):
-    page = open_page(name)
-    figures = live_figures(CHAPTERS[PAGES.index(name)])
-    assert page.locator("figure.baby-live").count() == len(figures)
-    for index, kernel in enumerate(figures):
-        figure = start(page, index)
+def test_figures_agree_with_the_kernel(chapter):
+    name, figures, _ = chapter
+    kernels = live_figures(CHAPTERS[PAGES.index(name)])
+    assert len(figures) == len(kernels)
+    for figure, kernel in zip(figures, kernels, strict=True):
         if kernel.start is not None:
             drive(figure, f"await figure.advance({STEPS})")
         here, there = run_in_torch(kernel, STEPS), figure.evaluate(SERIES)
@@ -82,11 +136,9 @@ def test_figures_agree_with_the_kernel(open_page, name):
             np.testing.assert_allclose(there[series], values, **CLOSE, err_msg=f"{kernel.caption}: {series}")
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_figures_do_what_a_reader_asks(open_page, name):
-    page = open_page(name)
-    for index in range(page.locator("figure.baby-live").count()):
-        figure = start(page, index)
+def test_figures_do_what_a_reader_asks(chapter):
+    for figure in chapter[1]:
+        drive(figure, "await figure.use(figure.defaults())")
         first, drawn = figure.evaluate(SERIES), figure.evaluate(DRAWN)
         play = figure.get_by_role("button", name="Play", exact=True)
         trains = play.count() > 0
@@ -98,16 +150,7 @@ def test_figures_do_what_a_reader_asks(open_page, name):
         for control in figure.locator(".baby-control").all():
             for position in ("min", "max"):
                 before = figure.evaluate(DRAWN)
-                control.evaluate(
-                    """(label, position) => {
-                      const input = label.querySelector("input, select");
-                      if (input.type === "checkbox") input.checked = position === "max";
-                      else if (input.type === "range") input.value = input[position];
-                      else input.selectedIndex = position === "max" ? input.options.length - 1 : 0;
-                      input.dispatchEvent(new Event("input", {bubbles: true}));
-                    }""",
-                    position,
-                )
+                control.evaluate(MOVE, position)
                 drive(figure, "while (figure.asking) await new Promise(next => setTimeout(next, 5));")
                 if trains:
                     drive(figure, "await figure.advance(3)")
@@ -117,41 +160,29 @@ def test_figures_do_what_a_reader_asks(open_page, name):
                 assert stopped or not trains or figure.evaluate(DRAWN) != before
         drive(figure, "await figure.use(figure.defaults())")
         if trains:
+            drive(figure, "await figure.advance(2)")
             figure.get_by_role("button", name="Reset", exact=True).click()
-            drive(figure, "await figure.restart()")
+            figure.evaluate(UNTIL, "figure.frame.step === 0")
         assert figure.evaluate(SERIES) == first
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_an_address_and_a_preset_restore_the_state(open_page, name):
-    page = open_page(name)
-    for index in range(page.locator("figure.baby-live").count()):
-        figure = start(page, index)
+def test_an_address_and_a_preset_restore_the_state(chapter):
+    name, figures, reader = chapter
+    for index, figure in enumerate(figures):
         for preset in figure.locator(".baby-presets button").all():
             preset.click()
-            assert figure.locator(".baby-sentence").inner_text()
-            drive(figure, "figure.pause()")
-        drive(
-            figure,
-            """
-            await figure.use(figure.defaults());
-            if (!figure.trains) return;
-            await figure.advance(5);
-            const {name, kind, min, max, base} = figure.data.controls[0];
-            if (!["log", "linear"].includes(kind)) return;
-            const middle = min + Math.round((max - min) / 4);
-            figure.inputs.get(name).show(kind === "log" ? base ** middle : middle);
-            figure.moved(name, kind === "log" ? base ** middle : middle, figure.inputs.get(name).show);
-            while (figure.asking) await new Promise(next => setTimeout(next, 5));
-            await figure.advance(5);
-            """,
-        )
+            figure.evaluate(UNTIL, "figure.sentence.textContent && (figure.playing || !figure.trains)")
+            wanted = drive(figure, f"return figure.data.presets.find(one => one.name === {preset.inner_text()!r})")
+            values = drive(figure, "figure.pause(); return figure.values")
+            assert figure.locator(".baby-sentence").inner_text() == wanted["text"]
+            assert values == drive(figure, "return figure.defaults()") | wanted["values"]
+        drive(figure, WANDER)
         address = drive(figure, "return figure.address()")
-        other = open_page(name, "?" + address.split("?")[1])
-        other.wait_for_function(READY, arg=index)
-        copy = other.locator("figure.baby-live").nth(index)
-        wait_for_step(copy, drive(figure, "return figure.frame.step"))
+        page = reader.open(name, "?" + address.split("?")[1])
+        page.wait_for_function(READY, arg=index)
+        copy = page.locator("figure.baby-live").nth(index)
         assert copy.evaluate(SERIES) == figure.evaluate(SERIES)
+        page.close()
 
 
 def first_that_trains() -> tuple[str, int]:
@@ -160,9 +191,9 @@ def first_that_trains() -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("damage", ["kl_coeff=lots", "seed=-1", "step=1e99", "moves=x"])
-def test_a_damaged_address_gives_the_defaults_with_a_word(open_page, damage):
+def test_a_damaged_address_gives_the_defaults_with_a_word(reader, damage):
     name, index = first_that_trains()
-    page = open_page(name, f"?figure={index + 1}&{damage}")
+    page = reader.open(name, f"?figure={index + 1}&{damage}")
     page.wait_for_function(READY, arg=index)
     figure = page.locator("figure.baby-live").nth(index)
     assert "does not fit" in figure.inner_text()
@@ -178,56 +209,56 @@ def fails_with_a_word(figure):
     assert figure.get_by_role("button", name="Try again").is_enabled()
 
 
-def test_a_blocked_runtime_is_told_and_can_be_tried_again(open_page):
-    page = open_page(PAGES[1])
+def test_a_blocked_runtime_is_told_and_can_be_tried_again(reader):
+    page = reader.open(PAGES[1])
     page.context.route("**/*.wasm", lambda route: route.abort())
     fails_with_a_word(start(page))
     page.context.unroute("**/*.wasm")
-    open_page.errors.clear()  # the browser logs the request that was blocked
+    reader.errors.clear()  # the browser logs the request that was blocked
     figure = page.locator("figure.baby-live").first
     figure.get_by_role("button", name="Try again").click()
     figure.locator(".baby-grid").wait_for()
 
 
-def test_a_truncated_graph_is_told(open_page):
-    page = open_page(PAGES[1])
+def test_a_truncated_graph_is_told(reader):
+    page = reader.open(PAGES[1])
     figure = page.locator("figure.baby-live").first
     drive(figure, "figure.data.graph = figure.data.graph.slice(0, 400)")
     fails_with_a_word(start(page))
-    open_page.errors.clear()
+    reader.errors.clear()
 
 
-def test_an_exception_in_a_run_is_told(open_page):
+def test_an_exception_in_a_run_is_told(reader):
     name, index = first_that_trains()
-    page = open_page(name)
+    page = reader.open(name)
     figure = start(page, index)
     drive(figure, "delete figure.values[figure.data.controls[0].name]")
     figure.get_by_role("button", name="Step", exact=True).click()
     fails_with_a_word(figure)
 
 
-def test_a_hung_runtime_is_told(open_page):
+def test_a_hung_runtime_is_told(reader):
     def stall(page):
         page.clock.install()
         page.context.route("**/ort.wasm.min.mjs", lambda route: None)
 
-    page = open_page(PAGES[1], before=stall)
+    page = reader.open(PAGES[1], before=stall)
     figure = page.locator("figure.baby-live").first
     figure.locator(".baby-start").click()
     page.clock.fast_forward(60_000)
     fails_with_a_word(figure)
 
 
-def test_nothing_of_the_runtime_is_loaded_before_a_start(open_page):
+def test_nothing_of_the_runtime_is_loaded_before_a_start(reader):
     asked = []
-    page = open_page(PAGES[1], before=lambda page: page.on("request", lambda request: asked.append(request.url)))
+    page = reader.open(PAGES[1], before=lambda page: page.on("request", lambda request: asked.append(request.url)))
     page.wait_for_load_state("networkidle")
     assert not [url for url in asked if "onnxruntime" in url or "worker" in url]
 
 
-def test_a_figure_is_worked_with_the_keyboard(open_page):
+def test_a_figure_is_worked_with_the_keyboard(reader):
     name, index = first_that_trains()
-    page = open_page(name)
+    page = reader.open(name)
     figure = page.locator("figure.baby-live").nth(index)
     figure.locator(".baby-start").focus()
     page.keyboard.press("Enter")
@@ -242,7 +273,7 @@ def test_a_figure_is_worked_with_the_keyboard(open_page):
     assert slider.get_attribute("aria-valuetext") != before
 
 
-def test_pages_run_under_a_strict_content_policy(open_page, site):
+def test_pages_run_under_a_strict_content_policy(reader, site):
     policy = (
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data:"
@@ -255,7 +286,7 @@ def test_pages_run_under_a_strict_content_policy(open_page, site):
 
         page.context.route(f"{site}**", answer)
 
-    page = open_page(PAGES[1], before=strict)
+    page = reader.open(PAGES[1], before=strict)
     start(page)
     assert page.locator("figure.baby-live").first.get_attribute("data-state") == "ready"
 

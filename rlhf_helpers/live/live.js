@@ -44,7 +44,7 @@ export function draw(el, spec) {
     // a screen reader hears where a run stops, not every step of it
     status.setAttribute("aria-live", frame.playing ? "off" : "polite");
     status.classList.toggle("baby-error", Boolean(frame.error));
-    const text = spec.training ? `Update ${frame.step} of ${spec.steps}. ${frame.status}` : frame.status;
+    const text = spec.training && !frame.error ? `Update ${frame.step} of ${spec.steps}: ${frame.status}` : frame.status;
     if (status.textContent !== text) status.textContent = text;
   };
   const observer = new ResizeObserver(() => requestAnimationFrame(paint));

@@ -73,6 +73,7 @@ class Figure {
   }
 
   async start(settings = {}) {
+    this.pending = new Map();
     this.starter.disabled = true;
     this.word.textContent = "Loading the runtime (once, about 4 MB) ...";
     try {
@@ -100,10 +101,11 @@ class Figure {
     this.starter.disabled = false;
     this.starter.textContent = "Try again";
     const advice = location.protocol === "file:"
-      ? "A browser does not run it from a file: in the book's folder run `python -m http.server` and open the address that it prints."
+      ? "A browser does not run it from a file: in the folder of the built book run `python -m http.server` and open the address that it prints."
       : "The picture above is the default run, and the rest of the page works without it.";
     this.word.textContent = `This figure could not run here (${error.message}). ${advice}`;
     this.element.dataset.state = "failed";
+    if (figures.every((figure) => figure.element.dataset.state !== "ready")) dismiss("it was stopped");
   }
 
   showStill(shown) {
@@ -234,6 +236,7 @@ class Figure {
     this.initial = { ...this.values };
     this.moves = [];
     this.marks = [];
+    this.pending = new Map();
     const state = this.trains ? unpacked(this.data.starts[this.seed]) : {};
     const question = { call: "reset", state, noise: this.data.noise, seed: this.seed };
     const reply = await ask({ ...question, figure: this.name, controls: this.values });
@@ -290,7 +293,9 @@ class Figure {
       if (this.trouble.length) break;
       await new Promise((next) => setTimeout(next, Math.max(0, FRAME - (performance.now() - begun))));
     }
-    if (this.token === token) this.pause();
+    if (this.token !== token) return;
+    this.pause();
+    await this.settle();
   }
 
   pause() {
@@ -301,6 +306,7 @@ class Figure {
 
   async advance(count, budget = Infinity) {
     const token = this.token;
+    this.note(this.frame.step + 1); // the state that waits was made with the old settings
     const left = Math.min(count, this.data.steps - this.frame.step);
     const reply = await ask({ call: "advance", figure: this.name, controls: this.values, count: left, budget });
     if (this.token === token) this.take(reply);
@@ -309,20 +315,35 @@ class Figure {
   moved(name, value, show) {
     show(value);
     this.values[name] = value;
-    const step = this.frame.step;
-    if (this.trains && step > 0) this.mark(name, value, step);
-    else this.initial = { ...this.values };
-    if (this.playing || this.asking) return; // the next step takes it
+    this.pending.set(name, value);
+    if (this.playing || this.asking) return; // the next step, or the question under way, takes it
     this.asking = true;
-    const token = this.token;
     this.attempt(async () => {
       try {
-        const reply = await ask({ call: "evaluate", figure: this.name, controls: this.values });
-        if (this.token === token) this.take({ ...reply, rows: [] });
+        await this.settle();
       } finally {
         this.asking = false;
       }
     });
+  }
+
+  // Settings that moved since the worker last heard of them, and from which state on they hold.
+  note(step) {
+    for (const [name, value] of this.pending) {
+      if (this.trains && step > 0) this.mark(name, value, step);
+      else this.initial = { ...this.values };
+    }
+    this.pending.clear();
+  }
+
+  // Tell the worker, until nothing has moved in the meantime.
+  async settle() {
+    const token = this.token;
+    while (this.pending.size && this.token === token) {
+      this.note(this.frame.step);
+      const reply = await ask({ call: "evaluate", figure: this.name, controls: this.values });
+      if (this.token === token) this.take({ ...reply, rows: [] });
+    }
   }
 
   mark(name, value, step) {
