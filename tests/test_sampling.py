@@ -79,6 +79,17 @@ def test_a_token_of_probability_zero_is_never_drawn(logits, dtypes, u):
         assert (drawn == torch.nonzero(probs)[-1]).all()  # the last that is possible
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_a_distribution_that_sums_to_less_than_one_by_rounding_has_no_gap_at_its_end(dtype):
+    n = 2000
+    logits = torch.randn(n, 10, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    logits[:, 9] = -math.inf
+    edge = 1 - torch.finfo(F64).eps / 2
+    assert (logits.softmax(-1).cumsum(-1)[:, -1] < edge).any()  # there the plain comparison would draw token 9
+    drawn = sample_with(lambda ids: logits[:, None], ZERO.expand(n, 1), torch.full((n, 1), edge, dtype=F64))
+    assert (drawn == 8).all()
+
+
 def test_generate_is_sample_with_of_the_generators_uniforms():
     prompt_ids = torch.tensor([[0, 3], [2, 1], [1, 1]])
     drawn = generate(POLICY, prompt_ids, 5, generator=torch.Generator().manual_seed(7))
