@@ -41,9 +41,9 @@ def site(html_dir):
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """The system's Chromium."""
+    """The system's Chromium; closed with its module, since Playwright keeps an event loop while it is open."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
