@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from browser import CHROMIUM, serve
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 AXE = ROOT / "book" / "_npm" / "node_modules" / "axe-core" / "axe.min.js"
