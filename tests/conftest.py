@@ -17,7 +17,10 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 AXE = ROOT / "book" / "_npm" / "node_modules" / "axe-core" / "axe.min.js"
 
-settings.register_profile("book", deadline=None, derandomize=True, database=None, max_examples=40)
+slow = [HealthCheck.too_slow]  # says something about a busy machine, nothing about the code
+settings.register_profile(
+    "book", deadline=None, derandomize=True, database=None, max_examples=40, suppress_health_check=slow
+)
 settings.load_profile("book")
 
 
