@@ -29,7 +29,8 @@ def group_advantages(rewards: Tensor, *, normalize: bool = True, eps: float = 1e
         Shao et al. 2024, DeepSeekMath, arXiv 2402.03300, section 4.1.2; Liu et al. 2025, arXiv 2503.20783.
 
     Example:
-        >>> group_advantages(torch.tensor([[1., 0., 0., 1.]]), normalize=False).tolist()
+        >>> rewards = torch.tensor([[1., 0., 0., 1.]])
+        >>> group_advantages(rewards, normalize=False).tolist()
         [[0.5, -0.5, -0.5, 0.5]]
     """
     _check_rewards(rewards)
@@ -77,8 +78,8 @@ def gae(rewards: Tensor, values: Tensor, *, gamma: float = 1.0, lam: float = 0.9
     r"""Estimate advantages with a critic: generalized advantage estimation.
 
     .. math::
-        \delta_t = r_t + \gamma V_{t+1} - V_t, \qquad
-        A_t = \sum_{l \ge 0} (\gamma \lambda)^l \delta_{t+l}
+        \delta_t &= r_t + \gamma V_{t+1} - V_t \\
+        A_t &= \sum_{l \ge 0} (\gamma \lambda)^l \delta_{t+l}
 
     Args:
         rewards: (B, T), in the units the critic predicts.
@@ -98,7 +99,9 @@ def gae(rewards: Tensor, values: Tensor, *, gamma: float = 1.0, lam: float = 0.9
         Schulman et al. 2016, High-Dimensional Continuous Control Using GAE, arXiv 1506.02438.
 
     Example:
-        >>> advantages, returns = gae(torch.tensor([[0., 0., 1.]]), torch.tensor([[.5, .5, .5]]), lam=1.0)
+        >>> rewards = torch.tensor([[0., 0., 1.]])
+        >>> values = torch.tensor([[.5, .5, .5]])
+        >>> advantages, returns = gae(rewards, values, lam=1.0)
         >>> advantages.tolist(), returns.tolist()
         ([[0.5, 0.5, 0.5]], [[1.0, 1.0, 1.0]])
     """

@@ -17,7 +17,7 @@ def policy_table(policy: Policy, vocab_size: int = 10) -> Tensor:
 
     Args:
         policy: ids (B, L) -> logits (B, L, V), looking at the last token only. Gradients flow into it.
-        vocab_size: V.
+        vocab_size: number of tokens V.
 
     Returns:
         (V, V), nats; row s sums to 1 after ``exp``.
@@ -45,9 +45,8 @@ def optimal_policy(
     r"""Return the policy that no other can beat on reward minus KL.
 
     .. math::
-        \pi^*_t(a \mid s) \propto \pi_{\mathrm{ref}}(a \mid s)
-        \exp\Bigl(\frac{r(a) + W_{t+1}(a)}{\beta}\Bigr), \qquad
-        W_t(s) = \beta \log \sum_a \pi_{\mathrm{ref}}(a \mid s) \exp\Bigl(\frac{r(a) + W_{t+1}(a)}{\beta}\Bigr)
+        \pi^*_t(a \mid s) &\propto \pi_{\mathrm{ref}}(a \mid s)\, e^{(r(a) + W_{t+1}(a)) / \beta} \\
+        W_t(s) &= \beta \log \sum_a \pi_{\mathrm{ref}}(a \mid s)\, e^{(r(a) + W_{t+1}(a)) / \beta}
 
     W is the value of what is still to come, 0 after the last token. Where every row of the reference is the same, W
     does not depend on the token and the optimum is, at every position, the reference tilted by
@@ -71,7 +70,8 @@ def optimal_policy(
 
     Example:
         >>> table, pay = torch.full((2, 2), 0.5).log(), torch.tensor([0.0, 1.0])
-        >>> optimal_policy(table, pay, kl_coeff=1.0, horizon=1)[0, 0].exp()   # e / (1 + e) for the paid token
+        >>> # e / (1 + e) for the paid token
+        >>> optimal_policy(table, pay, kl_coeff=1.0, horizon=1)[0, 0].exp()
         tensor([0.2689, 0.7311])
     """
     _check_table("ref_table", ref_table, token_rewards)
@@ -93,11 +93,11 @@ def expected_reward_and_kl(
     r"""Return a policy's mean reward and its KL to the reference, per token, exactly.
 
     .. math::
-        R = \frac1T \sum_t \sum_{s,a} d_t(s)\, \pi_t(a \mid s)\, r(a), \qquad
-        \mathrm{KL} = \frac1T \sum_t \sum_s d_t(s)\, \mathrm{KL}\bigl(\pi_t(\cdot \mid s) \,\|\,
-        \pi_{\mathrm{ref}}(\cdot \mid s)\bigr)
+        R &= \frac1T \sum_t \sum_{s,a} d_t(s)\, \pi_t(a \mid s)\, r(a) \\
+        \mathrm{KL} &= \frac1T \sum_t \sum_{s,a} d_t(s)\, \pi_t(a \mid s)
+        \log \frac{\pi_t(a \mid s)}{\pi_{\mathrm{ref}}(a \mid s)}
 
-    where d_t is the distribution of the last token before position t.
+    where :math:`d_t` is the distribution of the last token before position t.
 
     Args:
         table: log-probabilities, (V, V), or (T, V, V) for one table for every position. Gradients flow.
@@ -114,8 +114,8 @@ def expected_reward_and_kl(
         ValueError: wrong shapes, or a start outside the vocabulary.
 
     Example:
-        >>> uniform = torch.full((10, 10), 0.1).log()
-        >>> reward, kl = expected_reward_and_kl(uniform, uniform, torch.eye(10)[1])
+        >>> uniform, pay = torch.full((10, 10), 0.1).log(), torch.eye(10)[1]
+        >>> reward, kl = expected_reward_and_kl(uniform, uniform, pay)
         >>> round(reward.item(), 6), round(kl.item(), 6)
         (0.1, 0.0)
     """

@@ -32,17 +32,17 @@ def training_step(
     .. math:: (\theta, m, v)_{n+1} = \operatorname{step}\bigl((\theta, m, v)_n, u_n; \beta, \eta, \dots\bigr)
 
     Args:
-        method: as for ``train``.
+        method: as for :func:`train`.
         batch_size: completions B in a batch.
         completion_length: tokens T in a completion.
-        sample_from: "policy" or "reference".
-        critic: train a ``TinyCritic`` along.
+        sample_from: "policy" or "reference", as for :func:`train`.
+        critic: train a :class:`TinyCritic` along.
 
     Returns:
         ``(start, step)``, two functions. ``start(seed)`` is a state, with flat parameters, Adam's moments, the policy
         that sampled and the random numbers it used. ``step(state, noise, *, kl_coeff, learning_rate, epochs=1,
         **knobs)`` takes uniforms (B, T) and returns ``(state, series)`` after one gradient step, with a new batch
-        every ``epochs`` steps. The series are those of ``History``, of the state that went in, and
+        every ``epochs`` steps. The series are those of :class:`History`, of the state that went in, and
 
         - ``optimum``: the mean reward of the best policy at this ``kl_coeff`` (the start is uniform, so it is exact),
         - ``probs``: the distribution after token 0, (V,),
@@ -52,9 +52,11 @@ def training_step(
     Example:
         >>> from rlhf_helpers import ppo
         >>> start, step = training_step(ppo)
-        >>> knobs = {"kl_coeff": torch.tensor(0.1), "learning_rate": torch.tensor(0.05)}
-        >>> state, series = step(start(0), torch.rand(32, 8), **knobs)
-        >>> round(series["entropy"].item(), 4)                     # log 10: it starts uniform
+        >>> state, series = step(
+        ...     start(0), torch.rand(32, 8),
+        ...     kl_coeff=torch.tensor(0.1), learning_rate=torch.tensor(0.05),
+        ... )
+        >>> round(series["entropy"].item(), 4)   # log 10: it starts uniform
         2.3026
     """
     modules = nn.ModuleDict({"policy": uniform_policy()})
@@ -130,8 +132,9 @@ def adam(
     r"""Return Adam's next parameters and moments; what ``torch.optim.Adam`` does with its defaults, as a formula.
 
     .. math::
-        m \leftarrow 0.9\,m + 0.1\,g, \quad v \leftarrow 0.999\,v + 0.001\,g^2, \quad
-        \theta \leftarrow \theta - \eta\, \frac{m / (1 - 0.9^t)}{\sqrt{v / (1 - 0.999^t)} + 10^{-8}}
+        m &\leftarrow 0.9\,m + 0.1\,g \\
+        v &\leftarrow 0.999\,v + 0.001\,g^2 \\
+        \theta &\leftarrow \theta - \eta\, \frac{m / (1 - 0.9^t)}{\sqrt{v / (1 - 0.999^t)} + 10^{-8}}
 
     Args:
         params: theta, (N,).
@@ -148,8 +151,9 @@ def adam(
         Kingma and Ba 2015, Adam, arXiv 1412.6980, algorithm 1.
 
     Example:
-        >>> zero = torch.zeros(1)
-        >>> adam(torch.ones(1), torch.full((1,), 5.0), zero, zero, torch.tensor(0.0), 0.1)[0]   # first step: the sign
+        >>> one, zero = torch.ones(1), torch.zeros(1)
+        >>> # first step: the sign of the gradient
+        >>> adam(one, 5 * one, zero, zero, torch.tensor(0.0), 0.1)[0]
         tensor([0.9000])
     """
     t = t + 1

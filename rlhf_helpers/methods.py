@@ -20,7 +20,7 @@ Outcome = tuple[Tensor, dict[str, Tensor]]
 
 
 def baby_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
-    """Return ``baby_ppo_loss`` of a batch: ratio times reward, and a penalty towards the policy that sampled.
+    """Return :func:`baby_ppo_loss` of a batch: ratio times reward, and a penalty toward the policy that sampled.
 
     Args:
         models: its policy is trained.
@@ -48,17 +48,17 @@ def ppo(
     """Return PPO's loss of a batch: clipped surrogate, KL, and a baseline.
 
     Without a critic the baseline at each position is the batch's mean of what is still to be paid; with one it is the
-    critic's value, and the advantages are ``gae``'s.
+    critic's value, and the advantages are :func:`gae`'s.
 
     Args:
         models: policy and critic are trained.
         rollout: the batch.
-        kl_coeff: the pull towards the reference.
+        kl_coeff: the pull toward the reference.
         clip_eps: the clip range; ``math.inf`` never clips.
         kl_in: "reward" pays ``-kl_coeff * k1`` at every token (a constant for the gradient); "loss" adds ``kl_coeff *
             kl_estimate(..., kl_kind)`` to the loss.
         kl_kind: the estimate, for ``kl_in="loss"``.
-        lam: lambda of ``gae``, with a critic.
+        lam: lambda of :func:`gae`, with a critic.
         value_coeff: weight of the critic's loss, with a critic.
 
     Returns:
@@ -91,7 +91,7 @@ def rloo(models: Models, rollout: Rollout, *, kl_coeff: float, group_size: int =
     Args:
         models: its policy is trained.
         rollout: the batch; rows ``i * group_size ... (i + 1) * group_size - 1`` are a group.
-        kl_coeff: the pull towards the reference, in the reward of the whole completion.
+        kl_coeff: the pull toward the reference, in the reward of the whole completion.
         group_size: G; must divide the batch size.
 
     Returns:
@@ -116,7 +116,7 @@ def grpo(
     Args:
         models: its policy is trained.
         rollout: the batch; rows ``i * group_size ... (i + 1) * group_size - 1`` are a group.
-        kl_coeff: the pull towards the reference (k3 in the loss).
+        kl_coeff: the pull toward the reference (k3 in the loss).
         group_size: G; must divide the batch size.
         clip_eps: the clip range.
         normalize: divide by the group's standard deviation.
@@ -175,12 +175,12 @@ def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool 
 
 
 def spo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
-    """Return ``spo_loss`` on the pairs of a batch: rows 2i and 2i + 1, scored by what they were paid.
+    """Return :func:`spo_loss` on the pairs of a batch: rows 2i and 2i + 1, scored by what they were paid.
 
     Args:
         models: its policy is trained.
         rollout: the batch.
-        kl_coeff: the pull towards the reference, in the score.
+        kl_coeff: the pull toward the reference, in the score.
 
     Returns:
         ``(loss, series)``; ``score_gap`` and ``logprob_gap`` are the mean absolute differences within a pair.
@@ -201,7 +201,7 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
     Args:
         models: its policy is trained.
         rollout: the batch; rows 2i and 2i + 1 are a pair, a tie has preference 0.5 on both sides.
-        kl_coeff: weight of a k2 pull towards the reference, which the bare loss does not have.
+        kl_coeff: weight of a k2 pull toward the reference, which the bare loss does not have.
 
     Returns:
         ``(loss, {})``.
@@ -223,7 +223,8 @@ def shaped_rewards(rollout: Rollout, kl_coeff: float) -> Tensor:
         kl_coeff: beta.
 
     Returns:
-        (B, T), without gradient; this is KL in the reward, as k1.
+        (B, T), without gradient; this is KL in the reward, as k1. On samples of the reference itself
+        (``train(..., sample_from="reference")``) the price is 0: there is no pull.
 
     Reference:
         Ziegler et al. 2019, arXiv 1909.08593.

@@ -26,7 +26,8 @@ class TinyPolicy(nn.Module):
 
     Example:
         >>> policy = TinyPolicy(generator=torch.Generator().manual_seed(0))
-        >>> policy(torch.tensor([[0, 1, 1]])).shape           # (B, L) ids -> (B, L, V) logits
+        >>> # (B, L) ids -> (B, L, V) logits
+        >>> policy(torch.tensor([[0, 1, 1]])).shape
         torch.Size([1, 3, 10])
     """
 
@@ -57,12 +58,12 @@ class TinyPolicy(nn.Module):
 def uniform_policy(
     vocab_size: int = 10, hidden_dim: int = 16, *, generator: torch.Generator | None = None
 ) -> TinyPolicy:
-    r"""Return a TinyPolicy that starts with every token equally likely.
+    r"""Return a :class:`TinyPolicy` that starts with every token equally likely.
 
     .. math:: \pi_\theta(a \mid x) = \frac{1}{V}
 
     The head is zero, the embedding is not, so that every row can still learn. From such a start the
-    optimum of the KL-regularized objective has a closed form (see ``optimal_policy``).
+    optimum of the KL-regularized objective has a closed form (see :func:`optimal_policy`).
 
     Args:
         vocab_size: number of tokens V.
@@ -99,7 +100,8 @@ class TinyCritic(nn.Module):
         ValueError: a size is below 1, ids are not (B, L), longer than ``max_length``, or outside the vocabulary.
 
     Example:
-        >>> TinyCritic()(torch.tensor([[0, 1, 1]])).tolist()   # (B, L) ids -> (B, L) values
+        >>> # (B, L) ids -> (B, L) values
+        >>> TinyCritic()(torch.tensor([[0, 1, 1]])).tolist()
         [[0.0, 0.0, 0.0]]
     """
 

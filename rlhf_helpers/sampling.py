@@ -41,9 +41,11 @@ def generate(
             temperature is not a positive finite number; the policy's logits hold NaN.
 
     Example:
-        >>> always_3 = lambda ids: torch.tensor([0., 0., 0., 99.]).expand(*ids.shape, 4)
-        >>> generate(always_3, torch.tensor([[0]]), 5, generator=torch.Generator().manual_seed(0)).tolist()
-        [[3, 3, 3, 3, 3]]
+        >>> logits = torch.tensor([0., 0., 0., 99.])
+        >>> always_3 = lambda ids: logits.expand(*ids.shape, 4)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> generate(always_3, torch.tensor([[0]]), 5, generator=generator)
+        tensor([[3, 3, 3, 3, 3]])
     """
     check_ids("prompt_ids", prompt_ids)
     check_count(max_new_tokens=max_new_tokens)
@@ -63,7 +65,7 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
         policy: ids (B, L) -> logits (B, L, V).
         prompt_ids: (B, P) int64.
         uniforms: numbers in [0, 1), (B, T): one for each token to draw.
-        temperature: tau, as in ``generate``.
+        temperature: tau, as in :func:`generate`.
 
     Returns:
         Completion ids (B, T) int64.
@@ -75,7 +77,8 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
 
     Example:
         >>> uniform = lambda ids: torch.zeros(*ids.shape, 4)
-        >>> sample_with(uniform, torch.tensor([[0]]), torch.tensor([[0.1, 0.3, 0.6, 0.9]])).tolist()
+        >>> uniforms = torch.tensor([[0.1, 0.3, 0.6, 0.9]])
+        >>> sample_with(uniform, torch.tensor([[0]]), uniforms).tolist()
         [[0, 1, 2, 3]]
     """
     check_ids("prompt_ids", prompt_ids)
@@ -125,7 +128,8 @@ def token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -
 
     Example:
         >>> uniform = lambda ids: torch.zeros(*ids.shape, 4)
-        >>> token_logprobs(uniform, torch.tensor([[0]]), torch.tensor([[2, 1]])).exp().tolist()
+        >>> prompt, completion = torch.tensor([[0]]), torch.tensor([[2, 1]])
+        >>> token_logprobs(uniform, prompt, completion).exp().tolist()
         [[0.25, 0.25]]
     """
     logprobs = next_token_logprobs(policy, prompt_ids, completion_ids)  # (B, T, V)
@@ -153,7 +157,8 @@ def next_token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tens
 
     Example:
         >>> uniform = lambda ids: torch.zeros(*ids.shape, 4)
-        >>> next_token_logprobs(uniform, torch.tensor([[0]]), torch.tensor([[2, 1]])).shape
+        >>> prompt, completion = torch.tensor([[0]]), torch.tensor([[2, 1]])
+        >>> next_token_logprobs(uniform, prompt, completion).shape
         torch.Size([1, 2, 4])
     """
     check_ids("prompt_ids", prompt_ids)
@@ -183,7 +188,8 @@ def sequence_logprobs(logprobs: Tensor, completion_mask: Tensor | None = None) -
         ValueError: wrong shapes, or a mask that holds more than 0 and 1.
 
     Example:
-        >>> sequence_logprobs(torch.tensor([[-1., -2., -4.]]), torch.tensor([[1., 1., 0.]])).tolist()
+        >>> logprobs = torch.tensor([[-1., -2., -4.]])
+        >>> sequence_logprobs(logprobs, torch.tensor([[1., 1., 0.]])).tolist()
         [-3.0]
     """
     check_tensors(logprobs=logprobs)

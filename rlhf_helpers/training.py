@@ -57,7 +57,7 @@ class History:
 
     Where a run learns from the reference's samples (``sample_from="reference"``), all but the loss are measured on
     completions drawn from the policy with the same random numbers. A method may add its own series (``margin`` of
-    ``dpo``, ...); its docstring defines them.
+    :func:`dpo`, ...); its docstring defines them.
 
     Args:
         series: name -> (steps,) tensor.
@@ -99,7 +99,7 @@ def collect(
         sample_from: "policy", or "reference" for a method that learns from a fixed source.
 
     Returns:
-        A Rollout without gradients. Every completion starts after token 0.
+        A :class:`Rollout` without gradients. Every completion starts after token 0.
 
     Raises:
         TypeError: wrong dtypes.
@@ -108,7 +108,8 @@ def collect(
 
     Example:
         >>> policy = TinyPolicy(generator=torch.Generator().manual_seed(0))
-        >>> collect(Models(policy), policy, torch.full((2, 3), 0.5)).completion_ids.shape
+        >>> uniforms = torch.full((2, 3), 0.5)
+        >>> collect(Models(policy), policy, uniforms).completion_ids.shape
         torch.Size([2, 3])
     """
     check_choice("sample_from", sample_from, ("policy", "reference"))
@@ -176,19 +177,21 @@ def train(
         method: ``(models, rollout, kl_coeff=..., **knobs) -> (loss, series)``; see ``rlhf_helpers.methods``.
         steps: number of gradient steps.
         learning_rate: Adam's.
-        kl_coeff: the pull towards the reference; each method says what it does with it.
+        kl_coeff: the pull toward the reference; each method says what it does with it.
         seed: of the initial weights and of all sampling.
         batch_size: completions B in a batch.
         completion_length: tokens T in a completion.
         epochs: gradient steps taken on each batch.
         sample_from: "policy" (on-policy), or "reference" (a fixed source, as in DPO).
-        critic: train a ``TinyCritic`` along, for methods that use values.
-        policy: where to start; a copy is trained. A fresh ``TinyPolicy`` when left out.
+            With "reference", KL in the reward (:func:`rloo`, :func:`spo`, and :func:`ppo` with ``kl_in="reward"``) is
+            0 and there is no pull, see :func:`shaped_rewards`.
+        critic: train a :class:`TinyCritic` along, for methods that use values.
+        policy: where to start; a copy is trained. A fresh :class:`TinyPolicy` when left out.
         reward: completion_ids (B, T) -> rewards (B, T).
         **knobs: the method's own (``clip_eps``, ``group_size``, ...).
 
     Returns:
-        A History with one value of every series for each step.
+        A :class:`History` with one value of every series for each step.
 
     Raises:
         TypeError: a knob the method does not have, wrong types.
@@ -196,7 +199,9 @@ def train(
 
     Example:
         >>> from rlhf_helpers import baby_ppo
-        >>> history = train(baby_ppo, steps=60, learning_rate=0.05, kl_coeff=0.1, seed=0)
+        >>> history = train(
+        ...     baby_ppo, steps=60, learning_rate=0.05, kl_coeff=0.1, seed=0
+        ... )
         >>> bool(history["reward"][-1] > history["reward"][0])
         True
     """

@@ -15,7 +15,9 @@ from rlhf_helpers.losses.terms import (
 def baby_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, rewards: Tensor, *, kl_coeff: float = 0.1) -> Tensor:
     r"""Return the smallest loss with a ratio, a reward and a penalty: PPO before it has a clip or an advantage.
 
-    .. math:: L = -\operatorname{mean}(\rho\, r) + \beta \operatorname{mean}(\log \pi_{\mathrm{old}} - \log \pi_\theta)
+    .. math::
+        L &= -\operatorname{mean}(\rho\, r) \\
+        &\quad\; + \beta \operatorname{mean}(\log \pi_{\mathrm{old}} - \log \pi_\theta)
 
     Args:
         logprobs: under the trained policy, any shape, nats. Gradients flow.
@@ -57,7 +59,7 @@ def reinforce_loss(
         logprobs: under the policy that is trained and that sampled, (B, T), nats. Gradients flow.
         advantages: A, (B, T) or (B,); detached.
         completion_mask: (B, T), 1 where a token counts.
-        how: the average, see ``aggregate``.
+        how: the average, see :func:`aggregate`.
 
     Returns:
         A scalar to minimize. Its value says nothing about progress; its gradient does.
@@ -70,7 +72,8 @@ def reinforce_loss(
         Williams 1992, Simple statistical gradient-following algorithms.
 
     Example:
-        >>> reinforce_loss(torch.tensor([[-1.0, -2.0]]), torch.tensor([[1.0, -1.0]]))
+        >>> logprobs = torch.tensor([[-1.0, -2.0]])
+        >>> reinforce_loss(logprobs, torch.tensor([[1.0, -1.0]]))
         tensor(-0.5000)
     """
     check_tensors(logprobs=logprobs)
@@ -94,11 +97,11 @@ def ppo_loss(
     kl_kind: str = "k3",
     how: str = "token_mean",
 ) -> Tensor:
-    r"""Return PPO's clipped loss, with a pull towards a reference where one is given.
+    r"""Return PPO's clipped loss, with a pull toward a reference where one is given.
 
     .. math::
-        L = -\operatorname{mean}\Bigl[\min\bigl(\rho_t A_t, \operatorname{clip}(\rho_t, 1-\epsilon, 1+\epsilon)
-        A_t\bigr) - \beta\, k(\pi_\theta, \pi_{\mathrm{ref}})_t\Bigr]
+        L &= -\operatorname{mean}\bigl[s_t - \beta\, k(\pi_\theta, \pi_{\mathrm{ref}})_t\bigr] \\
+        s_t &= \min\bigl(\rho_t A_t,\; \operatorname{clip}(\rho_t, 1 - \epsilon, 1 + \epsilon)\, A_t\bigr)
 
     Args:
         logprobs: under the trained policy, (B, T), nats. Gradients flow.
@@ -106,10 +109,10 @@ def ppo_loss(
         advantages: A, (B, T) or (B,); detached, and not whitened.
         completion_mask: (B, T), 1 where a token counts.
         ref_logprobs: under the frozen reference, (B, T); detached. Without it there is no KL term.
-        kl_coeff: beta, the pull towards the reference.
+        kl_coeff: beta, the pull toward the reference.
         clip_eps: epsilon, the clip range; the paper's value is 0.2.
-        kl_kind: which estimate stands in the loss, see ``kl_estimate`` for the gradient each one has.
-        how: the average, see ``aggregate``.
+        kl_kind: which estimate stands in the loss, see :func:`kl_estimate` for the gradient each one has.
+        how: the average, see :func:`aggregate`.
 
     Returns:
         A scalar to minimize.
@@ -125,7 +128,8 @@ def ppo_loss(
 
     Example:
         >>> old = torch.tensor([[0.5, 0.5]]).log()
-        >>> ppo_loss(torch.tensor([[0.9, 0.4]]).log(), old, torch.tensor([[1.0, -1.0]]))   # -(1.2 - 0.8) / 2
+        >>> new = torch.tensor([[0.9, 0.4]]).log()
+        >>> ppo_loss(new, old, torch.tensor([[1.0, -1.0]]))   # -(1.2 - 0.8) / 2
         tensor(-0.2000)
     """
     check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs, **given(ref_logprobs=ref_logprobs))
@@ -157,25 +161,25 @@ def grpo_loss(
     r"""Return the loss of group relative policy optimization: PPO's, with a group's own mean as its baseline.
 
     .. math::
-        L = -\frac1B \sum_i \frac{1}{|y_i|} \sum_t \Bigl[\min\bigl(\rho_{i,t} A_i,
-        \operatorname{clip}(\rho_{i,t}, 1-\epsilon, 1+\epsilon) A_i\bigr) - \beta\, k_{3,i,t}\Bigr]
+        L &= -\frac1B \sum_i \frac{1}{|y_i|} \sum_t \bigl[s_{i,t} - \beta\, k_{3,i,t}\bigr] \\
+        s_{i,t} &= \min\bigl(\rho_{i,t} A_i,\; \operatorname{clip}(\rho_{i,t}, 1 - \epsilon, 1 + \epsilon)\, A_i\bigr)
 
     Args:
         logprobs: under the trained policy, (B, T), nats. Gradients flow.
         old_logprobs: under the policy that sampled, (B, T); detached.
-        advantages: from ``group_advantages``, (B,), or (B, T); detached.
+        advantages: from :func:`group_advantages`, (B,), or (B, T); detached.
         completion_mask: (B, T), 1 where a token counts.
         ref_logprobs: under the frozen reference, (B, T); detached. Without it there is no KL term.
         kl_coeff: beta; the paper's value is 0.04.
         clip_eps: epsilon, the clip range.
-        how: the average; the paper's is "sequence_mean", see ``aggregate``.
+        how: the average; the paper's is "sequence_mean", see :func:`aggregate`.
 
     Returns:
         A scalar to minimize. Near 0 on fresh samples, since advantages average to 0; watch the reward instead.
 
     Raises:
         TypeError: wrong dtypes.
-        ValueError: as ``ppo_loss``.
+        ValueError: as :func:`ppo_loss`.
 
     Reference:
         Shao et al. 2024, DeepSeekMath, arXiv 2402.03300, equations 3 and 4.
@@ -197,7 +201,7 @@ def reweighted_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, preference: Tens
     .. math:: L = -\operatorname{mean} \log\bigl(p\,\rho + (1 - p)\bigr)
 
     With p = 1 this is maximum likelihood on the preferred answer, with p = 0 it has no gradient. It is not what the
-    field calls GRPO: see ``grpo_loss``.
+    field calls GRPO: see :func:`grpo_loss`.
 
     Args:
         logprobs: under the trained policy, any shape, nats. Gradients flow.
@@ -212,7 +216,8 @@ def reweighted_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, preference: Tens
         ValueError: wrong shapes, values that are not finite, preference outside [0, 1].
 
     Example:
-        >>> reweighted_ppo_loss(torch.tensor([0.5]).log(), torch.tensor([0.25]).log(), torch.tensor([1.0]))
+        >>> logprobs, old = torch.tensor([[0.5], [0.25]]).log()
+        >>> reweighted_ppo_loss(logprobs, old, torch.tensor([1.0]))
         tensor(-0.6931)
     """
     check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs, preference=preference)

@@ -21,16 +21,18 @@ def dpo_loss(
     r"""Return the loss of direct preference optimization: learn from pairs, without a reward model or sampling.
 
     .. math::
-        h = \log\frac{\pi_\theta(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log\frac{\pi_\theta(y_l)}{\pi_{\mathrm{ref}}(y_l)},
-        \qquad L = -\operatorname{mean}\bigl[(1 - e) \log \sigma(\beta h) + e \log \sigma(-\beta h)\bigr]
+        h &= \log\frac{\pi_\theta(y_w)}{\pi_{\mathrm{ref}}(y_w)}
+        - \log\frac{\pi_\theta(y_l)}{\pi_{\mathrm{ref}}(y_l)} \\
+        L &= -\operatorname{mean}\bigl[(1 - e) \log \sigma(\beta h) \\
+        &\qquad\qquad\; + e \log \sigma(-\beta h)\bigr]
 
     Args:
-        chosen_logprobs: sum over the preferred answer y_w, (B,), nats. Gradients flow.
-        rejected_logprobs: sum over the other answer y_l, (B,), nats. Gradients flow.
+        chosen_logprobs: sum over the preferred answer :math:`y_w`, (B,), nats. Gradients flow.
+        rejected_logprobs: sum over the other answer :math:`y_l`, (B,), nats. Gradients flow.
         ref_chosen_logprobs: the same under the frozen reference, (B,); detached.
         ref_rejected_logprobs: the same under the frozen reference, (B,); detached. Both references or neither;
             without them the reference is taken as uniform.
-        beta: the pull towards the reference; larger stays closer. The paper's value is 0.1.
+        beta: the pull toward the reference; larger stays closer. The paper's value is 0.1.
         label_smoothing: e, the share of labels taken to be wrong, in [0, 0.5]: one number, or one for each pair (B,).
 
     Returns:
@@ -69,7 +71,9 @@ def dpo_loss(
 def spo_loss(logprobs_a: Tensor, logprobs_b: Tensor, scores_a: Tensor, scores_b: Tensor) -> Tensor:
     r"""Return the loss of score-based preference optimization: the score gap times the log-probability gap.
 
-    .. math:: L = -\operatorname{mean}\bigl[(s_a - s_b)(\log \pi_\theta(y_a) - \log \pi_\theta(y_b))\bigr]
+    .. math::
+        h &= \log \pi_\theta(y_a) - \log \pi_\theta(y_b) \\
+        L &= -\operatorname{mean}\bigl[(s_a - s_b)\, h\bigr]
 
     "SPO" is this book's name. With both answers drawn from the policy its gradient is twice that of RLOO with two
     samples; on fixed pairs it has no minimum.
@@ -122,7 +126,8 @@ def bradley_terry_loss(
         Bradley and Terry 1952; Ouyang et al. 2022, InstructGPT, arXiv 2203.02155, equation 1.
 
     Example:
-        >>> bradley_terry_loss(torch.tensor([3.0]), torch.tensor([3.0]))   # log 2
+        >>> scores = torch.tensor([3.0])
+        >>> bradley_terry_loss(scores, scores)   # log 2
         tensor(0.6931)
     """
     _check_pairs(chosen_scores=chosen_scores, rejected_scores=rejected_scores)

@@ -18,8 +18,10 @@ def kl_estimate(logprobs: Tensor, ref_logprobs: Tensor, kind: str = "k3") -> Ten
     r"""Estimate KL(policy || reference) at every token drawn from the policy.
 
     .. math::
-        k_1 = -\log r, \qquad k_2 = \tfrac12 (\log r)^2, \qquad k_3 = (r - 1) - \log r,
-        \qquad r = \frac{\pi_{\mathrm{ref}}(y_t)}{\pi_\theta(y_t)}
+        r &= \frac{\pi_{\mathrm{ref}}(y_t)}{\pi_\theta(y_t)} \\
+        k_1 &= -\log r \\
+        k_2 &= \tfrac12 (\log r)^2 \\
+        k_3 &= (r - 1) - \log r
 
     The means of k1 and k3 are the KL; k2 is close where the policies are. As a term of a *loss* on the policy's own
     samples their gradients differ: k1 gives 0, k2 that of KL(policy || reference), k3 that of KL(reference || policy).
@@ -40,7 +42,8 @@ def kl_estimate(logprobs: Tensor, ref_logprobs: Tensor, kind: str = "k3") -> Ten
         Schulman 2020, Approximating KL divergence.
 
     Example:
-        >>> kl_estimate(torch.tensor([0.5]).log(), torch.tensor([0.25]).log(), "k1")   # log 2
+        >>> logprobs, ref_logprobs = torch.tensor([[0.5], [0.25]]).log()
+        >>> kl_estimate(logprobs, ref_logprobs, "k1")   # log 2
         tensor([0.6931])
     """
     check_same_shape(logprobs=logprobs, ref_logprobs=ref_logprobs)
@@ -108,7 +111,8 @@ def clipped_surrogate(ratio: Tensor, advantages: Tensor, *, clip_eps: float = 0.
         Schulman et al. 2017, PPO, arXiv 1707.06347, equation 7.
 
     Example:
-        >>> clipped_surrogate(torch.tensor([1.5, 1.5]), torch.tensor([1.0, -1.0]))
+        >>> ratio = torch.tensor([1.5, 1.5])
+        >>> clipped_surrogate(ratio, torch.tensor([1.0, -1.0]))
         tensor([ 1.2000, -1.5000])
     """
     check_tensors(ratio=ratio)
@@ -123,9 +127,9 @@ def aggregate(per_token: Tensor, completion_mask: Tensor | None = None, how: str
     r"""Reduce a value per token to one number; which average is a choice that changes what is trained.
 
     .. math::
-        \text{token\_mean} = \frac{\sum_{i,t} m_{i,t} x_{i,t}}{\sum_{i,t} m_{i,t}}, \quad
-        \text{sequence\_mean} = \frac1B \sum_i \frac{\sum_t m_{i,t} x_{i,t}}{\sum_t m_{i,t}}, \quad
-        \text{fixed\_length} = \frac{\sum_{i,t} m_{i,t} x_{i,t}}{B\,T}
+        \mathrm{token\_mean} &= \frac{\sum_{i,t} m_{i,t} x_{i,t}}{\sum_{i,t} m_{i,t}} \\[1ex]
+        \mathrm{sequence\_mean} &= \frac1B \sum_i \frac{\sum_t m_{i,t} x_{i,t}}{\sum_t m_{i,t}} \\[1ex]
+        \mathrm{fixed\_length} &= \frac{\sum_{i,t} m_{i,t} x_{i,t}}{B\,T}
 
     Args:
         per_token: x, (B, T). Gradients flow where the mask is 1.
@@ -145,8 +149,10 @@ def aggregate(per_token: Tensor, completion_mask: Tensor | None = None, how: str
         2503.14476; fixed_length: Liu et al. 2025 (Dr. GRPO), arXiv 2503.20783.
 
     Example:
-        >>> x, mask = torch.tensor([[1., 9.], [2., 4.]]), torch.tensor([[1., 0.], [1., 1.]])
-        >>> [round(aggregate(x, mask, how).item(), 2) for how in ("token_mean", "sequence_mean", "fixed_length")]
+        >>> x = torch.tensor([[1., 9.], [2., 4.]])
+        >>> mask = torch.tensor([[1., 0.], [1., 1.]])
+        >>> hows = ("token_mean", "sequence_mean", "fixed_length")
+        >>> [round(aggregate(x, mask, how).item(), 2) for how in hows]
         [2.33, 2.0, 1.75]
     """
     check_tensors(per_token=per_token)

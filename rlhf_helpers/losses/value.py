@@ -19,8 +19,9 @@ def value_loss(
 ) -> Tensor:
     r"""Return the critic's loss: half the squared error, as a mean over tokens.
 
-    .. math:: L = \tfrac12 \operatorname{mean} \max\Bigl[(V - R)^2, \bigl(\operatorname{clip}(V, V_{\mathrm{old}} -
-        \epsilon, V_{\mathrm{old}} + \epsilon) - R\bigr)^2\Bigr]
+    .. math::
+        L &= \tfrac12 \operatorname{mean} \max\bigl[(V - R)^2,\; (\tilde V - R)^2\bigr] \\
+        \tilde V &= \operatorname{clip}(V, V_{\mathrm{old}} - \epsilon, V_{\mathrm{old}} + \epsilon)
 
     Args:
         values: V, (B, T), in units of reward. Gradients flow.
