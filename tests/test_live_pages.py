@@ -273,6 +273,24 @@ def test_a_figure_is_worked_with_the_keyboard(reader):
     assert slider.get_attribute("aria-valuetext") != before
 
 
+def test_a_figure_works_by_touch_on_a_phone(browser, site):
+    name, index = first_that_trains()
+    context = browser.new_context(viewport={"width": 375, "height": 800}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"{site}book/{name}.html")
+    figure = page.locator("figure.baby-live").nth(index)
+    figure.locator(".baby-start").tap()
+    page.wait_for_function(READY, arg=index)
+    figure.get_by_role("button", name="Play", exact=True).tap()
+    wait_for_step(figure, 5)
+    slider = figure.locator("input[type=range]").first
+    before = slider.input_value()
+    slider.tap(position={"x": 5, "y": 10})
+    assert slider.input_value() != before
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    context.close()
+
+
 def test_pages_run_under_a_strict_content_policy(reader, site):
     policy = (
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "

@@ -148,17 +148,19 @@ def short_reference(app, env, node, contnode):
 
 
 def check_api_page(app, env):
-    """Warn (an error under -W) about public names that have no docstring or are missing on the API page."""
+    """Fail the build on public names that have no docstring or are missing on the API page."""
     documented = env.get_domain("py").objects
+    faults = []
     for package in PACKAGES:
         module = importlib.import_module(package)
         for name in module.__all__:
             thing = getattr(module, name)
             if (inspect.isroutine(thing) or inspect.isclass(thing)) and not (thing.__doc__ or "").strip():
-                logger.warning("%s.%s has no docstring", package, name)
+                faults.append(f"{package}.{name} has no docstring")
             if f"{package}.{name}" not in documented:
-                logger.warning("%s.%s is missing on the API page, book/api.md", package, name)
-    return []
+                faults.append(f"{package}.{name} is missing on the API page, book/api.md")
+    if faults:
+        raise ExtensionError("\n".join(faults))
 
 
 def setup(app):
