@@ -544,12 +544,22 @@ def test_picture_of_a_run_that_overflows_says_so():
     assert "nan" not in html.lower()
 
 
-def test_mimebundle_has_the_picture_and_a_stable_text():
+def test_mimebundle_has_the_picture_and_a_stable_text(monkeypatch):
+    monkeypatch.delenv("BABY_RLHF_PUBLISH", raising=False)
     fig = computing()
     bundle = fig._repr_mimebundle_()
     assert set(bundle) == {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"}
     assert bundle["text/plain"] == repr(fig) == "Live figure: The clip."
     assert bundle["text/html"] == fig.picture().html
+
+
+def test_what_is_published_carries_what_a_page_needs(monkeypatch):
+    monkeypatch.setenv("BABY_RLHF_PUBLISH", "1")
+    fig = computing()
+    markup = fig._repr_mimebundle_()["text/html"]
+    assert markup.startswith(fig.picture().html.split("<figcaption>")[0])
+    assert 'class="baby-live-data"' in markup
+    assert "With JavaScript" in markup
 
 
 def test_status_has_no_negative_zero():
