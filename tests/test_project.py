@@ -166,3 +166,11 @@ def test_api_page_has_every_public_name(module):
     documented = re.findall(r"^\.\. (?:auto(?:function|class)|py:data):: (\w+)", text, re.MULTILINE)
     assert len(documented) == len(set(documented))
     assert set(documented) == set(importlib.import_module(module).__all__)
+
+
+def test_the_teaching_guide_names_presets_that_are_there():
+    rows = re.findall(r"\| \{doc\}`(\w+)` \| ([^|]+) \|", (ROOT / "book" / "teaching.md").read_text("utf-8"))
+    assert rows
+    for chapter, preset in rows:
+        source = (ROOT / "book" / f"{chapter}.ipynb").read_text("utf-8")
+        assert f'Preset(\\"{preset.strip()}\\"' in source, f"{chapter} has no preset called {preset}"
