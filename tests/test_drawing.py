@@ -200,3 +200,17 @@ def test_live_figures_have_the_pages_palette():
     ours = (LIVE / "live.css").read_text("utf-8")
     palette = lambda css: re.findall(r"(--q-(?!grid)[\w-]+): (#\w{6})", css)  # noqa: E731
     assert set(palette(ours)) == set(palette(book))
+
+
+def test_pages_and_notebooks_have_the_same_colors():
+    """A notebook does not load the pages' styles, so both name the colors: in light first, then in dark."""
+    palette = [
+        re.findall(r"(--q-[\w-]+): (#\w+);", block)
+        for styles in (LIVE / "live.css", LIVE.parents[1] / "book" / "_static" / "baby.css")
+        for block in styles.read_text("utf-8").split("}")[:2]
+    ]
+    light, dark, page_light, page_dark = map(set, palette)
+    assert light
+    assert dark
+    assert light <= page_light
+    assert dark <= page_dark

@@ -12,7 +12,6 @@ import json
 import time
 from statistics import median
 
-import torch
 from ipywidgets import FloatLogSlider
 
 from rlhf_helpers import ppo, training_step
@@ -59,7 +58,6 @@ async def longest_turn(fig) -> tuple[float, float]:
 
 def main() -> None:
     """Measure and print."""
-    torch.set_num_threads(1)
     fig = ppo_figure()
     times = sorted(latency(fig))
     for name, value in (("median", median(times)), ("slowest of 60", times[-1])):

@@ -126,7 +126,6 @@ def operations(step):
 
 def main():
     """Print the table."""
-    torch.set_num_threads(1)
     kinds = {"per token": per_token()}
     kinds |= {f"same loss, B = {size}": same_loss(size) for size in BATCHES}
     kinds |= {f"ppo, B = {size}": whole_ppo(size) for size in BATCHES}
