@@ -26,7 +26,7 @@ from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
 NPM = Path(__file__).resolve().parent.parent / "_npm"
-PACKAGES = ("rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live")  # what their __all__ names is public
+PACKAGES = ("rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises")  # what their __all__ names is public
 
 # npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
 VENDOR = {
