@@ -1,4 +1,5 @@
 // Runs figures' graphs away from the page, so that the page never waits. It gets
+//   {call: "bring", wasm}                        the runtime's WebAssembly, by a page that cannot fetch it (from a file)
 //   {id, call: "open", figure, graph}            a figure's ONNX model, as bytes
 //   {id, call: "reset", figure, state, noise, seed, controls}
 //   {id, call: "evaluate", figure, controls}     the present state again, with other controls
@@ -8,10 +9,12 @@
 
 const engines = new Map();
 let runtime = null;
+let brought = null;
 
 function load() {
   runtime ??= import("../vendor/onnxruntime-web/ort.wasm.min.mjs").then((ort) => {
-    ort.env.wasm.wasmPaths = new URL("../vendor/onnxruntime-web/", import.meta.url).href;
+    if (brought) ort.env.wasm.wasmBinary = brought;
+    else ort.env.wasm.wasmPaths = new URL("../vendor/onnxruntime-web/", import.meta.url).href;
     ort.env.wasm.numThreads = 1; // more would need isolation headers
     return ort;
   });
@@ -141,6 +144,10 @@ function nested(data, dims) {
 const numbers = (series) => Object.fromEntries(Object.entries(series).filter(([, value]) => typeof value === "number"));
 
 async function answer({ call, figure, ...wanted }) {
+  if (call === "bring") {
+    brought = wanted.wasm;
+    return {};
+  }
   if (call === "open") {
     engines.set(figure, await Engine.open(wanted.graph));
     return {};
