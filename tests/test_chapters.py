@@ -1,8 +1,10 @@
 """Every live figure of every chapter, driven as a reader would: each control to both ends, and a run there."""
 
 import json
+import re
 
 import ipywidgets
+import nbformat
 import numpy as np
 import pytest
 from chapters import CHAPTERS, live_figures
@@ -103,3 +105,23 @@ def test_every_chapter_that_trains_has_a_slider_for_the_pull():
     for path in CHAPTERS:
         figures = [figure for figure in live_figures(path) if figure.definition.trains]
         assert not figures or any({"kl_coeff", "beta"} & set(figure.controls) for figure in figures), path.stem
+
+
+NUMBERED = [path for path in CHAPTERS if path.stem[0].isdigit()]
+
+
+@pytest.mark.parametrize("path", NUMBERED, ids=[path.stem for path in NUMBERED])
+def test_every_misconception_is_disproved_by_a_figure_of_its_chapter(path):
+    text = "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    section = re.search(r"^## What people get wrong$(.*?)^## ", text, re.M | re.S).group(1)
+    claims = re.split(r"^(?=\*\*[\"\u201c])", section, flags=re.M)[1:]
+    assert len(claims) >= 3
+    figures = live_figures(path)
+    names = {preset.name for figure in figures for preset in figure.definition.presets}
+    names |= {control.description for figure in figures for control in figure.controls.values()}
+    for claim in claims:
+        head, told, how = claim.partition("*Disprove it:*")
+        assert told, head
+        assert names & set(re.findall(r"\*\*(.+?)\*\*", how)), (
+            f"{how} names neither a preset nor a slider of {path.stem}"
+        )

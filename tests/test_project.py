@@ -19,7 +19,7 @@ NUMBERED = [path for path in CHAPTERS if path.stem[0].isdigit()]
 LAYOUT = {
     *(".ci", ".github", ".gitignore", "LICENSE", "LICENSE-text", "README.md"),
     *("_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt"),
-    *("book", "rlhf_helpers", "tests"),
+    *("book", "rlhf_helpers", "tests", "workshop"),
 }
 COMMANDS = [
     "python -m pip install -r requirements.txt",
@@ -74,10 +74,11 @@ def test_requirements_are_pinned_exactly():
     assert len({pin.split("==")[0].lower() for pin in pins}) == len(pins)
 
 
-def test_lock_file_is_exact_and_names_no_host():
-    lock = json.loads(text_of("book/_npm/package-lock.json"))
-    manifest = json.loads(text_of("book/_npm/package.json"))
-    for name, version in (manifest["dependencies"] | manifest["devDependencies"]).items():
+@pytest.mark.parametrize("folder", ["book/_npm", "workshop/room"])
+def test_lock_file_is_exact_and_names_no_host(folder):
+    lock = json.loads(text_of(f"{folder}/package-lock.json"))
+    manifest = json.loads(text_of(f"{folder}/package.json"))
+    for name, version in (manifest["dependencies"] | manifest.get("devDependencies", {})).items():
         assert lock["packages"][f"node_modules/{name}"]["version"] == version
     for name, package in lock["packages"].items():
         assert "resolved" not in package
@@ -159,7 +160,9 @@ def test_references_are_complete_and_cited_by_key():
         assert "eprint" not in entry.fields or entry.fields["archivePrefix"] == "arXiv", key
 
 
-@pytest.mark.parametrize("module", ["rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live"])
+@pytest.mark.parametrize(
+    "module", ["rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises"]
+)
 def test_api_page_has_every_public_name(module):
     sections = re.split(r"\.\. currentmodule:: (\S+)", text_of("book/api.md"))
     text = dict(zip(sections[1::2], sections[2::2], strict=True))[module]
