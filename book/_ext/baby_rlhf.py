@@ -1,13 +1,14 @@
 """The small Sphinx extension that makes the built pages self-contained and the API page complete.
 
-It does five things:
+It does six things:
 
 1. brings the scripts that pages need (MathJax, onnxruntime-web) from pinned npm packages into ``vendor/`` of the HTML
    output;
 2. brings the scripts of the live figures into ``live/``, and loads them on the pages that have such figures;
 3. drops what asks another host, or breaks, in the stock theme (thebe's address, a script declared twice);
 4. mends the theme's accessible names;
-5. fails the build when a public name of ``rlhf_helpers`` has no docstring or is missing on the API page.
+5. shows a chapter's teaching notes where the teaching guide asks for them;
+6. fails the build when a public name of ``rlhf_helpers`` has no docstring or is missing on the API page.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 NPM = Path(__file__).resolve().parent.parent / "_npm"
-PACKAGES = ("rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises")  # what their __all__ names is public
+# what their __all__ names is public
+PACKAGES = ("rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises")
 
 # npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
 VENDOR = {
@@ -147,6 +151,24 @@ def short_reference(app, env, node, contnode):
     return None
 
 
+class TeachingNotes(SphinxDirective):
+    """The directive ``{teaching-notes} 04_ppo``: what the chapter's own cell says to whoever teaches it."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Parse the cell as if it stood here."""
+        path = Path(self.env.srcdir, "book", f"{self.arguments[0]}.ipynb")
+        if not path.is_file():
+            raise self.error(f"no chapter called {path.name}")
+        self.env.note_dependency(str(path))
+        cells = nbformat.read(path, as_version=4).cells
+        notes = [cell.source for cell in cells if "instructor" in cell.metadata.get("tags", [])]
+        if len(notes) != 1:
+            raise self.error(f"{path.name} must have one cell with the tag `instructor`, it has {len(notes)}")
+        return self.parse_text_to_nodes(notes[0])
+
+
 def check_api_page(app, env):
     """Fail the build on public names that have no docstring or are missing on the API page."""
     documented = env.get_domain("py").objects
@@ -165,6 +187,7 @@ def check_api_page(app, env):
 
 def setup(app):
     """Register the extension with Sphinx."""
+    app.add_directive("teaching-notes", TeachingNotes)
     app.connect("builder-inited", bring_vendor_files)
     app.connect("builder-inited", bring_live_files)
     app.connect("html-page-context", load_live_files)
