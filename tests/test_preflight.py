@@ -9,16 +9,17 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 
 import preflight
+import preflight_probes
 import pytest
 from preflight_probes import answer, start
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = [ROOT / "workshop" / name for name in ("preflight.py", "preflight_probes.py")]
-RUN = [sys.executable, str(SCRIPTS[0])]
 PINS = {"torch": "2.13.0", "numpy": "2.4.6"}
 
 
@@ -161,15 +162,14 @@ def test_a_real_kernel_of_another_python_is_found_out(tmp_path, monkeypatch):
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Other", "language": "python"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setattr(preflight_probes, "PATIENCE", 120)
     assert is_to_do(preflight.check_kernel(answer(start("kernel")), sys.prefix, sys.executable), str(other))
 
 
 def test_a_probe_that_fails_or_hangs_is_told():
     def probe(code, seconds):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        return process, preflight_time() + seconds
-
-    from time import time as preflight_time
+        return process, time.time() + seconds
 
     assert answer(probe("raise ImportError('no torch')", 60)) == {"error": "ImportError: no torch"}
     assert "without a word" in answer(probe("", 60))["error"]
@@ -177,19 +177,21 @@ def test_a_probe_that_fails_or_hangs_is_told():
     assert is_to_do(preflight.check_training(slow), "no answer", "run this again")
 
 
-def test_a_real_run_says_ready():
-    done = subprocess.run(RUN, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "Ready."
-    assert "by hand it is the same" in done.stdout
-    assert done.stdout.isascii()  # for every console
+def test_a_real_run_says_ready(monkeypatch, capsys):
+    monkeypatch.setattr(preflight_probes, "PATIENCE", 120)  # a busy machine is no failure
+    code = preflight.main()
+    said = capsys.readouterr().out
+    assert code == 0, said
+    assert said.splitlines()[-1] == "Ready."
+    assert "by hand it is the same" in said
+    assert said.isascii()  # for every console
 
 
 def test_a_real_run_without_the_packages_is_not_ready(tmp_path):
     python = tmp_path / "empty"
     venv.create(python, symlinks=True)
     executable = next(path for path in python.glob("*/python*") if path.stem == "python")
-    done = subprocess.run([executable, RUN[1]], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ""})
+    done = subprocess.run([executable, SCRIPTS[0]], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ""})
     assert done.returncode == 1, done.stderr
     last = done.stdout.splitlines()[-1]
     assert last.startswith("Not ready: 1 thing to do, the first is: not installed: torch, numpy")
