@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from browser import CHROMIUM, serve
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,16 +26,32 @@ settings.load_profile("book")
 
 
 @pytest.fixture(scope="session")
-def html_dir(tmp_path_factory) -> Path:
+def once_for_all(tmp_path_factory, worker_id):
+    """A folder that all workers of this run share, and a lock for who makes what in it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent  # a worker's own folder lies in the run's
+    return folder, FileLock(folder / "lock")
+
+
+@pytest.fixture(scope="session")
+def html_dir(once_for_all) -> Path:
     """The folder of the built book."""
     if built := os.environ.get("BABY_RLHF_HTML"):
         return Path(built).resolve()
-    out = tmp_path_factory.mktemp("book")
+    folder, lock = once_for_all
+    out = folder / "book"
+    with lock:
+        if not (out / "_build" / "html" / "index.html").is_file():
+            build(out)
+    return out / "_build" / "html"
+
+
+def build(out: Path) -> None:
+    """Build the book into a folder."""
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT)]
     command += ["--path-output", str(out), "-n", "-W", "--keep-going"]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return out / "_build" / "html"
 
 
 @pytest.fixture(scope="session")
@@ -56,11 +73,12 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def axe_source() -> str:
+def axe_source(once_for_all) -> str:
     """The accessibility checker, from the locked npm packages."""
-    if not AXE.is_file():
-        sys.path.insert(0, str(ROOT / "book" / "_ext"))
-        from baby_rlhf import install_packages
+    with once_for_all[1]:
+        if not AXE.is_file():
+            sys.path.insert(0, str(ROOT / "book" / "_ext"))
+            from baby_rlhf import install_packages
 
-        install_packages("mathjax", "axe-core")
+            install_packages("mathjax", "axe-core")
     return AXE.read_text("utf-8")
