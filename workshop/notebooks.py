@@ -21,7 +21,7 @@ KINDS = ("learner", "instructor")
 ANSWER = re.compile(r"^(?P<fence>`{3,})\{solution\} .*?^(?P=fence)$\n?", re.M | re.S)
 START = re.compile(r"^(?P<fence>`{3,})\{solution-start\}.*?^(?P=fence)$", re.M | re.S)
 END = re.compile(r"^(?P<fence>`{3,})\{solution-end\}\n(?P=fence)$", re.M)
-PROMPT = re.compile(r"^- \*\*(?P<minutes>\d+) min · (?P<heading>.+?)\.\*\* (?P<words>.+)$", re.M)
+PROMPT = re.compile(r"^- \*\*(?P<minutes>\d+) min · (?P<heading>.+?)\.?\*\* (?P<words>.+)$", re.M)
 
 
 def without_answers(cells: list) -> list:
