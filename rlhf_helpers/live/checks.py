@@ -12,6 +12,7 @@ import numpy as np
 from ipywidgets import ValueWidget
 
 from .base import Panel, Preset, Say
+from .controls import turn
 
 _FORMAT = re.compile(r"[+]?(\.\d+)?[feg%d]?")
 
@@ -53,7 +54,7 @@ def check_presets(presets: Sequence[Preset], controls: Mapping) -> None:
                 raise ValueError(f"presets: {preset.name!r} sets {name}, but there are only {sorted(controls)}")
             control, kept = controls[name], controls[name].value
             try:
-                control.value = value
+                turn(control, value)
                 taken = float(control.value)
             except Exception as error:
                 raise ValueError(f"presets: {preset.name!r} cannot set {name} to {value}: {error}") from None

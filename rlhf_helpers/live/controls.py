@@ -22,6 +22,11 @@ class Canvas(anywidget.AnyWidget):
     previous = traitlets.Dict().tag(sync=True)
 
 
+def turn(control: ipywidgets.ValueWidget, value: float) -> None:
+    """Set a control to a number; a checkbox is off at 0."""
+    control.value = bool(value) if isinstance(control, ipywidgets.Checkbox) else value
+
+
 def box(kind: str, children: Sequence[ipywidgets.Widget], cls: type = ipywidgets.VBox) -> ipywidgets.Box:
     """A box that the styles know by name."""
     made = cls(children)

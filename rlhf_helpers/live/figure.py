@@ -13,7 +13,7 @@ from rlhf_helpers.plots.svg import inline
 
 from . import export
 from .base import Preset
-from .controls import Canvas, box, preset_bar, run_bar
+from .controls import Canvas, box, preset_bar, run_bar, turn
 from .picture import picture
 from .session import Definition, Session
 
@@ -121,7 +121,7 @@ class LiveFigure(ipywidgets.VBox):
         for name, value in values.items():
             if name not in self.controls:
                 raise ValueError(f"{name}: no such control; there are {sorted(self.controls)}")
-            self.controls[name].value = value
+            turn(self.controls[name], value)
         if self.error is not None:
             raise self.error
 
@@ -129,7 +129,7 @@ class LiveFigure(ipywidgets.VBox):
         """Make a preset's settings, say what there is to see, and play from the start."""
         self.pause()
         for name, value in (self.definition.defaults | preset.values).items():
-            self.controls[name].value = value
+            turn(self.controls[name], value)
         self.sentence.value = inline(preset.text)
         if self.definition.trains:
             self._restart()
