@@ -89,7 +89,7 @@ EXERCISES: dict[str, Checker] = {
             (ANY, LONG): "0.390 belongs to 8 places. Completions have 4 now.",
             (ANY, 1 - FAILS**4): "That is the reward at the last place. Take the mean over all four.",
             (ANY, 1 / 9): "One in nine is the reward at the first place only. A 1 that is there stays.",
-            (ANY, LATE): "You counted from 0 attempts. Before place 1 is filled there has been one attempt: t = 1, 2, 3, 4.",
+            (ANY, LATE): "You counted from 0 attempts. Place 1 is one attempt: t = 1, 2, 3, 4.",
         },
     ),
     "ex-hunt-ratio": function(
