@@ -12,6 +12,7 @@ nbconvert turns the result into reveal.js; scripts come from this machine, so no
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import http.server
 import shutil
@@ -119,15 +120,18 @@ def make_slides(names: list[str], html_dir: Path = HTML) -> None:
     write_index(html_dir)
 
 
-def serve(port: int) -> None:
-    """Serve the built book with its slides on this machine until Ctrl+C."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(HTML))
+def serve(port: int, html_dir: Path = HTML) -> None:
+    """Serve the built book with its slides on this machine until Ctrl+C.
+
+    Args:
+        port: where; 0 takes a free one.
+        html_dir: the folder of the built book.
+    """
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(html_dir))
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        print(f"Slides: http://127.0.0.1:{port}/slides/index.html (stop with Ctrl+C)", flush=True)
-        try:
+        print(f"http://127.0.0.1:{server.server_port}/slides/index.html (stop with Ctrl+C)", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            print()
 
 
 def main() -> None:
