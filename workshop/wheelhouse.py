@@ -83,13 +83,12 @@ def pip(target: Target, *arguments: str, each_line=lambda line: None) -> None:
         WheelError: when pip fails, with the reason.
     """
     command = [sys.executable, str(PIP_FOR), json.dumps(target.markers()), *arguments, "--no-input"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        each_line(line)
-    if process.wait():
-        said = "".join(lines)
+    said = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout:
+            said += line
+            each_line(line)
+    if process.returncode:
         if missing := re.search(r"No matching distribution found for (\S+)", said):
             raise WheelError(f"There is no wheel of {missing[1]} for {target}.")
         raise WheelError(f"pip could not find the wheels for {target}:\n{said[-2000:]}")
