@@ -51,15 +51,17 @@ MENDED = {
 }
 
 
-def course(case: int, *, mended: bool, seed: int = 0, noise: tuple = (), **settings: float) -> dict[str, np.ndarray]:
-    """The series of a whole run of a case, up to where it is no longer a number."""
+def course(
+    case: int, *, mended: bool, at: int = 0, seed: int = 0, noise: tuple = (), **settings: float
+) -> dict[str, np.ndarray]:
+    """The series of a whole run of a case, mended from an update on, up to where it is no longer a number."""
     made = live_figures(CHAPTER)[case - 1].definition
     run = Run(made.function, made.start, noise or made.noise, torch.float32)
-    knobs = made.defaults | {"mended": float(mended)} | settings
+    knobs = made.defaults | settings
     try:
-        run.reset(seed, knobs)
-        for _ in range(made.steps):
-            run.commit(knobs)
+        run.reset(seed, knobs | {"mended": float(mended and at == 0)})
+        for update in range(made.steps):
+            run.commit(knobs | {"mended": float(mended and update >= at)})
     except NotFinite:
         pass
     return run.history()
@@ -169,6 +171,12 @@ def test_more_answers_make_case_4_worse():
 def test_a_larger_price_does_not_hold_case_5():
     assert late(course(5, mended=False, kl_coeff=10.0)["kl"]) > late(course(5, mended=False)["kl"])
     assert late(course(5, mended=True, kl_coeff=10.0)["kl"]) < 0.01
+
+
+def test_most_runs_come_back_when_they_are_mended_half_way_and_case_5_does_not():
+    for case in (1, 3, 7, 11, 12):
+        assert MENDED[case](course(case, mended=True, at=60)), case
+    assert late(course(5, mended=True, at=60)["reward"]) > 0.8
 
 
 def test_case_8_is_ahead_at_update_30():
