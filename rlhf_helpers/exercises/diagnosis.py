@@ -206,6 +206,8 @@ def _factor(a: Tensor, b: Tensor) -> float | None:
     if not used.any() or not a.isfinite().all():
         return None
     factor = (a.double()[used] / b.double()[used]).mean()
+    if used.sum() == 1 and not any(_close(x, x.round()) for x in (factor, 1 / factor)):
+        return None  # any number is some multiple of another
     return factor.item() if _close(a, factor * b) else None
 
 
