@@ -165,7 +165,7 @@ EXERCISES: dict[str, Checker] = {
             (7, ANY): "You counted one end only: at 0.5 a group of seven is silent by all right, or by all wrong, "
             "in 1 of 64 cases.",
             (ANY, 2): "You counted the groups that are all right; at 0.05 nearly all silent groups are all wrong.",
-            (8, 8): "You gave hard prompts the groups of easy ones; at 0.05 groups of 8 are silent in 66% of the cases.",
+            (8, 8): "You gave hard prompts the groups of easy ones; at 0.05 groups of 8 are silent 66% of the time.",
             (ANY, 89): "With 89 the share is still above 0.01, by little: round up.",
             (ANY, 160): "That is linear in the pass rate, and it is the logarithm that counts: 0.95^G = 0.01.",
             (ANY, 80): "That is linear in the pass rate, and it is the logarithm that counts: 0.95^G = 0.01.",

@@ -1,0 +1,114 @@
+"""Answers to the exercises of chapter 8 as people get them wrong, with a fragment of what they should be told."""
+
+import math
+
+import torch
+
+
+def nearest(rewards, kls, kl):
+    at = torch.argmin(torch.abs(kls - kl))
+    return rewards[at]
+
+
+def first_beyond(rewards, kls, kl):
+    return next(reward for reward, cost in zip(rewards, kls, strict=True) if cost >= kl)
+
+
+def last_within(rewards, kls, kl):
+    return next(rewards[i - 1] for i, cost in enumerate(kls) if cost >= kl)
+
+
+def half_way(rewards, kls, kl):
+    return (first_beyond(rewards, kls, kl) + last_within(rewards, kls, kl)) / 2
+
+
+def wrong_weights(rewards, kls, kl):
+    i = next(i for i, cost in enumerate(kls) if cost >= kl)
+    near = (kls[i] - kl) / (kls[i] - kls[i - 1])
+    return near * rewards[i] + (1 - near) * rewards[i - 1]
+
+
+def sorted_first(rewards, kls, kl):
+    kls, order = torch.sort(kls)
+    rewards = rewards[order]
+    i = torch.searchsorted(kls, kl).item()
+    return rewards[i - 1] + (kl - kls[i - 1]) / (kls[i] - kls[i - 1]) * (rewards[i] - rewards[i - 1])
+
+
+def last_place(rewards, mask):
+    total = (rewards * mask).sum(1, keepdim=True)
+    return torch.cat([0 * rewards[:, :-1], total], dim=1)
+
+
+def no_mask(rewards, mask):
+    return torch.cat([0 * rewards[:, :-1], rewards.sum(1, keepdim=True)], dim=1)
+
+
+def everywhere(rewards, mask):
+    return mask * (mask * rewards).sum(dim=1)[:, None]
+
+
+def running_total(rewards, mask):
+    return mask * torch.cumsum(mask * rewards, dim=1)
+
+
+def at_last(rewards, mask, paid):
+    late = torch.zeros_like(rewards)
+    for row, end in enumerate(mask.sum(1).long() - 1):
+        late[row, end] = paid[row]
+    return late
+
+
+def mean_pay(rewards, mask):
+    return at_last(rewards, mask, (rewards * mask).sum(1) / mask.sum(1))
+
+
+def padding_too(rewards, mask):
+    return at_last(rewards, mask, rewards.sum(1))
+
+
+def paid_twice(rewards, mask):
+    end = at_last(rewards, mask, torch.ones(len(rewards)))
+    return (1 - end) * mask * rewards + at_last(rewards, mask, (mask * rewards).sum(1))
+
+
+def first_time(values, goal):
+    return next(i for i, value in enumerate(values) if value >= goal)
+
+
+WRONG = {
+    "ex-side-leaderboard": {"A has more reward than B": "A", "went furthest": "C", "divided reward by KL": "D"},
+    "ex-side-two": {
+        "in bits": (0.6628, 0.6363),
+        "the policy comes first": (0.7254, 0.6363),
+        "lacks the answer that lost": (0.5893, 0.6363),
+        "still to be subtracted": (0.4594, 1.386),
+        "does not know about ties": (0.4594, 0.4594),
+        "divided by the eight tokens": (0.4594, 0.0795),
+    },
+    "ex-side-nearest": {
+        "Still the nearest update": nearest,
+        "at or beyond the KL": first_beyond,
+        "the last update before": last_within,
+        "the middle between": half_way,
+        "swapped the weights": wrong_weights,
+        "You sorted by KL": sorted_first,
+    },
+    "ex-side-at-end": {
+        "in the last column": last_place,
+        "You ignore the mask": no_mask,
+        "the sum at every token": everywhere,
+        "what was earned so far": running_total,
+        "You pay the mean": mean_pay,
+        "holds the padding": padding_too,
+        "paid twice": paid_twice,
+    },
+    "ex-side-epochs": {
+        "a batch for every update": lambda values, goal, epochs: 256 * first_time(values, goal),
+        "rounded down": lambda values, goal, epochs: first_time(values, goal) // epochs * 256,
+        "did not round": lambda values, goal, epochs: first_time(values, goal) / epochs * 256,
+        "one update too many": lambda values, goal, epochs: math.ceil((first_time(values, goal) + 1) / epochs) * 256,
+        "256 in each": lambda values, goal, epochs: math.ceil(first_time(values, goal) / epochs),
+        "it saves batches": lambda values, goal, epochs: 256 * epochs * first_time(values, goal),
+    },
+}
