@@ -22,20 +22,24 @@ function fitFormulas() {
   }
 }
 
-// A slide has room for two charts and a strip: a button shows the rest. The sentence of a preset stands below the charts,
-// unless the status above them needs its room.
+// A slide has room for two charts and a strip: a button shows the rest. Presets that find no room below the controls
+// stand below the charts, and so does their sentence, unless the status needs its room.
 async function startFigure(slide) {
   const figure = slide?.querySelector("figure.baby-live");
   if (preview || !figure?.liveFigure || figure.dataset.state === "ready" || figure.liveFigure.starter.disabled) return;
   await figure.liveFigure.start();
   if (figure.dataset.state !== "ready") return;
-  const [grid, controls, sentence] = ["grid", "controls", "sentence"].map((name) => figure.querySelector(`.baby-${name}`));
-  if (sentence) {
-    grid.append(sentence);
-    const bottom = (element) => element.getBoundingClientRect().bottom;
+  const [grid, controls, presets, sentence] = ["grid", "controls", "presets", "sentence"].map((name) =>
+    figure.querySelector(`.baby-${name}`));
+  if (presets) {
+    const foot = grid.appendChild(document.createElement("div"));
+    foot.className = "baby-foot";
+    const beyond = (element) => element.getBoundingClientRect().bottom > figure.closest(".sheet").getBoundingClientRect().bottom;
+    if (beyond(controls)) foot.append(presets);
+    foot.append(sentence);
     const place = () => {
       sentence.hidden = false;
-      sentence.hidden = bottom(sentence) > bottom(figure.closest(".sheet"));
+      sentence.hidden = beyond(sentence);
     };
     new ResizeObserver(place).observe(grid);
   }
