@@ -199,3 +199,13 @@ def test_the_plateau_of_case_11_is_the_computed_one():
     assert np.mean([late(course(11, mended=False, seed=seed)["reward"]) for seed in SEEDS]) == pytest.approx(
         computed, abs=0.06
     )
+
+
+def test_a_preset_turns_the_switch():
+    figure = live_figures(CHAPTER)[0]
+    found, mended = figure.definition.presets
+    figure.use(mended)
+    assert figure.controls["mended"].value is True
+    figure.use(found)
+    assert figure.controls["mended"].value is False
+    figure.pause()
