@@ -188,7 +188,11 @@ def test_a_pytorch_for_graphics_cards_is_refused(wheels):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(["--platform", "amiga"], [*PLATFORMS]), (["--python", "3.9"], ["from 3.11 on, got 3.9"]), (["--python", "4"], [])],
+    [
+        (["--platform", "amiga"], [*PLATFORMS]),
+        (["--python", "3.9"], ["from 3.11 on, got 3.9"]),
+        (["--python", "4"], []),
+    ],
 )
 def test_the_command_refuses_what_it_cannot_do(options, words, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["bundle.py", *options])

