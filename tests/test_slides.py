@@ -17,7 +17,7 @@ from browser import needs_chromium, serve
 from bs4 import BeautifulSoup
 from deck import read_page
 from nbformat.v4 import new_markdown_cell
-from projector import FAULTS, HERE, SHOWN, STARTED
+from projector import FAULTS, FRAMES, HERE, SHOWN, STARTED
 
 DECKS = {
     "01_probs_and_logprobs": (1280, 720, ""),
@@ -176,11 +176,15 @@ def test_every_slide_can_be_read_from_the_last_row(room, name):
     for number in range(page.evaluate("Reveal.getTotalSlides()")):
         if page.evaluate(SHOWN + ".querySelector('figure.baby-live') !== null"):
             page.wait_for_function(STARTED)
-            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            page.evaluate(FRAMES)
         for choice in range(page.evaluate(SHOWN + ".querySelectorAll('.baby-choice').length")):
             page.evaluate(f"{SHOWN}.querySelectorAll('.baby-choice input')[{choice}].click()")
             faults += [(number, fault) for fault in page.evaluate(FAULTS)]
         faults += [(number, fault) for fault in page.evaluate(FAULTS)]
+        page.evaluate(SHOWN + ".querySelector('.baby-others')?.click()")
+        if page.evaluate(SHOWN + ".querySelector('.turned') !== null"):
+            page.evaluate(FRAMES)
+            faults += [(number, fault) for fault in page.evaluate(FAULTS)]
         page.evaluate(SHOWN + ".querySelector('.fragment') && Reveal.next()")
         page.keyboard.press("ArrowRight")
     assert faults == []

@@ -46,7 +46,7 @@ async function startFigure(slide) {
   if (!figure.querySelector(".baby-main > .baby-panel:nth-child(3), .baby-chips")) return;
   const others = document.createElement("button");
   others.type = "button";
-  others.className = "baby-button";
+  others.className = "baby-button baby-others";
   others.textContent = "Other charts";
   others.onclick = () => figure.classList.toggle("turned");
   (controls.querySelector(".baby-buttons") ?? controls).append(others);
