@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -21,6 +22,8 @@ for name in ("jupyterhub", "aiohttp", "psutil"):
 
 import aiohttp  # noqa: E402
 import psutil  # noqa: E402
+from tornado.httpclient import HTTPRequest  # noqa: E402
+from tornado.websocket import WebSocketClientConnection, websocket_connect  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "workshop" / "room" / "jupyterhub_config.py"
@@ -140,7 +143,7 @@ class Learner:
         async with self.browser.post(url, data=form) as answer:
             return answer.status
 
-    async def ask(self, method: str, path: str, json: dict | None = None) -> dict:
+    async def ask(self, method: str, path: str, body: dict | None = None) -> dict:
         """Ask the hub or a server as the page does, and give the answer.
 
         Raises:
@@ -148,7 +151,7 @@ class Learner:
         """
         url = self.room.address + path
         headers = {"X-XSRFToken": self.xsrf(url)}
-        async with self.browser.request(method, url, json=json, headers=headers, raise_for_status=True) as answer:
+        async with self.browser.request(method, url, json=body, headers=headers, raise_for_status=True) as answer:
             return await answer.json() if answer.content_type == "application/json" else {}
 
     async def server_is(self, ready: bool) -> None:
@@ -185,26 +188,34 @@ class Learner:
         wanted = {"path": f"{name}.ipynb", "name": name, "type": "notebook", "kernel": {"name": "python3"}}
         session = await self.ask("POST", f"/user/{self.name}/api/sessions", wanted)
         url = f"{self.room.address}/user/{self.name}/api/kernels/{session['kernel']['id']}/channels"
-        async with self.browser.ws_connect(url, params={"_xsrf": self.xsrf(url)}, max_msg_size=0) as kernel:
+        cookies = self.browser.cookie_jar.filter_cookies(aiohttp.client.URL(url))
+        request = HTTPRequest(
+            f"{url.replace('http', 'ws', 1)}?_xsrf={self.xsrf(url)}",
+            headers={"Cookie": "; ".join(f"{key}={morsel.value}" for key, morsel in cookies.items())},
+        )
+        kernel = await websocket_connect(request, max_message_size=2**30)
+        try:
             for number, source in enumerate(sources, start=1):
                 reply = await execute(kernel, source)
                 said = "\n".join(reply.get("traceback", []))
                 assert reply["status"] == "ok", f"{self.name}, {name}, cell {number}: {said}"
+        finally:
+            kernel.close()
 
 
-async def execute(kernel: aiohttp.ClientWebSocketResponse, source: str) -> dict:
+async def execute(kernel: WebSocketClientConnection, source: str) -> dict:
     """Run one cell and give the content of the kernel's reply."""
     header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.4"}
     content = {"code": source, "silent": False, "store_history": True, "allow_stdin": False}
     request = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content}
-    await kernel.send_json(request)
+    await kernel.write_message(json.dumps(request))
     async with asyncio.timeout(PATIENCE):
         while True:
-            message = await kernel.receive()
-            if message.type is aiohttp.WSMsgType.BINARY:  # a widget's state with arrays
+            message = await kernel.read_message()
+            assert message is not None, "the connection to the kernel ended"
+            if isinstance(message, bytes):  # a widget's state with arrays
                 continue
-            assert message.type is aiohttp.WSMsgType.TEXT, f"the connection to the kernel ended: {message}"
-            answer = message.json()
+            answer = json.loads(message)
             mine = answer["parent_header"].get("msg_id") == header["msg_id"]
             if mine and answer["header"]["msg_type"] == "execute_reply":
                 return answer["content"]

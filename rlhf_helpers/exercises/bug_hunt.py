@@ -106,8 +106,8 @@ EXERCISES: dict[str, Checker] = {
                 ((new - old).masked_fill(mask == 0, 0.0).exp() - 1).abs().mean()
             ),
             "A ratio below 1 is as far away as one above: take the absolute value.": lambda new, old, mask: (
-                ((new - old).masked_fill(mask == 0, 0.0).exp() - 1).max()
-            ),
+                (new - old).masked_fill(mask == 0, 0.0).exp() - 1
+            ).max(),
             "That is the log ratio. The ratio is its exp.": lambda new, old, mask: (
                 (new - old).masked_fill(mask == 0, 0.0).abs().max()
             ),

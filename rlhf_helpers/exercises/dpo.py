@@ -67,8 +67,7 @@ EXERCISES: dict[str, Checker] = {
     "ex-dpo-weight": numbers(
         (0.5, 0.25, 0.0, 10.0, LOG_2, 0.0),
         {
-            (1.0, 0.5, 0.0, NAN, NAN, NAN): "Those are the values of σ(-βh); the weight has one more factor "
-            "in front.",
+            (1.0, 0.5, 0.0, NAN, NAN, NAN): "Those are the values of σ(-βh); the weight has one more factor in front.",
             (0.0, 0.25, 0.5, NAN, NAN, NAN): "You let the settled pair push hardest: the weight is βσ(-βh), with a "
             "minus sign inside.",
             (0.5, 0.5, 0.5, NAN, NAN, NAN): "β is the largest weight, that of a pair ranked completely wrong; the "

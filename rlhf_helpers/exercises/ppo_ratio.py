@@ -113,8 +113,8 @@ EXERCISES: dict[str, Checker] = {
             "You counted the two cases that are pulled back; the clip silences the other two.": _wrong_sides,
             "You counted the good tokens only; a bad one is silent below the range.": _good_only,
             "The share is asked for, you gave the number of tokens.": _counted,
-            "Your clip range is always 0.2: use `clip_eps`.": lambda ratio, advantages, clip_eps: (
-                _clip_fraction(ratio, advantages, 0.2)
+            "Your clip range is always 0.2: use `clip_eps`.": lambda ratio, advantages, clip_eps: _clip_fraction(
+                ratio, advantages, 0.2
             ),
         },
     ),

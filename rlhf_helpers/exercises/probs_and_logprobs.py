@@ -137,8 +137,8 @@ EXERCISES: dict[str, Checker] = {
         _find_temperature,
         SCORES,
         {
-            "Your entropy is equal to `width`; the width is e to the entropy.": lambda logits, width: (
-                _bisect(lambda tau: _width(logits, tau).log() < width)
+            "Your entropy is equal to `width`; the width is e to the entropy.": lambda logits, width: _bisect(
+                lambda tau: _width(logits, tau).log() < width
             ),
             "You kept the wrong half each time: a strip that is too narrow needs more heat.": lambda logits, width: (
                 _bisect(lambda tau: _width(logits, tau) > width)
@@ -146,8 +146,8 @@ EXERCISES: dict[str, Checker] = {
             "That is 1 / tau: the logits are divided by the temperature.": lambda logits, width: (
                 1 / _find_temperature(logits, width)
             ),
-            "Your entropy is in bits; e to a power wants nats.": lambda logits, width: (
-                _bisect(lambda tau: _width(logits, tau).log() / math.log(2) < math.log(width))
+            "Your entropy is in bits; e to a power wants nats.": lambda logits, width: _bisect(
+                lambda tau: _width(logits, tau).log() / math.log(2) < math.log(width)
             ),
         },
     ),
