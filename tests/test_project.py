@@ -177,3 +177,16 @@ def test_the_teaching_guide_names_presets_that_are_there():
     for chapter, preset in rows:
         source = (ROOT / "book" / f"{chapter}.ipynb").read_text("utf-8")
         assert f'Preset(\\"{preset.strip()}\\"' in source, f"{chapter} has no preset called {preset}"
+
+
+def test_the_teaching_plans_leave_no_minute_out():
+    plans = re.split(
+        r"^### ", text_of("book/teaching.md").split("## Three plans")[1].split("## In the room")[0], flags=re.M
+    )[1:]
+    ends = []
+    for plan in plans:
+        minutes = [tuple(map(int, pair)) for pair in re.findall(r"^\| (\d+)–(\d+) \|", plan, re.M)]
+        assert minutes[0][0] == 0
+        assert all(end == begin for (_, end), (begin, _) in zip(minutes, minutes[1:], strict=False)), plan[:40]
+        ends.append(minutes[-1][1])
+    assert ends == [60, 210, 450]

@@ -94,7 +94,7 @@ def test_the_numbers_are_those_of_the_pages(html_dir):
             )
         )
         pages = {label: number for number, label in formulas} | found
-        assert pages, path.stem
+        assert pages or not path.stem[0].isdigit(), path.stem
         for label, number in pages.items():
             assert plain.numbers()[label] == number, (path.stem, label)
 
