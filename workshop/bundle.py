@@ -25,7 +25,7 @@ import preflight
 from from_file import run_from_file
 from notebooks import make_copies
 from tqdm import tqdm
-from wheelhouse import PLATFORMS, Target, WheelError, build_our_wheel, download, resolve, this_platform
+from wheelhouse import PATCH, PLATFORMS, Target, WheelError, build_our_wheel, download, resolve, this_platform
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -85,6 +85,7 @@ def write_papers(out: Path, targets: list[Target]) -> None:
         "versions": " ".join(pythons),
         "commands": " ".join(f"python{version}" for version in pythons),
         "machines": ", ".join(map(str, targets)),
+        "patch": PATCH,
     }
     for path in (HERE / "usb").glob("*"):
         if path.suffix != ".js":
