@@ -110,7 +110,7 @@ def open_room(folder: Path):
 
 
 class Learner:
-    """Somebody with a browser: an async context that logs nobody in by itself.
+    """Somebody with a browser: an async context, which logs nobody in by itself.
 
     Args:
         room: the room to enter.
@@ -128,6 +128,7 @@ class Learner:
 
     async def __aexit__(self, *error) -> None:
         await self.browser.close()
+        await asyncio.sleep(0.1)  # connections end a moment after their session
 
     def xsrf(self, url: str) -> str:
         """The token that a page below this address would send along; none where this browser has no cookie."""
@@ -135,8 +136,8 @@ class Learner:
         return cookie.value if cookie else ""
 
     async def log_in(self, password: str = PASSWORD) -> int:
-        """Fill in the login form and send it; give the status of the answer, which already starts the server."""
-        url = f"{self.room.address}/hub/login"
+        """Fill in the login form and send it; give the status of the answer. No server starts yet."""
+        url = f"{self.room.address}/hub/login?next=/hub/home"
         async with self.browser.get(url) as page:
             token = re.search(r'name="_xsrf" value="([^"]+)"', await page.text()).group(1)
         form = {"username": self.name, "password": password, "_xsrf": token}
@@ -164,14 +165,15 @@ class Learner:
             async with self.browser.get(f"{self.room.address}/user/{self.name}/lab", raise_for_status=True):
                 pass
 
-    async def enter(self, password: str = PASSWORD) -> None:
-        """Log in, and wait for the own server."""
+    async def enter(self) -> None:
+        """Log in, start the own server and wait for it."""
         if os.geteuid() == 0:  # Jupyter refuses to serve root, and this account may be it
             settings = self.room.folder / "learners" / self.name / ".jupyter" / "jupyter_server_config.json"
             settings.parent.mkdir(parents=True, exist_ok=True)
             settings.write_text('{"ServerApp": {"allow_root": true}}')
-        assert await self.log_in(password) == 200, f"{self.name} could not log in"
-        await self.server_is(ready=True)
+        assert await self.log_in() == 200, f"{self.name} could not log in"
+        async with self.browser.get(f"{self.room.address}/hub/spawn", raise_for_status=True):
+            await self.server_is(ready=True)
 
     async def run_chapter(self, chapter: str) -> None:
         """Open the own copy of a chapter and run all its cells, as "Run All Cells" does."""

@@ -71,16 +71,15 @@ if TEACHER_PASSWORD:  # "teacher" sees who is there, and starts and stops server
 
 # ---- what a learner gets: a server and a folder with an own copy of the notebooks; no system account is needed
 
-COPIES = PROJECT / "_build" / "workshop" / "learner"  # written by workshop/notebooks.py
-NOTEBOOKS = COPIES if COPIES.is_dir() else PROJECT / "book"
-
 
 def give_notebooks(spawner):
     """Copy the notebooks that a learner does not have yet; what a learner changed stays."""
+    kind = "instructor" if spawner.user.admin else "learner"
+    copies = PROJECT / "_build" / "workshop" / kind  # written by `python workshop/notebooks.py`
     home = Path(spawner.home_dir)
-    for notebook in NOTEBOOKS.glob("*.ipynb"):
+    home.mkdir(parents=True, exist_ok=True)
+    for notebook in (copies if copies.is_dir() else PROJECT / "book").glob("*.ipynb"):
         if not (home / notebook.name).exists():
-            home.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(notebook, home / notebook.name)
 
 
