@@ -1,7 +1,7 @@
 """What a learner costs in a room on one server: memory and time, and so how many a machine of a given size holds.
 
-    python tests/benchmarks/room.py                                   # 1, 2, 4 and 8 learners run 03_baby_rlhf
-    python tests/benchmarks/room.py --learners 2 16 --chapter 04_ppo  # as many, and the chapter, that you want to know
+    python tests/benchmarks/room.py                                          # 1, 2, 4 and 8 learners run 04_ppo
+    python tests/benchmarks/room.py --learners 2 16 --chapter 03_baby_rlhf   # as many as you like, another chapter
 
 For each number a hub with the project's configuration starts on loopback. All learners log in, wait for their server,
 and then run the whole chapter at the same instant, which no class does. Memory is PSS: a page that n processes share
@@ -24,8 +24,7 @@ from classroom import Learner, Room, open_room, tree_cpu, tree_memory  # noqa: E
 
 MACHINES = [(8, 2), (32, 8), (64, 16)]  # GB, cores
 SYSTEM = 1.5  # GB for the operating system and its file cache
-KERNELS = 2  # chapters that a learner has open; a kernel ends after an hour without use
-RUSH = 60  # seconds in which everybody runs a chapter once, and the last one is done
+RUSH = 60  # seconds in which everybody's chapter is done, when all begin at the same instant
 HEADER = "learners  hub MB  server MB  chapter MB  CPU s  start s: median  max  chapter s: median  max"
 ROW = (
     "{learners:8}  {hub:6.0f}  {server:9.0f}  {chapter:10.0f}  {cpu:5.1f}"
@@ -71,7 +70,7 @@ def main() -> None:
     """Print a row for each number of learners, and how many each machine holds by the last row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--learners", type=int, nargs="+", default=[1, 2, 4, 8], help="how many at the same time")
-    parser.add_argument("--chapter", default="03_baby_rlhf", help="the notebook that each of them runs")
+    parser.add_argument("--chapter", default="04_ppo", help="the notebook that each of them runs")
     chosen = parser.parse_args()
     print(f"chapter {chosen.chapter}\n{HEADER}", flush=True)
     for count in chosen.learners:
@@ -79,13 +78,12 @@ def main() -> None:
             row = asyncio.run(measure(room, count, chosen.chapter))
         print(ROW.format(**row), flush=True)
 
-    learner = (row["server"] + KERNELS * row["chapter"]) / 1024
-    print(f"\nFor a learner {learner:.2f} GB: a server and {KERNELS} chapters that were run.")
-    print("machine           by memory  by CPU  holds")
+    print(f"\nlearners that a machine holds, {SYSTEM} GB left to its system; estimated from the last row")
+    print(f"machine           one chapter open  two open  all run one in {RUSH} s")
     for memory, cores in MACHINES:
-        room_for = int((memory - SYSTEM - row["hub"] / 1024) / learner)
-        in_time = int(RUSH * cores / row["cpu"])
-        print(f"{memory:3} GB, {cores:2} cores  {room_for:9}  {in_time:6}  {min(room_for, in_time):5}")
+        free = (memory - SYSTEM) * 1024 - row["hub"]
+        one, two = (int(free / (row["server"] + opened * row["chapter"])) for opened in (1, 2))
+        print(f"{memory:3} GB, {cores:2} cores  {one:16}  {two:8}  {int(RUSH * cores / row['cpu']):19}")
 
 
 if __name__ == "__main__":
