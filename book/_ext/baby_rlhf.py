@@ -1,14 +1,15 @@
 """The small Sphinx extension that makes the built pages self-contained and the API page complete.
 
-It does six things:
+It does seven things:
 
 1. brings the scripts that pages need (MathJax, onnxruntime-web) from pinned npm packages into ``vendor/`` of the HTML
    output;
 2. brings the scripts of the live figures into ``live/``, and loads them on the pages that have such figures;
-3. drops what asks another host, or breaks, in the stock theme (thebe's address, a script declared twice);
-4. mends the theme's accessible names;
-5. shows a chapter's teaching notes where the teaching guide asks for them;
-6. fails the build when a public name of ``rlhf_helpers`` has no docstring or is missing on the API page.
+3. does the same for the clicks on pairs of completions, with ``clicks/``;
+4. drops what asks another host, or breaks, in the stock theme (thebe's address, a script declared twice);
+5. mends the theme's accessible names;
+6. shows a chapter's teaching notes where the teaching guide asks for them;
+7. fails the build when a public name of ``rlhf_helpers`` has no docstring or is missing on the API page.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from sphinx.util.nodes import make_refnode
 
 NPM = Path(__file__).resolve().parent.parent / "_npm"
 # what their __all__ names is public
-PACKAGES = ("rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises")
+PACKAGES = (
+    "rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises", "rlhf_helpers.clicks",
+)  # fmt: skip
 
 # npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
 VENDOR = {
@@ -43,7 +46,7 @@ VENDOR = {
         ["dist/ort.wasm.min.mjs", "dist/ort-wasm-simd-threaded.mjs", "dist/ort-wasm-simd-threaded.wasm"],
     ),
 }
-LIVE = Path(importlib.util.find_spec("rlhf_helpers").origin).parent / "live"
+SCRIPTS = Path(importlib.util.find_spec("rlhf_helpers").origin).parent
 
 # What the stock pages get wrong for screen readers: pattern -> replacement, applied to every finished page.
 MENDS = {
@@ -96,19 +99,25 @@ def bring_vendor_files(app) -> None:
             shutil.copyfile(file, target)
 
 
-def bring_live_files(app) -> None:
-    """Copy the scripts and styles of the live figures into ``live/`` of an HTML build."""
+def bring_our_files(app) -> None:
+    """Copy the scripts and styles of live figures and clicks into ``live/`` and ``clicks/`` of an HTML build."""
     if app.builder.format != "html":
         return
-    target = Path(app.outdir, "live")
-    target.mkdir(parents=True, exist_ok=True)
-    for file in (*LIVE.glob("*.js"), *LIVE.glob("*.css")):
-        shutil.copyfile(file, target / file.name)
+    for folder in ("live", "clicks"):
+        target = Path(app.outdir, folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for file in (*(SCRIPTS / folder).glob("*.js"), *(SCRIPTS / folder).glob("*.css")):
+            shutil.copyfile(file, target / file.name)
 
 
-def load_live_files(app, pagename, templatename, context, doctree) -> None:
-    """Load the live figures' script and styles on a page that has such figures."""
-    if "baby-live-data" in context.get("body", ""):
+def load_our_files(app, pagename, templatename, context, doctree) -> None:
+    """Load the scripts and styles of live figures, and of clicks, on a page that has some."""
+    body = context.get("body", "")
+    if "baby-clicks-data" in body:
+        for name in ("clicks.js", "page.js"):
+            app.add_js_file(f"../clicks/{name}", loading_method="defer")
+        app.add_css_file("../clicks/clicks.css")
+    if "baby-live-data" in body:
         app.add_js_file("../live/page.js", type="module")
         for name in ("live.css", "page.css"):
             app.add_css_file(f"../live/{name}")
@@ -189,8 +198,8 @@ def setup(app):
     """Register the extension with Sphinx."""
     app.add_directive("teaching-notes", TeachingNotes)
     app.connect("builder-inited", bring_vendor_files)
-    app.connect("builder-inited", bring_live_files)
-    app.connect("html-page-context", load_live_files)
+    app.connect("builder-inited", bring_our_files)
+    app.connect("html-page-context", load_our_files)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", mend_pages)
     app.connect("missing-reference", short_reference)

@@ -1,0 +1,136 @@
+"""Which of two do you prefer? A widget on a kernel; in a page the same script without one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+from .file import Item, load_clicks, save_clicks
+
+HERE = Path(__file__).parent
+WIDGET = """
+export default {
+  render({ model, el }) {
+    const mounted = babyClicks.mount(el, model.get("spec"), {
+      load: () => model.get("rows"),
+      save(rows) {
+        model.set("rows", rows);
+        model.save_changes();
+        return null;
+      },
+    });
+    model.on("change:rows", mounted.show);
+    return () => model.off("change:rows", mounted.show);
+  },
+};
+"""
+
+
+class Clicks(anywidget.AnyWidget):
+    """What `ask` returns: shown by a cell, and filled by a reader.
+
+    Args:
+        spec: what is asked, as the script reads it.
+        path: file that the clicks are kept in, or None.
+    """
+
+    _esm = (HERE / "clicks.js").read_text("utf-8") + WIDGET
+    _css = HERE / "clicks.css"
+    spec = traitlets.Dict().tag(sync=True)
+    rows = traitlets.List().tag(sync=True)
+
+    def __init__(self, spec: dict, path: str | Path | None):
+        kept = load_clicks(path) if path is not None and Path(path).exists() else []
+        super().__init__(spec=spec, rows=[{"chosen": chosen, "rejected": rejected} for chosen, rejected in kept])
+        self.path = path
+        self.observe(self._keep, "rows")
+
+    @property
+    def clicks(self) -> list[tuple[Item, Item]]:
+        """The clicks so far, ``(chosen, rejected)`` each, in the order of clicking."""
+        return [(row["chosen"], row["rejected"]) for row in self.rows]
+
+    def _keep(self, change) -> None:
+        if self.path is not None:
+            save_clicks(self.path, self.spec["name"], self.clicks)
+
+    def __repr__(self) -> str:
+        return f"{self.spec['question']} {len(self.spec['pairs'])} pairs, {len(self.rows)} clicks"
+
+    def _repr_mimebundle_(self, **kwargs):
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        spec = json.dumps(self.spec, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+        markup = (
+            f'<div class="baby-clicks"><p>{escape(self.spec["question"])}</p>'
+            "<noscript><p>Choosing needs JavaScript.</p></noscript>"
+            f'<script type="application/json" class="baby-clicks-data">{spec}</script></div>'
+        )
+        return {**data, "text/html": markup, "text/plain": repr(self)}, metadata
+
+
+def ask(
+    pairs: Sequence[tuple[Item, Item]],
+    *,
+    name: str,
+    question: str = "Which of the two do you prefer?",
+    features: dict[str, Callable[[Item], float]] | None = None,
+    path: str | Path | None = None,
+) -> Clicks:
+    """Let the reader choose between two completions, again and again, and fit a reward to the choices.
+
+    Nothing is sent anywhere. In a page the clicks stay in the browser, and Export writes them to a file.
+
+    Args:
+        pairs: what to choose from: token ids, drawn as squares, or words.
+        name: of this set of pairs, in the browser's storage and in the file; letters, digits, ``-`` and ``_``.
+        question: what is asked.
+        features: label -> what the fit may look at in a completion, at most 12; how often each of the ten tokens occurs
+            when left out, which is for token ids only.
+        path: a JSON file on the kernel's disk. It is read if it exists, and written after every click.
+
+    Returns:
+        A widget; its ``clicks`` are the choices so far.
+
+    Raises:
+        ValueError: no pairs, a pair of two equal completions, words and token ids mixed, no features for words, more
+            than 12 features, or an unfit name.
+
+    Example:
+        >>> asked = ask([([1, 2], [3, 4])], name="example")
+        >>> asked.clicks
+        []
+    """
+    pairs = [tuple(_plain(item) for item in pair) for pair in pairs]
+    if not pairs or any(len(pair) != 2 or pair[0] == pair[1] for pair in pairs):
+        raise ValueError("pairs must be at least one pair of two different completions")
+    kinds = {isinstance(item, str) for pair in pairs for item in pair}
+    if len(kinds) != 1:
+        raise ValueError("pairs must be all words or all token ids, got both")
+    if not name or not name.replace("-", "").replace("_", "").isalnum():
+        raise ValueError(f"name must be made of letters, digits, - and _, got {name!r}")
+    look = "words" if kinds == {True} else "tokens"
+    if features is None and look == "words":
+        raise ValueError("features must be given for words: label -> function of the word")
+    if features is None:
+        features = {f"token {token}": _count(token) for token in range(10)}
+    if not 1 <= len(features) <= 12:
+        raise ValueError(f"features must be 1 to 12, got {len(features)}")
+
+    def described(item: Item) -> dict:
+        return {"value": item, "features": [float(of(item)) for of in features.values()]}
+
+    spec = {"name": name, "question": question, "look": look, "labels": list(features)}
+    return Clicks({**spec, "pairs": [[described(item) for item in pair] for pair in pairs]}, path)
+
+
+def _plain(item) -> Item:
+    return item if isinstance(item, str) else [int(token) for token in item]
+
+
+def _count(token: int) -> Callable[[Item], float]:
+    return lambda item: float(item.count(token))
