@@ -191,3 +191,34 @@ def test_the_fit_of_the_page_is_that_of_torch(tab, tmp_path):
     tab.goto(page_of(tmp_path, ask(PAIRS, name="test"), policy="").as_uri())
     found = tab.evaluate("gaps => babyClicks.learn(gaps, 10).worths", gaps.tolist())
     torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), worths.detach(), atol=1e-5, rtol=0)
+
+
+@needs_chromium
+def test_the_widget_hands_clicks_to_the_kernel_and_takes_them_back(tab, tmp_path):
+    asked = ask(PAIRS, name="test")
+    (tmp_path / "widget.mjs").write_text(asked._esm, "utf-8")
+    (tmp_path / "page.html").write_text('<link rel="icon" href="data:,"><div id="here"></div>', "utf-8")
+    with serve(tmp_path) as address:
+        tab.goto(f"{address}page.html")
+        tab.evaluate(
+            """async (spec) => {
+              const { default: widget } = await import("./widget.mjs");
+              const values = { spec, rows: [] };
+              window.model = {
+                values, saved: 0, listeners: {},
+                get: (name) => values[name],
+                set: (name, value) => (values[name] = value),
+                save_changes: () => (window.model.saved += 1),
+                on: (event, call) => (window.model.listeners[event] = call),
+                off: (event) => delete window.model.listeners[event],
+              };
+              window.leave = widget.render({ model: window.model, el: document.getElementById("here") });
+            }""",
+            asked.spec,
+        )
+        tab.locator(".baby-clicks-choice").last.click()
+        rows, saved = tab.evaluate("() => [model.values.rows, model.saved]")
+        assert (rows, saved) == ([row([0, 0, 2], [0, 0, 1])], 1)
+        tab.evaluate("() => { model.values.rows = []; model.listeners['change:rows'](); }")  # the kernel forgets
+        assert "0 clicks of 10" in status(tab)
+        assert tab.evaluate("() => { leave(); return Object.keys(model.listeners); }") == []

@@ -113,3 +113,32 @@ def test_the_bound_on_the_kl_is_met_without_ties_only():
 def test_bad_input_is_named(call, said):
     with pytest.raises(ValueError, match=said):
         call(torch.zeros(2, 3, dtype=torch.int64))
+
+
+def test_a_small_model_is_fooled_however_many_labels_it_has_and_a_large_one_is_not():
+    """What chapter 9 says of the exact policies for a fitted score."""
+    ids, logprobs = every_count()
+    true = score(ids, judge_worths())
+    fair = logprobs.exp() @ true
+    for size, count in (("small", 3000), ("large", 3000), ("large", 300)):
+        chosen, rejected = preference_pairs([judge_worths()], count, generator=seeded(count), copies=4)
+        for worths in fit_reward_model(chosen, rejected, size=size):
+            near, far = (tilt(logprobs, score(ids, worths), beta)[0] @ true - fair for beta in (2.0, 0.06))
+            assert near > 0.2
+            assert far < -1 if size == "small" else far > near
+
+
+def test_nobody_agrees_with_new_labels_more_often_than_the_judge():
+    new = preference_pairs([judge_worths()], 20_000, generator=seeded(0))
+
+    def agreement(worths):
+        gap = score(new[0], worths) - score(new[1], worths)
+        return ((gap > 1e-9).double() + 0.5 * (gap.abs() <= 1e-9)).mean()
+
+    ceiling = agreement(judge_worths())
+    found = []
+    for count in (30, 3000):
+        pairs = preference_pairs([judge_worths()], count, generator=seeded(1), copies=4)
+        found.append(torch.stack([agreement(worths) for worths in fit_reward_model(*pairs, size="large")]).mean())
+    assert found[0] < found[1] - 0.03
+    assert found[1] == pytest.approx(ceiling.item(), abs=0.01)
