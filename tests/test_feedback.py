@@ -56,6 +56,15 @@ def test_a_judge_without_noise_never_errs_and_flips_a_coin_at_ties():
     assert (chosen[tied].sum(1) > rejected[tied].sum(1)).double().mean() == pytest.approx(0.5, abs=0.1)
 
 
+def test_rounding_breaks_no_tie():
+    table = torch.tensor([[0.1], [0.2], [0.3], [0.0]], dtype=torch.float64).expand(4, 2)  # 0.1 + 0.2 is above 0.3
+    chosen, rejected = preference_pairs([table], 8000, temperature=0.0, generator=seeded(0))
+    pairs = list(zip(*(ids.sort(1).values.tolist() for ids in (chosen, rejected)), strict=True))
+    first, second = pairs.count(([0, 1], [2, 3])), pairs.count(([2, 3], [0, 1]))
+    assert first + second > 100
+    assert first / (first + second) == pytest.approx(0.5, abs=0.15)
+
+
 def test_every_judge_gets_his_share_of_the_pairs():
     likes, dislikes = torch.tensor([[0.0], [50.0]]), torch.tensor([[0.0], [-50.0]])
     chosen, rejected = preference_pairs([likes, likes, dislikes], 6000, generator=seeded(0))
