@@ -12,8 +12,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 from browser import needs_chromium
+from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTER = ROOT / "book" / "04_ppo.ipynb"
@@ -169,3 +171,22 @@ def test_sliders_have_names(notebook):
     )
     assert names
     assert all(names)
+
+
+def test_clicks_reach_the_kernel_and_the_disk(lab, browser):
+    address, folder = lab
+    cell = """from rlhf_helpers.clicks import ask
+asked = ask([([1, 2], [3, 4]), ([5, 6], [7, 8])], name="lab", path="kept.json")
+asked"""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # or it asks
+    nbformat.write(new_notebook(cells=[new_code_cell(cell)], metadata=kernel), folder / "clicks.ipynb")
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{address}/doc/tree/clicks.ipynb?reset")
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.evaluate(RUN_ALL)
+    page.locator(".baby-clicks-choice").last.click()
+    until(page, (folder / "kept.json").is_file, "the click was not written")
+    until(page, lambda: "1 click of 2" in page.locator(".baby-clicks-status").text_content(), "the click is not shown")
+    kept = json.loads((folder / "kept.json").read_text("utf-8"))
+    assert kept["clicks"] == [{"chosen": [3, 4], "rejected": [1, 2]}]
+    page.close()
