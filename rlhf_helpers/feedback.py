@@ -1,4 +1,4 @@
-"""Where preferences come from: a table of what tokens are worth, and judges who compare two completions by it.
+"""Where preferences come from: judges with a stated taste, who compare two completions.
 
 A *worth table* is (V, T): entry (a, n) is what the n-th occurrence of token a adds to the score of a completion. A row
 of equal numbers is a token that always counts the same; a falling row is a token of which one can have too much.
@@ -107,7 +107,7 @@ def preference_pairs(
         copies: number S of independent sets; one set without this dimension when left out.
 
     Returns:
-        ``(chosen_ids, rejected_ids)``, each (N, T) int64, or (S, N, T).
+        ``(chosen_ids, rejected_ids)``, each (N, T) int64, or (S, N, T); see :func:`prefer`.
 
     Raises:
         TypeError: wrong types.
@@ -132,8 +132,43 @@ def preference_pairs(
     scores = torch.stack([token_worths(ids, table).sum(-1) for table in judges])  # (judges, 2, ...)
     who = torch.randint(len(judges), shape, generator=generator)
     gap = (scores[:, 0] - scores[:, 1]).gather(0, who[None])[0]  # of the judge who was asked
+    return prefer(ids[0], ids[1], gap, temperature=temperature, generator=generator)
+
+
+def prefer(
+    a_ids: Tensor, b_ids: Tensor, gap: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    r"""Let a Bradley-Terry judge choose between two completions, pair by pair.
+
+    .. math:: P(a \succ b) = \sigma\left(\frac{R(a) - R(b)}{\tau}\right)
+
+    Args:
+        a_ids: the one completion of each pair, (..., T) int64.
+        b_ids: the other, of the same shape.
+        gap: the judge's score of a minus that of b, (...).
+        temperature: tau, how unsure the judge is; 0 is a judge who never errs, and flips a coin at a tie.
+        generator: source of what the judge says.
+
+    Returns:
+        ``(chosen_ids, rejected_ids)``, each (..., T) int64.
+
+    Raises:
+        TypeError: wrong types.
+        ValueError: unlike shapes, gaps that are not finite, or a negative temperature.
+
+    Example:
+        >>> a, b = torch.tensor([[1, 1]]), torch.tensor([[2, 2]])
+        >>> prefer(a, b, torch.tensor([-3.0]), temperature=0.0)
+        (tensor([[2, 2]]), tensor([[1, 1]]))
+    """
+    check_tensors(gap=gap)
+    check_finite(gap=gap)
+    check_knob(temperature=temperature)
+    if a_ids.shape != b_ids.shape or a_ids.shape[:-1] != gap.shape:
+        shapes = {"a_ids": tuple(a_ids.shape), "b_ids": tuple(b_ids.shape), "gap": tuple(gap.shape)}
+        raise ValueError(f"a_ids and b_ids must be (..., T) and gap (...), got {shapes}")
     # rounding must not break a tie
     certain = 0.5 * (1 + torch.where(gap.abs() < 1e-9, torch.zeros_like(gap), gap).sign())
     probs = torch.sigmoid(gap / temperature) if temperature > 0 else certain
-    first = (torch.rand(shape, generator=generator, dtype=torch.float64) < probs)[..., None]
-    return torch.where(first, ids[0], ids[1]), torch.where(first, ids[1], ids[0])
+    first = (torch.rand(gap.shape, generator=generator, dtype=torch.float64) < probs)[..., None]
+    return torch.where(first, a_ids, b_ids), torch.where(first, b_ids, a_ids)

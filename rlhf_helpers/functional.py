@@ -14,7 +14,8 @@ from torch.nn.functional import embedding
 from rlhf_helpers.exact import policy_table
 from rlhf_helpers.policy import TinyCritic, uniform_policy
 from rlhf_helpers.rewards import token_reward
-from rlhf_helpers.training import Method, Models, collect, measure
+from rlhf_helpers.rollout import Models, collect, measure
+from rlhf_helpers.training import Method
 
 State = dict[str, Tensor]
 
@@ -124,6 +125,33 @@ def training_step(
         return state, series
 
     return start, step
+
+
+class AtParameters:
+    """A module with a flat vector in the place of its parameters, which gradients flow into.
+
+    Args:
+        module: the module; it stays as it is.
+        flat: as ``parameters_to_vector(module.parameters())`` gives it, (N,).
+
+    Example:
+        >>> policy = uniform_policy(vocab_size=2, hidden_dim=1)
+        >>> # 2 for the embedding, 2 for the head, 2 for its bias
+        >>> AtParameters(policy, torch.tensor([0.0, 0.0, 0.0, 0.0, 5.0, 6.0]))(torch.tensor([[0]])).tolist()
+        [[[5.0, 6.0]]]
+    """
+
+    def __init__(self, module: nn.Module, flat: Tensor):
+        self.module = module
+        sizes = [parameter.numel() for parameter in module.parameters()]
+        parts = zip(module.named_parameters(), flat.split(sizes), strict=True)
+        self.parameters = {name: part.view(parameter.shape) for (name, parameter), part in parts}
+        if hasattr(module, "memory"):
+            self.memory = module.memory
+
+    def __call__(self, *arguments) -> Tensor:
+        """Call the module with these parameters."""
+        return functional_call(self.module, self.parameters, arguments)
 
 
 def adam(

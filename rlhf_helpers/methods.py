@@ -12,9 +12,9 @@ from rlhf_helpers.losses import (
     aggregate, baby_ppo_loss, dpo_loss, grpo_loss, kl_estimate, ppo_loss, reinforce_loss, reweighted_ppo_loss, spo_loss,
     value_loss,
 )  # fmt: skip
-from rlhf_helpers._checks import check_choice, check_knob
+from rlhf_helpers._checks import check_choice, check_knob, keep
 from rlhf_helpers.sampling import sequence_logprobs, token_logprobs
-from rlhf_helpers.training import Models, Rollout, state_values
+from rlhf_helpers.rollout import Models, Rollout, shaped_rewards, state_values
 
 Outcome = tuple[Tensor, dict[str, Tensor]]
 
@@ -67,18 +67,19 @@ def ppo(
     check_choice("kl_in", kl_in, ("reward", "loss"))
     check_knob(kl_coeff=kl_coeff, value_coeff=value_coeff)
     check_knob(0.0, 1.0, inclusive=True, lam=lam)
-    logprobs = _logprobs(models, rollout)
+    logprobs, mask = _logprobs(models, rollout), rollout.completion_mask
     rewards = shaped_rewards(rollout, kl_coeff) if kl_in == "reward" else rollout.rewards
     if models.critic is None:
         _, to_go = gae(rewards, torch.zeros_like(rewards), lam=1.0)
-        advantages, critic_loss, series = to_go - to_go.mean(0), 0.0, {}
+        baseline = to_go.mean(0) if mask is None else to_go.sum(0) / mask.sum(0).clamp(min=1)  # of those still writing
+        advantages, critic_loss, series = to_go - baseline, 0.0, {}
     else:
         advantages, returns = gae(rewards, rollout.values, lam=lam)
         values = state_values(models.critic, rollout.prompt_ids, rollout.completion_ids)
-        critic_loss = value_loss(values, returns)
+        critic_loss = value_loss(values, returns, mask)
         series = {"value_loss": critic_loss}
     loss = ppo_loss(
-        logprobs, rollout.old_logprobs, advantages,
+        logprobs, rollout.old_logprobs, advantages, mask,
         ref_logprobs=rollout.ref_logprobs if kl_in == "loss" else None,
         kl_coeff=kl_coeff, clip_eps=clip_eps, kl_kind=kl_kind,
     )  # fmt: skip
@@ -99,7 +100,8 @@ def rloo(models: Models, rollout: Rollout, *, kl_coeff: float, group_size: int =
     """
     logprobs = _logprobs(models, rollout)
     scores = shaped_rewards(rollout, kl_coeff).sum(1)
-    return reinforce_loss(logprobs, rloo_advantages(_groups(scores, group_size)).flatten()), {}
+    advantages = rloo_advantages(_groups(scores, group_size)).flatten()
+    return reinforce_loss(logprobs, advantages, rollout.completion_mask), {}
 
 
 def grpo(
@@ -128,7 +130,7 @@ def grpo(
     scores = _groups(rollout.rewards.sum(1), group_size)
     advantages = group_advantages(scores, normalize=normalize).flatten()
     loss = grpo_loss(
-        logprobs, rollout.old_logprobs, advantages,
+        logprobs, rollout.old_logprobs, advantages, rollout.completion_mask,
         ref_logprobs=rollout.ref_logprobs, kl_coeff=kl_coeff, clip_eps=clip_eps,
     )  # fmt: skip
     silent = scores.amax(1) == scores.amin(1)
@@ -210,31 +212,14 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
     logprobs, scores = _logprobs(models, rollout), _pairs(rollout.rewards.sum(1))
     preference = 0.5 * (1 + torch.sign(scores - scores.flip(1))).flatten()  # (B,)
     loss = reweighted_ppo_loss(sequence_logprobs(logprobs), sequence_logprobs(rollout.old_logprobs), preference)
-    return loss + kl_coeff * aggregate(kl_estimate(logprobs, rollout.ref_logprobs, "k2")), {}
-
-
-def shaped_rewards(rollout: Rollout, kl_coeff: float) -> Tensor:
-    r"""Return the rewards of a batch minus the price of leaving the reference.
-
-    .. math:: r_t - \beta \bigl(\log \pi_{\mathrm{old}}(y_t) - \log \pi_{\mathrm{ref}}(y_t)\bigr)
-
-    Args:
-        rollout: the batch.
-        kl_coeff: beta.
-
-    Returns:
-        (B, T), without gradient; this is KL in the reward, as k1. On samples of the reference itself
-        (``train(..., sample_from="reference")``) the price is 0: there is no pull.
-
-    Reference:
-        Ziegler et al. 2019, arXiv 1909.08593.
-    """
-    check_knob(kl_coeff=kl_coeff)
-    return rollout.rewards - kl_coeff * kl_estimate(rollout.old_logprobs, rollout.ref_logprobs, "k1")
+    pull = aggregate(kl_estimate(logprobs, rollout.ref_logprobs, "k2"), rollout.completion_mask)
+    return loss + kl_coeff * pull, {}
 
 
 def _logprobs(models: Models, rollout: Rollout) -> Tensor:
-    return token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)
+    """Log-probabilities (B, T) under the trained policy; 0 after the end, as everything in the batch."""
+    logprobs = token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)
+    return keep(logprobs, rollout.completion_mask)
 
 
 def _groups(scores: Tensor, group_size: int) -> Tensor:

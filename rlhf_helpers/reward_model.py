@@ -1,12 +1,9 @@
-"""From comparisons to scores: a reward model that can be read, and what comes of trusting it."""
-
-from itertools import combinations_with_replacement
-from math import lgamma
+"""From comparisons to scores: reward models that can be read."""
 
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_choice, check_count, check_finite, check_knob, check_ndim, check_tensors
+from rlhf_helpers._checks import check_choice, check_count, check_finite, check_knob, check_ndim, check_same_shape
 from rlhf_helpers.feedback import earlier_occurrences
 from rlhf_helpers.losses import bradley_terry_loss
 
@@ -68,16 +65,66 @@ def fit_reward_model(
     """
     check_choice("size", size, SIZES)
     check_count(vocab_size=vocab_size, steps=steps)
-    check_knob(prior=prior, learning_rate=learning_rate)
-    if prior == 0:
-        raise ValueError("prior must be greater than 0, got 0")
+    check_knob(learning_rate=learning_rate)
     if chosen_ids.shape != rejected_ids.shape or chosen_ids.ndim not in (2, 3):
         shapes = {"chosen_ids": tuple(chosen_ids.shape), "rejected_ids": tuple(rejected_ids.shape)}
         raise ValueError(f"chosen_ids and rejected_ids must both be (N, T) or (S, N, T), got {shapes}")
     gaps = occurrence_gaps(chosen_ids, rejected_ids, vocab_size)  # ([S,] N, V, T)
     length = gaps.shape[-1]
     gaps = gaps.sum(-1) if size == "small" else gaps.flatten(-2)  # ([S,] N, F)
-    weights = torch.zeros(*gaps.shape[:-2], gaps.shape[-1], dtype=torch.float64, requires_grad=True)  # ([S,] F)
+    weights = _fit(gaps, prior, margin, steps, learning_rate)  # ([S,] F)
+    if size == "small":
+        return weights[..., None].repeat_interleave(length, -1)
+    return weights.unflatten(-1, (vocab_size, length))
+
+
+def fit_worths(
+    chosen_features: Tensor,
+    rejected_features: Tensor,
+    *,
+    prior: float = 1.0,
+    steps: int = 300,
+    learning_rate: float = 0.1,
+) -> Tensor:
+    r"""Fit what each feature of a completion is worth to preferences; else as :func:`fit_reward_model`.
+
+    .. math:: s(y) = \sum_f w_f\, \phi_f(y)
+
+    With a prior it stays sensible for the few clicks that a reader makes.
+
+    Args:
+        chosen_features: the features of the preferred completions, (N, F).
+        rejected_features: those of the others, of the same shape.
+        prior: the standard deviation that a worth is expected to have.
+        steps: of Adam.
+        learning_rate: Adam's at the start.
+
+    Returns:
+        The worths, (F,) float64, in logits.
+
+    Raises:
+        TypeError: wrong types.
+        ValueError: unlike shapes, values that are not finite, knobs out of range.
+
+    Example:
+        >>> ends_in_a = torch.tensor([[1.0], [1.0], [1.0]])
+        >>> bool(fit_worths(ends_in_a, 0 * ends_in_a) > 0)
+        True
+    """
+    check_same_shape(chosen_features=chosen_features, rejected_features=rejected_features)
+    check_ndim(2, "(N, F)", chosen_features=chosen_features)
+    check_finite(chosen_features=chosen_features, rejected_features=rejected_features)
+    check_count(steps=steps)
+    check_knob(learning_rate=learning_rate)
+    return _fit((chosen_features - rejected_features).double(), prior, 0.0, steps, learning_rate)
+
+
+def _fit(gaps: Tensor, prior: float, margin: float, steps: int, learning_rate: float) -> Tensor:
+    """Minimize Bradley and Terry's loss of ``gaps @ weights``, gaps ([S,] N, F), from zero; return ([S,] F)."""
+    check_knob(prior=prior)
+    if prior == 0:
+        raise ValueError("prior must be greater than 0, got 0")
+    weights = torch.zeros(*gaps.shape[:-2], gaps.shape[-1], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([weights], lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
     for _ in range(steps):
@@ -88,118 +135,4 @@ def fit_reward_model(
         loss.backward()
         optimizer.step()
         schedule.step()
-    if size == "small":
-        return weights.detach()[..., None].repeat_interleave(length, -1)
-    return weights.detach().unflatten(-1, (vocab_size, length))
-
-
-def every_count(vocab_size: int = 10, completion_length: int = 8) -> tuple[Tensor, Tensor]:
-    r"""Return all ways to fill a completion, up to order, and how likely each is under the uniform policy.
-
-    .. math:: P(n) = \frac{T!}{n_1! \cdots n_V!}\, V^{-T}
-
-    Args:
-        vocab_size: V.
-        completion_length: T.
-
-    Returns:
-        ``(ids, logprobs)``: one completion of each kind (K, T) int64, its tokens in order, and the log-probability of
-        its kind (K,), nats. For V = 10 and T = 8, K is 24,310 where completions are 100,000,000.
-
-    Raises:
-        TypeError: sizes that are not whole numbers.
-        ValueError: sizes below 1.
-
-    Example:
-        >>> ids, logprobs = every_count(2, 2)
-        >>> ids.tolist(), [round(p, 4) for p in logprobs.exp().tolist()]
-        ([[0, 0], [0, 1], [1, 1]], [0.25, 0.5, 0.25])
-    """
-    check_count(vocab_size=vocab_size, completion_length=completion_length)
-    ids = torch.tensor(list(combinations_with_replacement(range(vocab_size), completion_length)))  # (K, T)
-    # the n-th occurrence of a token divides the number of orders by n
-    repeats = (earlier_occurrences(ids) + 1).double().log().sum(-1)
-    all_orders = lgamma(completion_length + 1) - completion_length * torch.tensor(float(vocab_size)).double().log()
-    return ids, all_orders - repeats
-
-
-def tilt(logprobs: Tensor, scores: Tensor, kl_coeff: float) -> tuple[Tensor, Tensor]:
-    r"""Return the best policy for given scores, and its KL to where it comes from.
-
-    .. math:: \pi(y) \propto \pi_{\mathrm{ref}}(y)\, e^{s(y) / \beta}
-
-    Args:
-        logprobs: log-probabilities of the reference, (K,), nats.
-        scores: (K,).
-        kl_coeff: beta, the price of a nat for a whole completion; greater than 0.
-
-    Returns:
-        ``(probs, kl)``: (K,), and a scalar in nats.
-
-    Raises:
-        TypeError: wrong types.
-        ValueError: unlike shapes, or kl_coeff not greater than 0.
-
-    Example:
-        >>> probs, kl = tilt(torch.tensor([0.5, 0.5]).log(), torch.tensor([0.0, 1.0]), 1.0)
-        >>> probs
-        tensor([0.2689, 0.7311])
-    """
-    _check_law(logprobs, scores)
-    check_knob(kl_coeff=kl_coeff)
-    if not kl_coeff > 0:
-        raise ValueError(f"kl_coeff must be greater than 0, got {float(kl_coeff)}")
-    tilted = (logprobs + scores / kl_coeff).log_softmax(-1)
-    return tilted.exp(), (tilted.exp() * (tilted - logprobs)).sum()
-
-
-def best_of_n(logprobs: Tensor, scores: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    r"""Return the distribution of the best of n samples, and its exact KL to the reference.
-
-    .. math:: P(\text{level } v) = F(v)^n - F(v^-)^n
-
-    F(v) is the probability of a score of at most v. Samples that tie for the best are equally likely to be taken, so
-    within a level of the score the reference keeps its proportions, and
-
-    .. math:: \mathrm{KL} = \sum_v P(v) \log \frac{P(v)}{F(v) - F(v^-)} \le \log n - \frac{n - 1}{n}.
-
-    Args:
-        logprobs: log-probabilities of the reference, (K,), nats.
-        scores: (K,); scores that agree to 9 digits are a tie.
-        n: number of samples.
-
-    Returns:
-        ``(probs, kl)``: (K,), and a scalar in nats.
-
-    Raises:
-        TypeError: wrong types.
-        ValueError: unlike shapes, or n below 1.
-
-    Reference:
-        Beirami et al. 2024, arXiv 2401.01879, theorem 3.1: the bound is met only without ties.
-
-    Example:
-        >>> fair = torch.tensor([0.5, 0.5], dtype=torch.float64).log()
-        >>> probs, kl = best_of_n(fair, torch.tensor([0.0, 1.0]), 4)
-        >>> probs.tolist()
-        [0.0625, 0.9375]
-    """
-    _check_law(logprobs, scores)
-    check_count(n=n)
-    levels, place = torch.unique((scores.double() * 1e9).round(), return_inverse=True)
-    probs = logprobs.double().exp()
-    level_probs = torch.zeros(len(levels), dtype=torch.float64).scatter_add(0, place, probs)  # low to high
-    upto = level_probs.cumsum(0).clamp(max=1.0)
-    below = torch.cat([upto.new_zeros(1), upto[:-1]])
-    won = upto**n - below**n
-    ratio = won / level_probs
-    kl = torch.where(won > 0, won * ratio.clamp(min=torch.finfo(won.dtype).tiny).log(), 0.0).sum()
-    return probs * ratio[place], kl
-
-
-def _check_law(logprobs: Tensor, scores: Tensor) -> None:
-    check_tensors(logprobs=logprobs, scores=scores)
-    check_ndim(1, "(K,)", logprobs=logprobs)
-    if logprobs.shape != scores.shape:
-        raise ValueError(f"shapes must match, got logprobs {tuple(logprobs.shape)}, scores {tuple(scores.shape)}")
-    check_finite(scores=scores)
+    return weights.detach()

@@ -62,7 +62,8 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
     With the randomness as an input, the same numbers can be fed to two engines, and compared.
 
     Args:
-        policy: ids (B, L) -> logits (B, L, V).
+        policy: ids (B, L) -> logits (B, L, V). One with a ``memory()``, like :class:`TinyGPT`, reads every token
+            once; another reads everything again for each new token.
         prompt_ids: (B, P) int64.
         uniforms: numbers in [0, 1), (B, T): one for each token to draw.
         temperature: tau, as in :func:`generate`.
@@ -95,8 +96,10 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
         if not 0 <= low <= high < 1:
             raise ValueError(f"uniforms must be in [0, 1), got values from {low} to {high}")
     ids, totals = prompt_ids, []
+    remembered = (policy.memory(),) if hasattr(policy, "memory") else ()
     for t in range(uniforms.shape[1]):
-        probs = (policy(ids)[:, -1] / temperature).softmax(-1)  # (B, V)
+        read = ids[:, -1:] if remembered and t else ids  # with a memory, only what is new
+        probs = (policy(read, *remembered)[:, -1] / temperature).softmax(-1)  # (B, V)
         cumulative = probs.cumsum(-1)  # (B, V)
         totals.append(cumulative[:, -1:])  # 1 up to rounding: a last token of probability 0 is never drawn
         below = cumulative[:, :-1] <= uniforms[:, t, None] * totals[-1]
@@ -169,6 +172,32 @@ def next_token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tens
     ids = torch.cat([prompt_ids, completion_ids], dim=1)
     logits = policy(ids[:, :-1])[:, prompt_ids.shape[1] - 1 :]  # the row before each completion token
     return logits.log_softmax(-1)
+
+
+def mask_after_end(completion_ids: Tensor, end_id: int) -> Tensor:
+    r"""Return the mask of completions that end where the policy says so: 1 up to and with the first end token.
+
+    .. math:: m_t = \prod_{s < t} [y_s \neq \mathrm{end}]
+
+    Args:
+        completion_ids: (B, T) int64. What stands after the first end token was never meant.
+        end_id: the end token.
+
+    Returns:
+        The completion mask, (B, T) bool. A completion without an end token was cut off and counts in full.
+
+    Raises:
+        TypeError: ids are not int64.
+        ValueError: ids are not (B, T), or empty.
+
+    Example:
+        >>> ids = torch.tensor([[3, 1, 0, 5], [0, 0, 0, 0], [3, 1, 2, 5]])
+        >>> mask_after_end(ids, 0).int().tolist()
+        [[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]]
+    """
+    check_ids("completion_ids", completion_ids)
+    is_end = (completion_ids == end_id).long()
+    return is_end.cumsum(1) == is_end  # no end before this token
 
 
 def sequence_logprobs(logprobs: Tensor, completion_mask: Tensor | None = None) -> Tensor:

@@ -4,35 +4,16 @@ import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from rlhf_helpers._checks import check_choice, check_count, check_knob, check_same_shape
+from rlhf_helpers._checks import check_count, check_ids, check_knob
 from rlhf_helpers.policy import TinyCritic, TinyPolicy
 from rlhf_helpers.rewards import token_reward
-from rlhf_helpers.sampling import Policy, next_token_logprobs, sample_with, token_logprobs
-
-
-class Models(NamedTuple):
-    """What is trained: a policy, and a critic where the method uses one."""
-
-    policy: Policy  # ids (B, L) -> logits (B, L, V)
-    critic: Policy | None = None  # ids (B, L) -> values (B, L)
-
-
-class Rollout(NamedTuple):
-    """One batch of experience; everything in it is a constant for the loss."""
-
-    prompt_ids: Tensor  # (B, 1)
-    completion_ids: Tensor  # (B, T)
-    old_logprobs: Tensor  # (B, T), under the policy that sampled
-    ref_logprobs: Tensor  # (B, T), under the frozen reference
-    rewards: Tensor  # (B, T)
-    values: Tensor | None  # (B, T), the critic's, before each token
-
+from rlhf_helpers.rollout import Models, collect, measure
+from rlhf_helpers.sampling import Policy
 
 Method = Callable[..., tuple[Tensor, dict[str, Tensor]]]  # (models, rollout, *, kl_coeff, ...) -> (loss, series)
 
@@ -54,6 +35,10 @@ class History:
     ratio      mean of exp(logprobs - old_logprobs)                                                    none
     clip_share share of the batch's tokens with a ratio outside 1 - clip_eps ... 1 + clip_eps          none
     ========== ======================================================================================= =======
+
+    Where completions end by themselves (``end_id``), only tokens up to the end count, and there are three more:
+    ``score`` (mean reward of a completion), ``completion_kl`` (mean of the sum of the ``kl`` over a completion, nats)
+    and ``length`` (mean number of tokens, the end included).
 
     Where a run learns from the reference's samples (``sample_from="reference"``), all but the loss are measured on
     completions drawn from the policy with the same random numbers. A method may add its own series (``margin`` of
@@ -81,72 +66,11 @@ class History:
         return self.models.policy
 
 
-def collect(
-    models: Models,
-    reference: Policy,
-    uniforms: Tensor,
-    *,
-    reward: Callable[[Tensor], Tensor] = token_reward,
-    sample_from: str = "policy",
-) -> Rollout:
-    """Sample a batch and note down everything a loss may want to know about it.
-
-    Args:
-        models: the policy, and perhaps a critic.
-        reference: the frozen policy.
-        uniforms: random numbers in [0, 1), (B, T): one completion for each row.
-        reward: completion_ids (B, T) -> rewards (B, T).
-        sample_from: "policy", or "reference" for a method that learns from a fixed source.
-
-    Returns:
-        A :class:`Rollout` without gradients. Every completion starts after token 0.
-
-    Raises:
-        TypeError: wrong dtypes.
-        ValueError: wrong shapes (a reward that does not return one number for each token), or an unknown
-            ``sample_from``.
-
-    Example:
-        >>> policy = TinyPolicy(generator=torch.Generator().manual_seed(0))
-        >>> uniforms = torch.full((2, 3), 0.5)
-        >>> collect(Models(policy), policy, uniforms).completion_ids.shape
-        torch.Size([2, 3])
-    """
-    check_choice("sample_from", sample_from, ("policy", "reference"))
-    sampler = models.policy if sample_from == "policy" else reference
-    prompt_ids = torch.zeros(uniforms.shape[0], 1, dtype=torch.int64)
-    completion_ids = sample_with(sampler, prompt_ids, uniforms)
-    with torch.no_grad():
-        old_logprobs = token_logprobs(sampler, prompt_ids, completion_ids)
-        ref_logprobs = token_logprobs(reference, prompt_ids, completion_ids)
-        values = None if models.critic is None else state_values(models.critic, prompt_ids, completion_ids)
-    rewards = reward(completion_ids).to(old_logprobs.dtype)
-    check_same_shape(rewards=rewards, completion_logprobs=old_logprobs)
-    return Rollout(prompt_ids, completion_ids, old_logprobs, ref_logprobs, rewards, values)
-
-
-def state_values(critic: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
-    """Return the critic's value before every completion token, (B, T). Gradients flow into it."""
-    ids = torch.cat([prompt_ids, completion_ids], dim=1)
-    return critic(ids[:, :-1])[:, prompt_ids.shape[1] - 1 :]
-
-
-@torch.no_grad()
-def measure(models: Models, reference: Policy, rollout: Rollout, *, clip_eps: float = 0.2) -> dict[str, Tensor]:
-    """Return reward, kl, entropy, ratio and clip_share of the policy on a batch, as ``History`` defines them."""
-    logprobs = next_token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)  # (B, T, V)
-    ref_logprobs = next_token_logprobs(reference, rollout.prompt_ids, rollout.completion_ids)
-    taken = logprobs.gather(-1, rollout.completion_ids[..., None])[..., 0]
-    ratio = (taken - rollout.old_logprobs).exp()
-    probs = logprobs.exp()
-    gap = torch.where(probs > 0, logprobs - ref_logprobs, 0.0)  # a probability of zero adds nothing
-    return {
-        "reward": rollout.rewards.mean(),
-        "kl": (probs * gap).sum(-1).mean(),
-        "entropy": -(probs * torch.where(probs > 0, logprobs, 0.0)).sum(-1).mean(),
-        "ratio": ratio.mean(),
-        "clip_share": ((ratio - 1).abs() > clip_eps).to(ratio.dtype).mean(),
-    }
+def draw_prompts(prompt_ids: Tensor, batch_size: int, repeats: int, generator: torch.Generator) -> Tensor:
+    """Return prompts (B, P) drawn from (N, P), each ``repeats`` times in neighboring rows."""
+    check_ids("prompt_ids", prompt_ids)
+    picked = torch.randint(len(prompt_ids), (batch_size // repeats,), generator=generator)
+    return prompt_ids[picked].repeat_interleave(repeats, 0)
 
 
 def train(
@@ -160,9 +84,12 @@ def train(
     completion_length: int = 8,
     epochs: int = 1,
     sample_from: str = "policy",
-    critic: bool = False,
+    critic: bool | nn.Module = False,
     policy: nn.Module | None = None,
-    reward: Callable[[Tensor], Tensor] = token_reward,
+    prompt_ids: Tensor | None = None,
+    completions_per_prompt: int = 8,
+    end_id: int | None = None,
+    reward: Callable[..., Tensor] = token_reward,
     **knobs: float,
 ) -> History:
     r"""Train a tiny policy with any method and return what happened.
@@ -185,9 +112,13 @@ def train(
         sample_from: "policy" (on-policy), or "reference" (a fixed source, as in DPO).
             With "reference", KL in the reward (:func:`rloo`, :func:`spo`, and :func:`ppo` with ``kl_in="reward"``) is
             0 and there is no pull, see :func:`shaped_rewards`.
-        critic: train a :class:`TinyCritic` along, for methods that use values.
+        critic: train a :class:`TinyCritic` along, for methods that use values; or a copy of a critic of your own.
         policy: where to start; a copy is trained. A fresh :class:`TinyPolicy` when left out.
-        reward: completion_ids (B, T) -> rewards (B, T).
+        prompt_ids: prompts to draw from, (N, P); every completion starts after token 0 when left out.
+        completions_per_prompt: so many rows of a batch, one after the other, go on from one of ``prompt_ids``: a
+            group, or its pairs. Must divide the batch size.
+        end_id: the token that ends a completion, see :func:`collect`.
+        reward: completion_ids (B, T) -> rewards (B, T), or one for each completion, see :func:`collect`.
         **knobs: the method's own (``clip_eps``, ``group_size``, ...).
 
     Returns:
@@ -206,11 +137,18 @@ def train(
         True
     """
     check_count(steps=steps, batch_size=batch_size, completion_length=completion_length, epochs=epochs)
+    check_count(completions_per_prompt=completions_per_prompt)
     check_knob(learning_rate=learning_rate, kl_coeff=kl_coeff)
+    if prompt_ids is not None and batch_size % completions_per_prompt:
+        raise ValueError(
+            f"completions_per_prompt must divide the batch size {batch_size}, got {completions_per_prompt}"
+        )
     generator = torch.Generator().manual_seed(seed)
     policy = copy.deepcopy(policy) if policy is not None else TinyPolicy(generator=generator)
     reference = copy.deepcopy(policy.double()).requires_grad_(False)
-    models = Models(policy, TinyCritic(max_length=completion_length).double() if critic else None)
+    if isinstance(critic, bool):
+        critic = TinyCritic(max_length=completion_length) if critic else None
+    models = Models(policy, None if critic is None else copy.deepcopy(critic).double())
     parameters = [p for model in models if model is not None for p in model.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=learning_rate)
     clip_eps = knobs.get("clip_eps", 0.2)
@@ -219,9 +157,13 @@ def train(
     quiet = bool(os.environ.get("TQDM_DISABLE"))  # tqdm's notebook bar does not look at it
     for step in tqdm(range(steps), desc=getattr(method, "__name__", "training"), delay=2, leave=False, disable=quiet):
         if step % epochs == 0:
+            prompts = prompt_ids
+            if prompt_ids is not None:
+                prompts = draw_prompts(prompt_ids, batch_size, completions_per_prompt, generator)
             uniforms = torch.rand(batch_size, completion_length, generator=generator, dtype=torch.float64)
-            rollout = collect(models, reference, uniforms, reward=reward, sample_from=sample_from)
-        seen = rollout if sample_from == "policy" else collect(models, reference, uniforms, reward=reward)
+            task = dict(prompt_ids=prompts, end_id=end_id, reward=reward)
+            rollout = collect(models, reference, uniforms, sample_from=sample_from, **task)
+        seen = rollout if sample_from == "policy" else collect(models, reference, uniforms, **task)
         measured = measure(models, reference, seen, clip_eps=clip_eps)
         if not torch.isfinite(measured["kl"]):
             raise ValueError(f"the policy has diverged at step {step}: lower learning_rate={learning_rate}")

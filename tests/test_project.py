@@ -162,7 +162,10 @@ def test_references_are_complete_and_cited_by_key():
 
 @pytest.mark.parametrize(
     "module",
-    ["rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises", "rlhf_helpers.clicks"],
+    [
+        "rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises", "rlhf_helpers.clicks",
+        "rlhf_helpers.names",
+    ],  # fmt: skip
 )
 def test_api_page_has_every_public_name(module):
     sections = re.split(r"\.\. currentmodule:: (\S+)", text_of("book/api.md"))

@@ -4,7 +4,8 @@ It does seven things:
 
 1. brings the scripts that pages need (MathJax, onnxruntime-web) from pinned npm packages into ``vendor/`` of the HTML
    output;
-2. brings the scripts of the live figures into ``live/``, and loads them on the pages that have such figures;
+2. brings the scripts of the live figures into ``live/``, and loads them on the pages that have such figures; the
+   weights that some of them begin with go into ``weights/`` and are loaded when a reader starts one;
 3. does the same for the clicks on pairs of completions, with ``clicks/``;
 4. drops what asks another host, or breaks, in the stock theme (thebe's address, a script declared twice);
 5. mends the theme's accessible names;
@@ -33,6 +34,7 @@ NPM = Path(__file__).resolve().parent.parent / "_npm"
 # what their __all__ names is public
 PACKAGES = (
     "rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises", "rlhf_helpers.clicks",
+    "rlhf_helpers.names",
 )  # fmt: skip
 
 # npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
@@ -100,13 +102,13 @@ def bring_vendor_files(app) -> None:
 
 
 def bring_our_files(app) -> None:
-    """Copy the scripts and styles of live figures and clicks into ``live/`` and ``clicks/`` of an HTML build."""
+    """Copy what live figures and clicks need into ``live/``, ``clicks/`` and ``weights/`` of an HTML build."""
     if app.builder.format != "html":
         return
-    for folder in ("live", "clicks"):
+    for folder in ("live", "clicks", "weights"):
         target = Path(app.outdir, folder)
         target.mkdir(parents=True, exist_ok=True)
-        for file in (*(SCRIPTS / folder).glob("*.js"), *(SCRIPTS / folder).glob("*.css")):
+        for file in (file for kind in ("*.js", "*.css", "*.f32") for file in (SCRIPTS / folder).glob(kind)):
             shutil.copyfile(file, target / file.name)
 
 

@@ -3,7 +3,8 @@
 //
 // spec: { name, question, look: "tokens" | "words", labels: [feature names], pairs: [[a, b], ...] }
 // where a and b are { value: ids or word, features: [numbers] }.
-// store: { load() -> clicks, save(clicks) -> null or what went wrong }, clicks: [{ chosen, rejected }, ...].
+// store: { load() -> clicks, save(clicks) -> null or what went wrong }, clicks: [{ chosen, rejected }, ...];
+// where a policy can be trained on the fit, also train(labels, worths) -> null or what went wrong.
 
 const babyClicks = (() => {
   const FORMAT = "baby-rlhf clicks";
@@ -165,6 +166,8 @@ const babyClicks = (() => {
       file.value = "";
     });
     const clear = button(bar, "Clear", () => change([]));
+    const train = store.train && button(bar, "Train on my clicks", () => show(store.train(spec.labels, fitted) ?? ""));
+    let fitted = null;
 
     // the first pair that is neither clicked nor skipped; a skipped one comes back at the end
     function pair() {
@@ -201,12 +204,15 @@ const babyClicks = (() => {
       if (!now) words.push("That was the last pair.");
       if (ours.length < clicks.length) words.push(`${clicks.length - ours.length} are about other pairs and left out of the fit.`);
       chart.replaceChildren();
+      fitted = null;
       if (ours.length < SHOWN_AFTER) words.push(`A fit appears after ${SHOWN_AFTER}.`);
       else {
         const { worths, foreseen, asked: times } = learn(gaps, spec.labels.length);
         if (times) words.push(`From the clicks before, the fit foresaw ${foreseen} of the last ${times}.`);
         drawWorths(worths);
+        fitted = worths;
       }
+      if (train) train.hidden = !fitted;
       if (trouble) words.push(trouble);
       status.textContent = words.join(" ");
     }

@@ -1,26 +1,53 @@
-// Clicks in a built page: every pair of the page's data, kept in this browser and nowhere else.
-for (const root of document.querySelectorAll(".baby-clicks")) {
-  const data = root.querySelector("script.baby-clicks-data");
-  if (!data) continue;
-  const spec = JSON.parse(data.textContent);
-  const key = `baby-rlhf-clicks:${spec.name}`;
-  let memory = [];
-  babyClicks.mount(root, spec, {
-    load() {
-      try {
-        return babyClicks.parse(localStorage.getItem(key));
-      } catch {
-        return memory; // nothing is stored yet, or this browser stores nothing
-      }
-    },
-    save(clicks) {
-      memory = clicks;
-      try {
-        localStorage.setItem(key, babyClicks.print(spec.name, clicks));
-        return null;
-      } catch {
-        return "This browser keeps nothing: export your clicks before you leave the page.";
-      }
-    },
-  });
+// Clicks in a built page: every pair of the page's data, kept in this browser and nowhere else. Where the page has a live
+// figure with a slider for each feature, the fit of the clicks can set them.
+const sliderOf = (label) => label.replace(/[^a-z]+/gi, "_"); // "ends in a" is the slider ends_in_a
+
+function figureFor(labels) {
+  const figures = [...document.querySelectorAll("figure.baby-live")].map((element) => element.liveFigure).filter(Boolean);
+  return figures.find(({ data }) => labels.every((label) => data.controls.some(({ name }) => name === sliderOf(label))));
 }
+
+function train(labels, worths) {
+  const figure = figureFor(labels);
+  if (!figure) return "The figure below could not be found: reload the page.";
+  const values = {};
+  let limited = "";
+  labels.forEach((label, i) => {
+    const { name, min, max } = figure.data.controls.find((control) => control.name === sliderOf(label));
+    values[name] = Math.min(max, Math.max(min, Number(worths[i].toFixed(1)))); // sliders go in tenths
+    if (worths[i] < min - 0.05 || worths[i] > max + 0.05) limited = ` "${label}" goes only to ${values[name]} there.`;
+  });
+  figure.element.scrollIntoView({ block: "start" });
+  figure.attempt(() => figure.trainOn(values));
+  return `The figure below trains on your worths.${limited}`;
+}
+
+// after the scripts of the live figures, which come later on the page
+document.addEventListener("DOMContentLoaded", () => {
+  for (const root of document.querySelectorAll(".baby-clicks")) {
+    const data = root.querySelector("script.baby-clicks-data");
+    if (!data) continue;
+    const spec = JSON.parse(data.textContent);
+    const key = `baby-rlhf-clicks:${spec.name}`;
+    let memory = [];
+    babyClicks.mount(root, spec, {
+      load() {
+        try {
+          return babyClicks.parse(localStorage.getItem(key));
+        } catch {
+          return memory; // nothing is stored yet, or this browser stores nothing
+        }
+      },
+      train: figureFor(spec.labels) && train,
+      save(clicks) {
+        memory = clicks;
+        try {
+          localStorage.setItem(key, babyClicks.print(spec.name, clicks));
+          return null;
+        } catch {
+          return "This browser keeps nothing: export your clicks before you leave the page.";
+        }
+      },
+    });
+  }
+});

@@ -14,12 +14,14 @@ import logging
 import os
 import warnings
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 STATE, NEXT, SERIES, CONTROL, NOISE = "state/", "next/", "series/", "control/", "noise"
 
 
@@ -149,7 +151,10 @@ def published(markup: str, figure) -> str:
 
 
 def _packed(state: dict[str, Tensor]) -> dict[str, dict]:
-    """Tensors as base64 of their bytes; a tensor that equals an earlier one, or is one number, says just that."""
+    """Tensors as base64 of their bytes.
+
+    A tensor that is one number, equals an earlier one, or travels with the book as a file says just that.
+    """
     packed: dict[str, dict] = {}
     for name, tensor in state.items():
         array = tensor.detach().numpy()
@@ -161,10 +166,18 @@ def _packed(state: dict[str, Tensor]) -> dict[str, dict]:
             told["fill"] = array.flat[0].item()
         elif same is not None:
             told["like"] = same
+        elif (file := _weights_file(array)) is not None:
+            told["file"] = file
         else:
             told["bytes"] = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
         packed[name] = told
     return packed
+
+
+def _weights_file(array: np.ndarray) -> str | None:
+    """Name of the file in ``rlhf_helpers/weights`` that holds just these numbers, if there is one."""
+    raw = array.astype("<f4").tobytes() if array.dtype == np.float32 else None
+    return next((path.name for path in sorted(WEIGHTS.glob("*.f32")) if path.read_bytes() == raw), None)
 
 
 def _control(name: str, widget) -> dict:

@@ -233,15 +233,17 @@ function chips(panel, frame, width) {
   const rows = (Array.isArray(ids[0]) ? ids : [ids]).slice(0, panel.rows);
   const cell = Math.min(width / rows[0].length, 40);
   const side = cell - Math.max(3, cell * 0.1);
+  const face = (id) => (panel.letters ? panel.letters[id] : `${id}`);
   const scene = [];
   rows.forEach((row, b) => row.forEach((id, t) => {
     if (id < 0) return;
     const accent = id === panel.accent;
     const [x, y] = [t * cell + 1.5, b * cell + 1.5];
     scene.push(...square(x, y, side, accent ? 1 : 0, accent, "policy"));
-    scene.push(text(x + side / 2, y + side / 2 + FONT * 0.36, `${id}`, { "text-anchor": "middle", "font-weight": accent ? 700 : 400 }));
+    scene.push(text(x + side / 2, y + side / 2 + FONT * 0.36, face(id), { "text-anchor": "middle", "font-weight": accent ? 700 : 400 }));
   }));
-  return { height: Math.ceil(rows.length * cell + 2), scene, words: rows.map((row) => row.join(" ")).join("; ") };
+  const said = rows.map((row) => row.filter((id) => id >= 0).map(face).join(panel.letters ? "" : " "));
+  return { height: Math.ceil(rows.length * cell + 2), scene, words: said.join("; ") };
 }
 
 // Parts of panels

@@ -229,6 +229,14 @@ class Figure {
     await this.restart();
   }
 
+  // From the start with some controls set, by whoever has settings to try.
+  async trainOn(values) {
+    if (this.element.dataset.state !== "ready") await this.start();
+    if (this.element.dataset.state !== "ready") return;
+    await this.use({ ...this.values, ...values });
+    await this.play();
+  }
+
   async restart() {
     this.pause();
     const token = (this.token = {});
@@ -237,7 +245,7 @@ class Figure {
     this.moves = [];
     this.marks = [];
     this.pending = new Map();
-    const state = this.trains ? unpacked(this.data.starts[this.seed]) : {};
+    const state = this.trains ? await unpacked(this.data.starts[this.seed]) : {};
     const question = { call: "reset", state, noise: this.data.noise, seed: this.seed };
     const reply = await ask({ ...question, figure: this.name, controls: this.values });
     if (this.token !== token) return;
@@ -448,16 +456,28 @@ function bytes(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
 
-function unpacked(packed) {
+// Tensors as `export.py` packs them; some are in a file of their own, which is loaded when a figure starts.
+async function unpacked(packed) {
   const state = {};
-  for (const [name, { type, shape, fill, like, bytes: coded }] of Object.entries(packed)) {
+  for (const [name, { type, shape, fill, like, file, bytes: coded }] of Object.entries(packed)) {
     const Typed = type === "int64" ? BigInt64Array : Float32Array;
     const size = shape.reduce((a, b) => a * b, 1);
     if (like !== undefined) state[name] = { data: state[like].data.slice(), shape };
+    else if (file !== undefined) state[name] = { data: (await weights(file)).slice(), shape };
     else if (coded !== undefined) state[name] = { data: new Typed(bytes(coded).buffer), shape };
     else state[name] = { data: new Typed(size).fill(type === "int64" ? BigInt(fill) : fill), shape };
   }
   return state;
+}
+
+const files = new Map();
+
+async function weights(file) {
+  if (files.has(file)) return files.get(file);
+  const answer = await fetch(new URL(`../weights/${file}`, import.meta.url));
+  if (!answer.ok) throw new Error(`${file} could not be loaded`);
+  files.set(file, new Float32Array(await answer.arrayBuffer()));
+  return files.get(file);
 }
 
 const precise = (value) => String(Number(value.toPrecision(9)));

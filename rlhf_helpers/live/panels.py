@@ -156,12 +156,14 @@ class Chips(Panel):
         title: what is seen.
         rows: at most so many of the B are shown.
         accent: the token in the accent color; None for none.
+        letters: what is written on a chip in place of its id; one character for each id.
     """
 
     name: str
     title: str = ""
     rows: int = 4
     accent: int | None = 1
+    letters: str = ""
     kind = "chips"
 
     def needs(self):
@@ -169,7 +171,7 @@ class Chips(Panel):
 
     def draw(self, view, ax=None):
         ids = np.atleast_2d(view.now[self.name])[: self.rows]
-        return plots.completion_chips(ids, ax, title=self.title, accent=self.accent)
+        return plots.completion_chips(ids, ax, title=self.title, accent=self.accent, letters=self.letters)
 
 
 @dataclass(frozen=True)

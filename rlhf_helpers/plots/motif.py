@@ -125,7 +125,8 @@ def policy_table(table, ax: Axes | None = None, *, title: str = "", quantity: st
 
 
 @styled
-def completion_chips(ids, ax: Axes | None = None, *, title: str = "", accent: int | None = 1, row_labels=None) -> Axes:
+def completion_chips(ids, ax: Axes | None = None, *, title: str = "", accent: int | None = 1, row_labels=None,
+                     letters: str = "") -> Axes:  # fmt: skip
     """Draw completions: one row each, a chip with its id for every token.
 
     Args:
@@ -134,6 +135,7 @@ def completion_chips(ids, ax: Axes | None = None, *, title: str = "", accent: in
         title: what is seen.
         accent: the token in the accent color; None for none.
         row_labels: a text at the end of each row (its reward, say).
+        letters: what is written on a chip in place of its id; one character for each id.
     """
     ids = np.atleast_2d(np.asarray(ids)).astype(int)
     if ids.ndim != 2 or ids.size == 0:
@@ -150,8 +152,8 @@ def completion_chips(ids, ax: Axes | None = None, *, title: str = "", accent: in
             if marked:
                 ax.add_patch(Rectangle((column, row), SIZE, SIZE, facecolor=COLORS["accent"], alpha=FILL, linewidth=0))
             outline(ax, column, row, marked)
-            ax.text(column + SIZE / 2, row + SIZE / 2, str(token), ha="center", va="center_baseline",
-                    fontsize=11.5, fontweight="bold" if marked else "normal")  # fmt: skip
+            ax.text(column + SIZE / 2, row + SIZE / 2, letters[token] if letters else str(token), ha="center",
+                    va="center_baseline", fontsize=11.5, fontweight="bold" if marked else "normal")  # fmt: skip
         if row_labels is not None:
             ax.text(columns + 0.1, row + SIZE / 2, str(row_labels[row]), ha="left", va="center_baseline", fontsize=10.5)
     bare(ax, max(columns, 10) + (2 if row_labels is not None else 0), rows)
