@@ -8,15 +8,18 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tarfile
 import zipfile
 from importlib import metadata
 from pathlib import Path
 
 import bundle
+import numpy as np
 import pytest
-from browser import needs_chromium
+from browser import needs_chromium, serve
 from test_live_pages import READY, SERIES, drive, first_that_trains, start
-from wheelhouse import PLATFORMS, Target, WheelError, resolve, this_platform
+from wheelhouse import PLATFORMS, Target, WheelError, build_from_source, resolve, this_platform
 
 STEPS = 60
 HERE = (this_platform(), f"{sys.version_info.major}.{sys.version_info.minor}")
@@ -93,7 +96,10 @@ def test_a_learner_finds_what_start_here_names(usb):
 def test_nothing_that_only_pages_need_is_on_the_stick(usb):
     wheels = [path.name.lower() for path in (usb / "wheelhouse").iterdir()]
     assert all(name.endswith(".whl") for name in wheels)
-    assert any(name.startswith("baby_rlhf-") for name in wheels)
+    wanted, ours = bundle.requirements()
+    for pin in (*wanted, ours):
+        begin = re.sub("[-.]", "_", pin.split("==")[0]).lower() + f"-{pin.split('==')[1]}"
+        assert [name for name in wheels if name.startswith(begin)], begin
     assert not [name for name in wheels if name.startswith(("sphinx", "jupyter_book", "nvidia", "pytest"))]
 
 
@@ -133,6 +139,18 @@ def test_preflight_finds_a_package_that_is_gone_and_names_the_wheelhouse(usb, en
 # Wheels for other machines
 
 
+def write_wheel(folder: Path, name: str, *lines: str) -> Path:
+    """An empty wheel, of a name like `package-1.0-py3-none-any`, with more lines of metadata."""
+    package, version, tag = name.split("-", 2)
+    lines = ("Metadata-Version: 2.1", f"Name: {package.replace('_', '-')}", f"Version: {version}", *lines)
+    path = folder / f"{name}.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{package}-{version}.dist-info/METADATA", "\n".join(lines) + "\n")
+        wheel.writestr(f"{package}-{version}.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+        wheel.writestr(f"{package}-{version}.dist-info/RECORD", "")
+    return path
+
+
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory) -> list[str]:
     """A small index: what `needs` asks for depends on the machine."""
@@ -153,14 +171,8 @@ def wheels(tmp_path_factory) -> list[str]:
         "nvidia_thing-1.0-py3-none-any": [],
     }
     for name, requires in files.items():
-        package = name.split("-")[0]
-        lines = ["Metadata-Version: 2.1", f"Name: {package.replace('_', '-')}", "Version: 1.0"]
-        lines += ["Requires-Python: >=3.11.5"] if package == "late_patch" else []
-        lines += [f"Requires-Dist: {one}" for one in requires]
-        with zipfile.ZipFile(folder / f"{name}.whl", "w") as wheel:
-            wheel.writestr(f"{package}-1.0.dist-info/METADATA", "\n".join(lines) + "\n")
-            wheel.writestr(f"{package}-1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {name.split('-', 2)[2]}\n")
-            wheel.writestr(f"{package}-1.0.dist-info/RECORD", "")
+        lines = ["Requires-Python: >=3.11.5"] if name.startswith("late_patch") else []
+        write_wheel(folder, name, *lines, *(f"Requires-Dist: {one}" for one in requires))
     return ["--no-index", f"--find-links={folder}"]
 
 
@@ -184,6 +196,50 @@ def test_a_wheel_that_does_not_exist_is_named_with_the_machine(wheels):
 def test_a_pytorch_for_graphics_cards_is_refused(wheels):
     with pytest.raises(WheelError, match="--extra-index-url"):
         resolve(Target("linux", "3.12"), ["wants-gpu"], wheels)
+
+
+@pytest.fixture
+def source(request, tmp_path) -> list[str]:
+    """An index that has `plain` as a source alone; the wheel that comes of it has the parameter as its tag."""
+    project = tmp_path / "plain-1.0"
+    project.mkdir()
+    write_wheel(project, f"plain-1.0-{request.param}")
+    settings = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (project / "pyproject.toml").write_text(settings, "utf-8")
+    backend = f"""
+import shutil
+def build_wheel(folder, settings=None, metadata=None):
+    shutil.copy("plain-1.0-{request.param}.whl", folder)
+    return "plain-1.0-{request.param}.whl"
+"""
+    (project / "backend.py").write_text(backend, "utf-8")
+    with tarfile.open(tmp_path / "plain-1.0.tar.gz", "w:gz") as archive:
+        archive.add(project, project.name)
+    return ["--no-index", "--no-cache-dir", f"--find-links={tmp_path}"]
+
+
+@pytest.mark.parametrize("source", ["py3-none-any", "py2.py3-none-any"], indirect=True)
+def test_a_package_that_is_only_a_source_comes_as_a_wheel_for_any_machine(source, tmp_path):
+    target = Target("windows", "3.13")
+    with pytest.raises(WheelError, match="no wheel of plain==1.0"):
+        resolve(target, ["plain==1.0"], source)
+    build_from_source(["plain==1.0"], tmp_path / "built", source)
+    assert resolve(target, ["plain==1.0"], [*source, f"--find-links={tmp_path / 'built'}"]) == ["plain==1.0"]
+
+
+OWN_TAG = f"cp{sys.version_info.major}{sys.version_info.minor}-none-any"
+OWN_MACHINE = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+
+
+@pytest.mark.parametrize("source", [OWN_TAG, OWN_MACHINE], indirect=True)
+def test_a_source_whose_wheel_is_for_this_machine_alone_is_refused(source, tmp_path):
+    with pytest.raises(WheelError, match="must fit any machine, and this does not: plain-1.0-"):
+        build_from_source(["plain==1.0"], tmp_path / "built", source)
+
+
+def test_a_source_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(WheelError, match="could not build the wheel of plain==1.0"):
+        build_from_source(["plain==1.0"], tmp_path / "built", ["--no-index", f"--find-links={tmp_path}"])
 
 
 @pytest.mark.parametrize(
@@ -232,6 +288,44 @@ def test_a_figure_runs_from_a_file_as_it_does_over_http(browser, site, html_dir,
     assert len(next(rows for rows in series[0].values() if isinstance(rows, list))) == STEPS + 1
 
 
+# Loads weights as the scripts of live figures do, and something else.
+READS_WEIGHTS = """
+async function weights(file) {
+  const answer = await fetch(new URL(`../weights/${file}`, import.meta.url));
+  if (!answer.ok) throw new Error(`${file} could not be loaded`);
+  return new Float32Array(await answer.arrayBuffer());
+}
+async function text(address) {
+  return (await fetch(address)).text();
+}
+globalThis.read = async () =>
+  [...(await weights("some.f32")), await text("data:,one"), await text("data:,/weights/it")];
+"""
+
+
+@needs_chromium
+def test_weights_are_those_of_their_file(browser, html_dir, tmp_path):
+    served, copied = tmp_path / "served", tmp_path / "copied"
+    for name in ("live", "vendor"):
+        shutil.copytree(html_dir / name, served / name)
+    (served / "live" / "reads.js").write_text(READS_WEIGHTS, "utf-8")
+    for name in ("weights", "book"):
+        (served / name).mkdir()
+    numbers = np.random.default_rng(0).standard_normal(30_000).astype("<f4")
+    (served / "weights" / "some.f32").write_bytes(numbers.tobytes())
+    page = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="../live/reads.js"></script>'
+    (served / "book" / "page.html").write_text(page, "utf-8")
+    bundle.copy_book(served, copied)
+    with serve(served) as site:
+        for address in (site, f"{copied.as_uri()}/"):
+            page = browser.new_page()
+            page.goto(f"{address}book/page.html")
+            *read, one, other = page.evaluate("read()")
+            page.close()
+            np.testing.assert_array_equal(np.array(read, "<f4"), numbers, err_msg=address)
+            assert (one, other) == ("one", "/weights/it")
+
+
 def test_no_page_of_the_copy_needs_a_server(html_dir, tmp_path):
     book = tmp_path / "book"
     bundle.copy_book(html_dir, book)
@@ -239,5 +333,7 @@ def test_no_page_of_the_copy_needs_a_server(html_dir, tmp_path):
     scripts = re.findall(r"<script[^>]*>", html)
     assert any("live/page.js" in script for script in scripts)
     assert not [script for script in scripts if "module" in script]
-    runtime = (book / "live" / "runtime.js").read_text("utf-8")
-    assert json.loads(runtime.removeprefix("globalThis.babyRuntime = ").rstrip(";\n")).keys() == {"worker", "wasm"}
+    text = (book / "live" / "runtime.js").read_text("utf-8")
+    runtime = json.loads(text.removeprefix("globalThis.babyRuntime = ").rstrip(";\n"))
+    assert runtime.keys() == {"worker", "wasm", "weights"}
+    assert runtime["weights"].keys() == {path.name for path in (html_dir / "weights").glob("*")}

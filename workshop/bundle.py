@@ -17,6 +17,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from string import Template
@@ -25,7 +26,10 @@ import preflight
 from from_file import run_from_file
 from notebooks import make_copies
 from tqdm import tqdm
-from wheelhouse import PATCH, PLATFORMS, Target, WheelError, build_our_wheel, download, resolve, this_platform
+from wheelhouse import (
+    FROM_SOURCE, PATCH, PLATFORMS, Target, WheelError, build_from_source, build_our_wheel, download, resolve,
+    this_platform,
+)  # fmt: skip
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -59,14 +63,17 @@ def fill_wheelhouse(out: Path, targets: list[Target], sources: list[str]) -> Non
         sources: options that tell pip where else to look.
 
     Raises:
-        WheelError: when a wheel does not exist; nothing is downloaded then.
+        WheelError: when a wheel does not exist; the folder stays as it was then.
     """
     wanted, _ = requirements()
-    bar = tqdm(targets, desc="looking for wheels", unit="machine")
-    found = {target: resolve(target, wanted, sources) for target in bar}
-    shutil.rmtree(out, ignore_errors=True)
-    for target, pins in found.items():
-        download(target, pins, out, sources)
+    with tempfile.TemporaryDirectory() as built:
+        build_from_source([pin for pin in wanted if pin.split("==")[0] in FROM_SOURCE], Path(built), sources)
+        sources = [*sources, f"--find-links={built}"]
+        bar = tqdm(targets, desc="looking for wheels", unit="machine")
+        found = {target: resolve(target, wanted, sources) for target in bar}
+        shutil.rmtree(out, ignore_errors=True)
+        for target, pins in found.items():
+            download(target, pins, out, sources)
     build_our_wheel(ROOT, out)
 
 

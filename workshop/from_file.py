@@ -1,8 +1,9 @@
 """Make the live figures of a built book run where it is opened from a file, without a server.
 
 From a file a browser loads no module scripts, no workers and no WebAssembly. So each module script of the pages becomes
-a plain script, by esbuild, with `usb/from_file.js` in place of `Worker`; the worker's script and the runtime travel as
-text in `live/runtime.js`, which a page loads when somebody starts a figure. The logic stays that of the book's scripts.
+a plain script, by esbuild, with `usb/from_file.js` in place of `Worker` and `fetch`; the worker's script, the runtime
+and the weights that figures start from travel as text in `live/runtime.js`, which a page loads when somebody starts a
+figure. The logic stays that of the book's scripts.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ def classic(script: Path, *options: str) -> str:
     return done.stdout
 
 
+def in_base64(content: bytes) -> str:
+    """Bytes as text."""
+    return base64.b64encode(content).decode("ascii")
+
+
 def run_from_file(book: Path) -> None:
     """Rewrite, in place, a copy of the built book, so that its live figures run from a file.
 
@@ -48,7 +54,8 @@ def run_from_file(book: Path) -> None:
     dist = NPM / "node_modules" / "onnxruntime-web" / "dist"
     shutil.copyfile(dist / "ort.wasm.bundle.min.mjs", vendor / "ort.wasm.min.mjs")
     worker = classic(live / "worker.js", "--define:import.meta.url=location.href")
-    runtime = {"worker": worker, "wasm": base64.b64encode(wasm).decode("ascii")}
+    weights = {path.name: in_base64(path.read_bytes()) for path in sorted((book / "weights").glob("*.f32"))}
+    runtime = {"worker": worker, "wasm": in_base64(wasm), "weights": weights}
     (live / "runtime.js").write_text(f"globalThis.babyRuntime = {json.dumps(runtime)};\n", "utf-8")
     shutil.rmtree(vendor)
 

@@ -20,6 +20,10 @@ PIP_FOR = HERE / "pip_for.py"
 PATCH = 9  # of a learner's Python, at least: 3.11.9 is the last 3.11 with an installer
 GPU = re.compile(r"(nvidia|cuda)-")  # what a PyTorch for graphics cards asks for
 WHEEL = re.compile(r"([^/\\ ]+)\.whl(?!\.metadata)")
+# What PyPI has only as a source, in pure Python: its wheels are made here. Named, since to build just anything that has
+# no wheel for some machine, PyTorch say, would take hours and help nobody.
+FROM_SOURCE = ["names"]
+ANYWHERE = re.compile(r"-(py2\.)?py3-none-any$")  # ends the name of a wheel for any machine with any Python 3
 
 
 class WheelError(Exception):
@@ -140,13 +144,40 @@ def download(target: Target, pins: list[str], out: Path, sources: list[str]) -> 
         bar.update(bar.total - bar.n)
 
 
+def build_wheel(name: str, source: str | Path, out: Path, *options: str) -> None:
+    """Make one wheel on this machine.
+
+    Args:
+        name: what to call it when that fails.
+        source: its folder, or a pinned package.
+        out: the folder for the wheel.
+        options: what tells pip where to look.
+
+    Raises:
+        WheelError: when pip fails, with the reason.
+    """
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={out}", *options]
+    done = subprocess.run([*command, str(source)], capture_output=True, text=True)
+    if done.returncode:
+        raise WheelError(f"pip could not build the wheel of {name}:\n{done.stderr[-2000:]}")
+
+
+def build_from_source(pins: list[str], out: Path, sources: list[str]) -> None:
+    """Make wheels of pinned packages that are offered only as a source.
+
+    Raises:
+        WheelError: when one cannot be made, or fits only machines like this one.
+    """
+    for pin in pins:
+        build_wheel(pin, pin, out, *sources)
+    if bound := [path.name for path in sorted(out.glob("*.whl")) if not ANYWHERE.search(path.stem)]:
+        raise WheelError(f"What is made here of a source must fit any machine, and this does not: {', '.join(bound)}.")
+
+
 def build_our_wheel(root: Path, out: Path) -> None:
     """Make the wheel of rlhf_helpers, from a copy, since setuptools would take along what an earlier build left."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(root / name, folder)
         shutil.copytree(root / "rlhf_helpers", Path(folder, "rlhf_helpers"))
-        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={out}", folder]
-        done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise WheelError(f"pip could not build the wheel of rlhf_helpers:\n{done.stderr[-2000:]}")
+        build_wheel("rlhf_helpers", folder, out)

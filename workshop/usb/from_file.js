@@ -1,5 +1,6 @@
-// Stands in for `Worker` in the scripts of a book that is opened from a file: there a browser loads neither module
-// workers nor WebAssembly. `runtime.js` beside the page's script carries both as text; it is loaded with the first worker.
+// Stands in for `Worker` and `fetch` in the scripts of a book that is opened from a file: there a browser loads neither
+// module workers nor WebAssembly, and fetches nothing. `runtime.js` beside the page's script carries the worker, the
+// WebAssembly and the weights that figures start from as text; it is loaded when the first of them is asked for.
 const folder = new URL(".", document.currentScript.src);
 
 let loaded = null;
@@ -18,10 +19,14 @@ function load() {
   return loaded;
 }
 
+// base64 -> bytes
+function bytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
 // gzipped bytes in base64 -> bytes
 function unpacked(text) {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  return new Response(new Blob([bytes(text)]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
 class FileWorker {
@@ -50,4 +55,15 @@ class FileWorker {
   }
 }
 
-export { FileWorker as Worker };
+// answers for the weights that runtime.js carries; all else is the browser's
+async function fileFetch(address, ...options) {
+  const [, file] = /\/weights\/([^/?#]+)$/.exec(address) ?? [];
+  if (file) {
+    await load();
+    const { weights } = globalThis.babyRuntime;
+    if (Object.hasOwn(weights, file)) return new Response(bytes(weights[file]));
+  }
+  return globalThis.fetch(address, ...options);
+}
+
+export { FileWorker as Worker, fileFetch as fetch };
