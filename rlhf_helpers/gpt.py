@@ -4,7 +4,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
+from torch.nn.functional import relu
 
 from rlhf_helpers._checks import check_count, check_ids, values_are_known
 
@@ -56,7 +56,7 @@ class TinyGPT(nn.Module):
         ValueError: a size is below 1, ``heads`` does not divide ``hidden_dim``, ids are not (B, L), longer than
             ``max_length``, outside of 0 ... V, padded anywhere but on the left, or a row is nothing but padding.
 
-    Differs from the paper: no dropout, no biases, weights of embedding and head not shared.
+    Differs from the paper: ReLU, no dropout, no biases, weights of embedding and head not shared.
 
     Reference:
         Radford et al. 2019, Language models are unsupervised multitask learners.
@@ -150,7 +150,7 @@ class Block(nn.Module):
         scores = torch.baddbmm(hidden, query, key.transpose(1, 2), alpha=query.shape[-1] ** -0.5)  # (B H, L, K)
         mixed = torch.bmm(scores.softmax(-1), value).view(-1, self.heads, new, value.shape[-1])  # (B, H, L, D / H)
         stream = stream + self.mix(mixed.transpose(1, 2).reshape(stream.shape))
-        return stream + self.down(gelu(self.up(self.norm_2(stream))))
+        return stream + self.down(relu(self.up(self.norm_2(stream))))
 
 
 class ScalarGPT(nn.Module):

@@ -125,3 +125,28 @@ def test_every_misconception_is_disproved_by_a_figure_of_its_chapter(path):
         assert names & set(re.findall(r"\*\*(.+?)\*\*", how)), (
             f"{how} names neither a preset nor a slider of {path.stem}"
         )
+
+
+def test_the_figure_of_names_shows_what_is_said_of_it():
+    figure = live_figures(next(path for path in CHAPTERS if path.stem == "10_names"))[0]
+    ended = {}
+    for preset in figure.definition.presets:
+        restart(figure, {**figure.definition.defaults, **preset.values})
+        figure.step(100)
+        ended[preset.name] = {name: np.array(values) for name, values in figure.history.items()}
+    fair, free = ended["ends in a"], ended["no pull"]
+    for run in (fair, free):
+        assert run["score"][0] < 0.5
+        assert run["score"][8:13].mean() > 0.8  # after ten updates both are nearly there
+    assert free["completion_kl"][-5:].mean() > 3 * fair["completion_kl"][-5:].mean()
+    assert 0 < free["score"][-10:].mean() - fair["score"][-10:].mean() < 0.15
+    assert fair["held_out_loss"][-1] < 2.4 < 3.3 < free["held_out_loss"][-1]
+    assert fair["distinct"][-10:].mean() > 0.95
+    hole = ended["short, no pull"]
+    assert hole["score"][-1] == 0.0  # no letter at all
+    assert hole["distinct"][-1] < 0.1
+    soft, hacked = ended["the judge's clicks"], ended["the judge's clicks, no pull"]
+    assert hacked["score"][-1] > soft["score"][-1] + 1
+    assert soft["distinct"][-1] > 0.9
+    assert hacked["distinct"][-1] < 0.3
+    restart(figure, figure.definition.defaults)

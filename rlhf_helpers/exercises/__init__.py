@@ -6,6 +6,7 @@ from . import (
     dpo,
     grpo,
     human_feedback,
+    names,
     ppo,
     ppo_ratio,
     probs_and_logprobs,
@@ -19,7 +20,7 @@ __all__ = ["Question", "check", "question"]
 
 _CHAPTERS = (
     probs_and_logprobs, ppo_ratio, baby_rlhf, ppo, dpo, spo, grpo, side_by_side, human_feedback,
-    bug_hunt,
+    names, bug_hunt,
 )  # fmt: skip
 EXERCISES = {label: diagnose for chapter in _CHAPTERS for label, diagnose in chapter.EXERCISES.items()}
 """Label of an exercise in the book -> a function that takes an attempt and returns None, or what is wrong with it."""

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+LARGEST = 4096  # numbers in a constant that is worth carrying along, rather than computing in the page
 STATE, NEXT, SERIES, CONTROL, NOISE = "state/", "next/", "series/", "control/", "noise"
 
 
@@ -77,7 +78,7 @@ def export_graph(figure) -> bytes:
     unsafe = ("add_0_rule", "sub_0_rule")
     safe = [getattr(rules, name) for name in dir(rules) if name.endswith("_rule") and name not in unsafe]
     for _ in range(2):
-        optimizer.fold_constants(model)
+        optimizer.fold_constants(model, output_size_limit=LARGEST)
         rewriter.rewrite(model, pattern_rewrite_rules=safe)
     with _quiet():
         for tidy in (

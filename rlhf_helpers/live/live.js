@@ -231,7 +231,7 @@ function table(panel, frame, width) {
 function chips(panel, frame, width) {
   const ids = [].concat(frame.now[panel.name]);
   const rows = (Array.isArray(ids[0]) ? ids : [ids]).slice(0, panel.rows);
-  const cell = Math.min(width / rows[0].length, 40);
+  const cell = Math.min(width / rows[0].length, panel.letters ? 30 : 40);
   const side = cell - Math.max(3, cell * 0.1);
   const face = (id) => (panel.letters ? panel.letters[id] : `${id}`);
   const scene = [];

@@ -213,7 +213,8 @@ class Figure {
     }));
     this.notice = build("p", "baby-word");
     this.notice.setAttribute("role", "status");
-    box.append(this.notice);
+    this.cost = build("p", "baby-word");
+    box.append(this.notice, this.cost);
     return box;
   }
 
@@ -250,10 +251,12 @@ class Figure {
     const reply = await ask({ ...question, figure: this.name, controls: this.values });
     if (this.token !== token) return;
     this.rows = {};
+    this.spent = 0;
     this.take(reply);
   }
 
-  take({ step, rows, now, trouble }) {
+  take({ step, rows, now, trouble, spent }) {
+    this.spent += spent;
     for (const row of rows)
       for (const [name, value] of Object.entries(row)) (this.rows[name] ??= []).push(value);
     this.now = now;
@@ -269,6 +272,7 @@ class Figure {
     const status = stopped ? this.sorrow() : this.status();
     this.update({ ...this.frame, status, error: stopped, playing: this.playing });
     if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
+    if (this.frame.step) this.cost.textContent = `${short(this.spent / this.frame.step)} ms an update on this machine.`;
     this.element.dataset.step = this.frame.step;
   }
 

@@ -4,7 +4,7 @@
 //   {id, call: "reset", figure, state, noise, seed, controls}
 //   {id, call: "evaluate", figure, controls}     the present state again, with other controls
 //   {id, call: "advance", figure, controls, count, budget}   so many steps, or as many as fit in `budget` milliseconds
-// and answers each with {id, step, rows, now, trouble} or {id, error}. At step n it has evaluated the graph once: `now` holds the
+// and answers each with {id, step, rows, now, trouble, spent} or {id, error}; `spent` is in milliseconds. At step n it has evaluated the graph once: `now` holds the
 // series of state n, and state n + 1 waits. `rows` are the series of the states that were left behind.
 
 const engines = new Map();
@@ -156,8 +156,10 @@ async function answer({ call, figure, ...wanted }) {
   let rows = [];
   if (call === "reset") await engine.reset(wanted);
   if (call === "evaluate") await engine.evaluate(wanted.controls);
+  const begun = performance.now();
   if (call === "advance") rows = await engine.advance(wanted);
-  return { step: engine.step, rows, now: engine.now, trouble: engine.trouble };
+  const spent = performance.now() - begun;
+  return { step: engine.step, rows, now: engine.now, trouble: engine.trouble, spent };
 }
 
 let queue = Promise.resolve(); // one thing at a time, in the order it was asked for

@@ -1,4 +1,4 @@
-"""Before any reward: a transformer learns to write names. `python -m rlhf_helpers.names.pretraining` saves one."""
+"""Before any reward: a transformer learns to write names."""
 
 import os
 from importlib.resources import files
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch.nn.utils import vector_to_parameters
 from tqdm.auto import tqdm
 
 from rlhf_helpers._checks import check_count, check_knob
@@ -106,9 +106,3 @@ def pretrained_policy() -> TinyGPT:
     weights = np.frombuffer(WEIGHTS.read_bytes(), dtype="<f4").copy()
     vector_to_parameters(torch.from_numpy(weights), policy.parameters())
     return policy
-
-
-if __name__ == "__main__":
-    flat = parameters_to_vector(pretrain().parameters()).detach()
-    WEIGHTS.write_bytes(flat.numpy().astype("<f4").tobytes())
-    print(f"{WEIGHTS.name}: {flat.numel()} weights, {WEIGHTS.stat().st_size / 1000:.0f} kB")

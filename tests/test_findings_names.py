@@ -1,0 +1,119 @@
+"""What chapter 10 says of policies that write names, computed: where each method ends, and how a reward is fooled."""
+
+import functools
+import math
+
+import pytest
+import torch
+
+from rlhf_helpers import (
+    ScalarGPT, bradley_terry_loss, dpo, generate, grpo, mask_after_end, ppo, prefer, token_logprobs, train,
+)  # fmt: skip
+from rlhf_helpers.names import END, decode, encode, ends_in_a, is_short, judge_names, pretrained_policy
+
+DOT = encode(["."])
+REFERENCE = pretrained_policy().double()
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def write(policy, count=500, seed=3):
+    return generate(policy, DOT.expand(count, -1), 10, generator=seeded(seed))
+
+
+def align(method, *, seed=0, **settings):
+    usual = dict(batch_size=64, completion_length=10, policy=REFERENCE, prompt_ids=DOT, end_id=END, seed=seed)
+    return train(method, **usual, **settings).policy
+
+
+def distinct(ids):
+    return len(set(decode(ids))) / len(ids)
+
+
+def kl_of_a_name(policy, ids):
+    prompts, mask = DOT.expand(len(ids), -1), mask_after_end(ids, END)
+    with torch.no_grad():
+        gap = token_logprobs(policy, prompts, ids) - token_logprobs(REFERENCE, prompts, ids)
+    return (gap * mask).sum(1).mean().item()
+
+
+@pytest.fixture(scope="module")
+def ends():
+    """Share that ends in a and KL of a name after 50 updates at a kl_coeff of 0.5, for each method."""
+    runs = {
+        "ppo": align(ppo, steps=50, learning_rate=1e-3, kl_coeff=0.5, critic=ScalarGPT(REFERENCE), reward=ends_in_a),
+        "grpo": align(grpo, steps=50, learning_rate=1e-3, kl_coeff=0.5, reward=ends_in_a),
+        "dpo": align(
+            dpo, steps=50, learning_rate=1e-3, kl_coeff=0.5, sample_from="reference", reward=ends_in_a
+        ),
+    }  # fmt: skip
+    ids = {name: write(policy, 2000) for name, policy in runs.items()}
+    return {name: (ends_in_a(None, ids[name]).mean().item(), kl_of_a_name(runs[name], ids[name])) for name in runs}
+
+
+def test_ppo_ends_near_the_exact_optimum_and_dpo_far_beyond(ends):
+    p = ends_in_a(None, write(REFERENCE, 4000, seed=2)).mean().item()
+    q = p * math.exp(2) / (p * math.exp(2) + 1 - p)
+    kl = q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p))
+    assert ends["ppo"] == (pytest.approx(q, abs=0.06), pytest.approx(kl, abs=0.12))
+    assert ends["dpo"][0] > q + 0.1
+    assert ends["dpo"][1] > 4 * kl
+    assert ends["ppo"][1] < ends["grpo"][1] < ends["dpo"][1]
+
+
+def test_short_names_without_a_pull_are_no_names():
+    critic = ScalarGPT(REFERENCE)
+    letters = {}
+    for kl_coeff in (0.0, 0.3):
+        settings = dict(steps=40, learning_rate=3e-3, kl_coeff=kl_coeff, critic=critic, reward=is_short)
+        ids = write(align(ppo, **settings))
+        letters[kl_coeff] = sum(map(len, decode(ids))) / len(ids)
+        assert is_short(None, ids).mean() > 0.75
+        assert (distinct(ids) > 0.8) == (kl_coeff > 0)
+    assert letters[0.0] < 1.5
+    assert letters[0.3] > 3
+
+
+def reward_model(seed):
+    """A reward model of five hundred labels of the judge; another set of labels for each seed."""
+    draw = seeded(seed)
+    first, second = (generate(REFERENCE, DOT.expand(700, -1), 10, generator=draw) for _ in range(2))
+    chosen, rejected = prefer(first, second, (judge_names(first) - judge_names(second)).double(), generator=draw)
+    model = ScalarGPT(REFERENCE)
+
+    def score(ids):
+        last = mask_after_end(ids, END).sum(1, keepdim=True)
+        return model(torch.cat([DOT.expand(len(ids), -1), ids], dim=1)).gather(1, last)[:, 0]
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for _ in range(4):
+        for rows in torch.randperm(500, generator=draw).split(50):
+            loss = bradley_terry_loss(score(chosen[rows]), score(rejected[rows]))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return torch.no_grad()(score)
+
+
+@functools.cache
+def fooled(seed):
+    """Reward model's score, judge's score and share of distinct names, with a pull and without."""
+    score = reward_model(seed)
+    settings = dict(learning_rate=2e-3, critic=ScalarGPT(REFERENCE), reward=lambda _, ids: score(ids))
+    kept = write(align(ppo, steps=40, kl_coeff=0.3, seed=seed, **settings))
+    free = write(align(ppo, steps=100, kl_coeff=0.0, seed=seed, **settings))
+    return [(score(ids).mean().item(), judge_names(ids).mean().item(), distinct(ids)) for ids in (kept, free)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_without_a_pull_the_reward_model_is_pleased_and_the_variety_goes(seed):
+    (score, _, variety), (free_score, _, free_variety) = fooled(seed)
+    assert free_score > score
+    assert free_variety < 0.65 * variety
+
+
+def test_the_judge_is_worse_off_in_three_of_four():
+    worse = [free[1] < kept[1] for kept, free in map(fooled, range(4))]
+    assert sum(worse) == 3
