@@ -347,3 +347,57 @@ def test_without_scripts_the_picture_and_a_sentence_remain(browser, site):
     assert "With JavaScript" in figure.inner_text()
     assert page.locator("button.baby-start").count() == 0
     context.close()
+
+
+def test_an_update_says_how_long_it_takes(reader):
+    name, index = first_that_trains()
+    figure = start(reader.open(name), index)
+    assert "ms an update" not in figure.inner_text()
+    drive(figure, "await figure.advance(3)")
+    assert re.search(r"[\d.]+ ms an update on this machine", figure.inner_text())
+
+
+def test_weights_come_when_a_figure_starts_and_once(reader):
+    asked = []
+
+    def note(page):
+        page.on("request", lambda request: asked.append(request.url) if ".f32" in request.url else None)
+
+    page = reader.open("10_names", before=note)
+    page.wait_for_load_state("networkidle")
+    assert asked == []
+    figure = start(page)
+    drive(figure, "await figure.restart(); figure.seed = 1; await figure.restart()")
+    assert [url.split("/")[-1] for url in asked] == ["names.f32"]
+
+
+def test_weights_that_do_not_come_are_named(browser, site):
+    page = browser.new_page()
+    page.route("**/*.f32", lambda route: route.fulfill(status=404))
+    page.goto(f"{site}book/10_names.html")
+    figure = start(page)
+    assert "names.f32 could not be loaded" in figure.inner_text()
+    assert figure.locator("svg[role=img]").first.is_visible()
+    page.close()
+
+
+def test_clicks_set_the_sliders_of_a_figure_and_train_it(reader):
+    page = reader.open("10_names")
+    clicks, figure = page.locator(".baby-clicks"), page.locator("figure.baby-live")
+    train = clicks.get_by_role("button", name="Train on my clicks")
+    for _ in range(5):
+        assert not train.is_visible()
+        clicks.locator(".baby-clicks-choice").first.click()
+    shown = clicks.locator(".baby-clicks-value").all_inner_texts()
+    worths = [float(text.replace("\u2212", "-")) for text in shown]
+    assert len(set(worths)) > 2
+    train.click()
+    page.wait_for_function(READY, arg=0)
+    wait_for_step(figure, 3)
+    drive(figure, "figure.pause()")
+    sliders = figure.locator("input[type=range]")
+    values = [float(slider.input_value()) for slider in sliders.all()][2:]  # behind kl_coeff and the learning rate
+    np.testing.assert_allclose(values, worths, atol=0.056)
+    assert "trains on your worths" in clicks.inner_text()
+    other = reader.open("09_human_feedback")
+    assert other.get_by_role("button", name="Train on my clicks").count() == 0
