@@ -262,10 +262,11 @@ def test_the_command_refuses_what_it_cannot_do(options, words, monkeypatch, caps
 
 
 @needs_chromium
-def test_a_figure_runs_from_a_file_as_it_does_over_http(browser, site, html_dir, tmp_path):
+@pytest.mark.parametrize("chapter", [None, "10_names"])  # the first that trains, and one that begins with weights
+def test_a_figure_runs_from_a_file_as_it_does_over_http(browser, site, html_dir, tmp_path, chapter):
     book = tmp_path / "book"
     bundle.copy_book(html_dir, book)
-    name, index = first_that_trains()
+    name, index = first_that_trains() if chapter is None else (chapter, 0)
     errors, series = [], []
     for address in (site, f"{book.as_uri()}/"):
         context = browser.new_context()

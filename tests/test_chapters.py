@@ -10,6 +10,7 @@ import pytest
 from chapters import CHAPTERS, live_figures
 
 from rlhf_helpers.live.run import NotFinite
+from rlhf_helpers.names import ALPHABET
 
 STEPS = 40
 
@@ -130,6 +131,10 @@ def test_every_misconception_is_disproved_by_a_figure_of_its_chapter(path):
 def test_the_figure_of_names_shows_what_is_said_of_it():
     figure = live_figures(next(path for path in CHAPTERS if path.stem == "10_names"))[0]
     ended = {}
+
+    def words(figure):
+        return "".join(ALPHABET[i] for row in figure.now["names"] for i in row if i > 0)
+
     for preset in figure.definition.presets:
         restart(figure, {**figure.definition.defaults, **preset.values})
         figure.step(100)
@@ -138,7 +143,7 @@ def test_the_figure_of_names_shows_what_is_said_of_it():
     for run in (fair, free):
         assert run["score"][0] < 0.5
         assert run["score"][8:13].mean() > 0.8  # after ten updates both are nearly there
-    assert free["completion_kl"][-5:].mean() > 3 * fair["completion_kl"][-5:].mean()
+    assert 3 < free["completion_kl"][-20:].mean() / fair["completion_kl"][-20:].mean() < 5
     assert 0 < free["score"][-10:].mean() - fair["score"][-10:].mean() < 0.15
     assert fair["held_out_loss"][-1] < 2.4 < 3.3 < free["held_out_loss"][-1]
     assert fair["distinct"][-10:].mean() > 0.95
@@ -149,4 +154,5 @@ def test_the_figure_of_names_shows_what_is_said_of_it():
     assert hacked["score"][-1] > soft["score"][-1] + 1
     assert soft["distinct"][-1] > 0.9
     assert hacked["distinct"][-1] < 0.3
+    assert set(words(figure)) <= set("lna")
     restart(figure, figure.definition.defaults)

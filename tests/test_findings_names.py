@@ -99,21 +99,22 @@ def reward_model(seed):
 
 @functools.cache
 def fooled(seed):
-    """Reward model's score, judge's score and share of distinct names, with a pull and without."""
+    """Reward model's score and judge's score, after 80 updates with a pull and without."""
     score = reward_model(seed)
-    settings = dict(learning_rate=2e-3, critic=ScalarGPT(REFERENCE), reward=lambda _, ids: score(ids))
-    kept = write(align(ppo, steps=40, kl_coeff=0.3, seed=seed, **settings))
-    free = write(align(ppo, steps=100, kl_coeff=0.0, seed=seed, **settings))
-    return [(score(ids).mean().item(), judge_names(ids).mean().item(), distinct(ids)) for ids in (kept, free)]
+    settings = dict(steps=80, learning_rate=2e-3, critic=ScalarGPT(REFERENCE), reward=lambda _, ids: score(ids))
+    written = [write(align(ppo, kl_coeff=kl_coeff, **settings)) for kl_coeff in (0.3, 0.0)]
+    return [(score(ids).mean().item(), judge_names(ids).mean().item()) for ids in written]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_without_a_pull_the_reward_model_is_pleased_and_the_variety_goes(seed):
-    (score, _, variety), (free_score, _, free_variety) = fooled(seed)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_pull_keeps_the_judge_on_the_side_of_the_reward_model(seed):
+    (score, judge), (free_score, _) = fooled(seed)
     assert free_score > score
-    assert free_variety < 0.65 * variety
+    assert 1.6 < judge < 1.9
+    assert judge > judge_names(write(REFERENCE)).mean()
 
 
-def test_the_judge_is_worse_off_in_three_of_four():
-    worse = [free[1] < kept[1] for kept, free in map(fooled, range(4))]
-    assert sum(worse) == 3
+def test_without_a_pull_the_judge_gets_a_lottery():
+    judges = [fooled(seed)[1][1] for seed in range(5)]
+    assert min(judges) == pytest.approx(-0.1, abs=0.1)
+    assert max(judges) == pytest.approx(2.5, abs=0.1)

@@ -604,3 +604,18 @@ def test_nothing_keeps_the_kernel_longer_than_a_tenth_of_a_second():
         json.dumps(fig.canvas.frame)
         times.append(time.perf_counter() - begun)
     assert np.median(times) < 0.1
+
+
+def test_a_series_and_a_control_of_one_name():
+    fig = live(lambda *, x: {"x": 2 * x}, x=FloatSlider(value=1.0), panels=[Bars("x")], caption="c",
+               status="{x:.0f}", says=[Say("x", "twice", above=1.5)])  # fmt: skip
+    assert fig.status == "2. twice."  # what was computed, as in the page
+
+
+def test_chips_with_letters_say_words():
+    ids = torch.tensor([[2, 0, -1], [1, 2, 0]])
+    panel = Chips("ids", title="Words", letters=".ab", accent=0)
+    fig = live(lambda *, x: {"ids": ids, "x": x}, x=FloatSlider(value=1.0), panels=[panel], caption="c")
+    assert panel.describe(fig.session.view()) == "Words: b., ab.."
+    texts = [text.get_text() for text in panel.draw(fig.session.view()).texts]
+    assert [text for text in texts if len(text) == 1] == ["b", ".", "a", "b", "."]

@@ -10,7 +10,7 @@ function figureFor(labels) {
 function train(labels, worths) {
   const figure = figureFor(labels);
   if (!figure) return "The figure below could not be found: reload the page.";
-  const values = {};
+  const values = { kl_coeff: 1 }; // worths are logits: at this pull two names change their odds by just what the clicks say
   let limited = "";
   labels.forEach((label, i) => {
     const { name, min, max } = figure.data.controls.find((control) => control.name === sliderOf(label));
@@ -19,7 +19,7 @@ function train(labels, worths) {
   });
   figure.element.scrollIntoView({ block: "start" });
   figure.attempt(() => figure.trainOn(values));
-  return `The figure below trains on your worths.${limited}`;
+  return `The figure below trains on your worths, at a pull of 1.${limited}`;
 }
 
 // after the scripts of the live figures, which come later on the page

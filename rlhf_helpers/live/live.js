@@ -16,15 +16,15 @@ const color = (quantity) => (quantity ? `var(--q-${quantity}, ${FALLBACK[quantit
 // as text a color needs more contrast than as a surface
 const surface = (quantity) => color(quantity === "accent" || quantity === "old" ? `${quantity}-fill` : quantity);
 const DRAWERS = { curves, plot, bars, strip, table, chips };
-const BELOW = ["strip", "chips"]; // panels that want the whole width
+const BELOW = ["strip", "chips"]; // panels that want the whole width; one that comes first stands above the curves
 
 export function draw(el, spec) {
   const main = add(el, "div", "baby-main");
   const below = add(el, "div", "baby-below");
   const status = add(el, "p", "baby-status");
   status.setAttribute("role", "status");
-  const panels = spec.panels.map((panel) => {
-    const box = add(BELOW.includes(panel.kind) ? below : main, "div", `baby-panel baby-${panel.kind}`);
+  const panels = spec.panels.map((panel, i) => {
+    const box = add(BELOW.includes(panel.kind) && i > 0 ? below : main, "div", `baby-panel baby-${panel.kind}`);
     if (panel.title) add(box, "div", "baby-title").textContent = panel.title;
     const svg = box.appendChild(document.createElementNS(SVG, "svg"));
     svg.setAttribute("role", "img");

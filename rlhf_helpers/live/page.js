@@ -123,7 +123,7 @@ class Figure {
     this.element.insertBefore(this.grid, this.invite);
     this.update?.stop();
     this.update = draw(canvas, this.data.spec);
-    if (this.trains) controls.append(this.buttons());
+    if (this.trains) controls.append(this.buttons(), (this.cost = build("p", "baby-word")));
     this.inputs = new Map(this.data.controls.map((control) => [control.name, this.control(control, controls)]));
     controls.append(...this.presets(), this.sharing());
     this.frame = {};
@@ -213,8 +213,7 @@ class Figure {
     }));
     this.notice = build("p", "baby-word");
     this.notice.setAttribute("role", "status");
-    this.cost = build("p", "baby-word");
-    box.append(this.notice, this.cost);
+    box.append(this.notice);
     return box;
   }
 
@@ -225,6 +224,7 @@ class Figure {
   // A run
 
   async use(values) {
+    if (this.sentence) this.sentence.textContent = "";
     this.values = { ...values };
     for (const [name, { show }] of this.inputs) show(values[name]);
     await this.restart();

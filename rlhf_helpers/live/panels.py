@@ -169,6 +169,13 @@ class Chips(Panel):
     def needs(self):
         return {self.name: (1, 2)}
 
+    def describe(self, view):
+        if not self.letters:
+            return super().describe(view)
+        ids = np.atleast_2d(view.now[self.name])[: self.rows].astype(int)
+        words = ["".join(self.letters[i] for i in row if i >= 0) for row in ids]
+        return f"{self.title or self.kind.capitalize()}: {', '.join(words)}."
+
     def draw(self, view, ax=None):
         ids = np.atleast_2d(view.now[self.name])[: self.rows]
         return plots.completion_chips(ids, ax, title=self.title, accent=self.accent, letters=self.letters)

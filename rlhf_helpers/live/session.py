@@ -52,8 +52,8 @@ class Definition:
 
     def say(self, run: Run, seed: int = 0) -> str:
         """The status line of a run."""
-        known = {name: float(value) for name, value in run.now.items() if value.ndim == 0}
-        known |= run.controls | {"step": run.step, "seed": seed}
+        series = {name: float(value) for name, value in run.now.items() if value.ndim == 0}
+        known = run.controls | series | {"step": run.step, "seed": seed}  # a series wins, as in the page
         parts = [_Formatter().vformat(self.status, (), known)] if self.status else []
         parts += [say.text for say in self.says if say.applies(known[say.series], run.step)]
         return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)

@@ -49,7 +49,7 @@ def name_features(completion_ids: Tensor) -> Tensor:
     return torch.stack([column.to(torch.get_default_dtype()) for column in columns], dim=1)
 
 
-def name_score(completion_ids: Tensor, worths: Tensor, *, unfinished: float = -1.0) -> Tensor:
+def name_score(completion_ids: Tensor, worths: Tensor, *, unfinished: float = 3.0) -> Tensor:
     r"""Score names by what their features are worth.
 
     .. math:: s(y) = \sum_f w_f\, \phi_f(y)
@@ -57,7 +57,7 @@ def name_score(completion_ids: Tensor, worths: Tensor, *, unfinished: float = -1
     Args:
         completion_ids: (B, T) int64.
         worths: w, what one unit of each feature adds, (6,). Gradients flow into it.
-        unfinished: the score of a completion without an end token, whatever it holds: a name that was cut off is none.
+        unfinished: what is taken off the score of a completion without an end token: a name that was cut off is none.
 
     Returns:
         Scores (B,), in the unit of the worths.
@@ -70,14 +70,15 @@ def name_score(completion_ids: Tensor, worths: Tensor, *, unfinished: float = -1
         >>> from rlhf_helpers.names import encode
         >>> short = torch.tensor([-0.5, 0.0, 0.0, 0.0, 0.0, 0.0])
         >>> name_score(encode(["bo.", "bob"]), short).tolist()   # the second has no end
-        [-1.0, -1.0]
+        [-1.0, -4.5]
     """
     check_tensors(worths=worths)
     check_ndim(1, "(6,)", worths=worths)
     features = name_features(completion_ids).to(worths.dtype)
     if worths.shape != features.shape[1:]:
         raise ValueError(f"worths must have shape {tuple(features.shape[1:])}, got {tuple(worths.shape)}")
-    return torch.where(_take_apart(completion_ids)[2], (features * worths).sum(1), unfinished)
+    _, _, ended = _take_apart(completion_ids)
+    return (features * worths).sum(1) - torch.where(ended, 0.0, unfinished)
 
 
 def ends_in_a(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
