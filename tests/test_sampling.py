@@ -6,7 +6,15 @@ from enumeration import F64, TablePolicy, all_sequences, chain_logprobs, random_
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhf_helpers import generate, next_token_logprobs, sample_with, sequence_logprobs, token_logprobs, uniform_policy
+from rlhf_helpers import (
+    generate,
+    mask_after_end,
+    next_token_logprobs,
+    sample_with,
+    sequence_logprobs,
+    token_logprobs,
+    uniform_policy,
+)
 
 TABLE = random_table(4, seed=0)  # rows = last token
 POLICY = TablePolicy(TABLE)
@@ -129,6 +137,39 @@ def test_frequencies_are_the_policys():
         assert binomial_cdf(total - count, total, 1 - p) > 1e-4
 
 
+class Remembers:
+    """`long_memory`, with a memory: the list of the ids that it has read."""
+
+    def __init__(self):
+        self.memories = []
+
+    def memory(self):
+        self.memories.append([])
+        return self.memories[-1]
+
+    def __call__(self, ids, memory):
+        memory.append(ids)
+        return long_memory(torch.cat(memory, dim=1))[:, -ids.shape[1] :]
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0])
+def test_a_policy_with_a_memory_reads_every_token_once_and_draws_the_same(temperature):
+    prompt_ids = torch.tensor([[0, 2, 1], [1, 1, 0], [2, 0, 2]])
+    uniforms = torch.rand(3, 6, generator=torch.Generator().manual_seed(3), dtype=F64)
+    policy, again = Remembers(), []
+    drawn = sample_with(policy, prompt_ids, uniforms, temperature=temperature)
+    expected = sample_with(
+        lambda ids: again.append(ids) or long_memory(ids), prompt_ids, uniforms, temperature=temperature
+    )
+    assert torch.equal(drawn, expected)
+    assert [ids.shape[1] for ids in again] == [3, 4, 5, 6, 7, 8]  # without one, all of it for every new token
+    (memory,) = policy.memories
+    assert [ids.shape[1] for ids in memory] == [3, 1, 1, 1, 1, 1]
+    assert torch.equal(torch.cat(memory, dim=1), again[-1])
+    assert torch.equal(sample_with(policy, prompt_ids, uniforms, temperature=temperature), drawn)  # with a new one
+    assert len(policy.memories) == 2
+
+
 def test_no_gradient_flows_through_sampling():
     assert not generate(POLICY, ZERO, 3).requires_grad
 
@@ -200,6 +241,18 @@ def test_masked_logprobs_reach_neither_sum_nor_gradient(bad, cast):
     assert logprobs.grad.tolist() == [[1.0, 0.0]]
 
 
+# where a completion ends
+
+
+@given(row=st.lists(st.integers(0, 3), min_size=1, max_size=6), end_id=st.integers(0, 3))
+def test_the_first_end_token_counts_and_nothing_after_it(row, end_id):
+    rows = [row, row[::-1]]
+    mask = mask_after_end(torch.tensor(rows), end_id)
+    assert mask.dtype == torch.bool
+    lengths = [(r.index(end_id) + 1 if end_id in r else len(r)) for r in rows]
+    assert mask.int().tolist() == [[1] * n + [0] * (len(row) - n) for n in lengths]
+
+
 # refusing
 
 
@@ -237,6 +290,9 @@ IDS = torch.zeros(2, 3, dtype=torch.int64)
         (lambda: token_logprobs(POLICY, IDS, torch.tensor([[0, 4]] * 2)), ValueError,
          r"completion_ids must be token ids in \[0, 4\), got values from 0 to 4"),
         (lambda: token_logprobs(POLICY, IDS, torch.tensor([[0, -1]] * 2)), ValueError, r"token ids in \[0, 4\), .* -1"),
+        (lambda: mask_after_end(IDS.float(), 0), TypeError, "completion_ids must hold token ids of dtype torch.int64"),
+        (lambda: mask_after_end(IDS[0], 0), ValueError, r"completion_ids must have shape \(B, L\), got \(3,\)"),
+        (lambda: mask_after_end(IDS[:, :0], 0), ValueError, r"completion_ids must not be empty, got shape \(2, 0\)"),
         (lambda: sequence_logprobs(torch.zeros(3)), ValueError, r"logprobs must have shape \(B, T\), got \(3,\)"),
         (lambda: sequence_logprobs(torch.zeros(0, 3)), ValueError, r"logprobs must not be empty"),
         (lambda: sequence_logprobs(IDS), TypeError, "logprobs must be a floating-point tensor, got torch.int64"),
