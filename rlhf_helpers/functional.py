@@ -134,6 +134,9 @@ class AtParameters:
         module: the module; it stays as it is.
         flat: as ``parameters_to_vector(module.parameters())`` gives it, (N,).
 
+    Raises:
+        ValueError: flat has another length.
+
     Example:
         >>> policy = uniform_policy(vocab_size=2, hidden_dim=1)
         >>> # 2 for the embedding, 2 for the head, 2 for its bias
@@ -144,6 +147,8 @@ class AtParameters:
     def __init__(self, module: nn.Module, flat: Tensor):
         self.module = module
         sizes = [parameter.numel() for parameter in module.parameters()]
+        if flat.shape != (sum(sizes),):
+            raise ValueError(f"flat must have shape ({sum(sizes)},), got {tuple(flat.shape)}")
         parts = zip(module.named_parameters(), flat.split(sizes), strict=True)
         self.parameters = {name: part.view(parameter.shape) for (name, parameter), part in parts}
         if hasattr(module, "memory"):

@@ -12,7 +12,7 @@ from rlhf_helpers.losses import (
     aggregate, baby_ppo_loss, dpo_loss, grpo_loss, kl_estimate, ppo_loss, reinforce_loss, reweighted_ppo_loss, spo_loss,
     value_loss,
 )  # fmt: skip
-from rlhf_helpers._checks import check_choice, check_knob, keep
+from rlhf_helpers._checks import check_choice, check_knob, keep, values_are_known
 from rlhf_helpers.sampling import sequence_logprobs, token_logprobs
 from rlhf_helpers.rollout import Models, Rollout, shaped_rewards, state_values
 
@@ -100,7 +100,7 @@ def rloo(models: Models, rollout: Rollout, *, kl_coeff: float, group_size: int =
     """
     logprobs = _logprobs(models, rollout)
     scores = shaped_rewards(rollout, kl_coeff).sum(1)
-    advantages = rloo_advantages(_groups(scores, group_size)).flatten()
+    advantages = rloo_advantages(_groups(scores, rollout, group_size)).flatten()
     return reinforce_loss(logprobs, advantages, rollout.completion_mask), {}
 
 
@@ -127,7 +127,7 @@ def grpo(
         ``(loss, series)``; ``silent_groups`` is the share of groups whose rewards are all equal.
     """
     logprobs = _logprobs(models, rollout)
-    scores = _groups(rollout.rewards.sum(1), group_size)
+    scores = _groups(rollout.rewards.sum(1), rollout, group_size)
     advantages = group_advantages(scores, normalize=normalize).flatten()
     loss = grpo_loss(
         logprobs, rollout.old_logprobs, advantages, rollout.completion_mask,
@@ -152,8 +152,9 @@ def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool 
         (kl_coeff times the gap of the log ratios), ``accuracy`` (share of positive margins), ``chosen_logprobs`` and
         ``rejected_logprobs`` (sums, nats).
     """
-    logprobs, scores = _pairs(sequence_logprobs(_logprobs(models, rollout))), _pairs(rollout.rewards.sum(1))
-    ref_logprobs = _pairs(sequence_logprobs(rollout.ref_logprobs))
+    logprobs = _pairs(sequence_logprobs(_logprobs(models, rollout)), rollout)
+    scores = _pairs(rollout.rewards.sum(1), rollout)
+    ref_logprobs = _pairs(sequence_logprobs(rollout.ref_logprobs), rollout)
     better = (scores[:, 1] > scores[:, 0]).long()[:, None]  # (B / 2, 1): index of the chosen one
     gap = (scores[:, 1] - scores[:, 0]).abs()
     differs = (gap > 0).to(gap.dtype)
@@ -187,8 +188,8 @@ def spo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
     Returns:
         ``(loss, series)``; ``score_gap`` and ``logprob_gap`` are the mean absolute differences within a pair.
     """
-    logprobs = _pairs(sequence_logprobs(_logprobs(models, rollout)))
-    scores = _pairs(shaped_rewards(rollout, kl_coeff).sum(1))
+    logprobs = _pairs(sequence_logprobs(_logprobs(models, rollout)), rollout)
+    scores = _pairs(shaped_rewards(rollout, kl_coeff).sum(1), rollout)
     loss = spo_loss(logprobs[:, 0], logprobs[:, 1], scores[:, 0], scores[:, 1])
     series = {
         "score_gap": (scores[:, 0] - scores[:, 1]).abs().mean(),
@@ -209,7 +210,7 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
         ``(loss, {})``.
     """
     check_knob(kl_coeff=kl_coeff)
-    logprobs, scores = _logprobs(models, rollout), _pairs(rollout.rewards.sum(1))
+    logprobs, scores = _logprobs(models, rollout), _pairs(rollout.rewards.sum(1), rollout)
     preference = 0.5 * (1 + torch.sign(scores - scores.flip(1))).flatten()  # (B,)
     loss = reweighted_ppo_loss(sequence_logprobs(logprobs), sequence_logprobs(rollout.old_logprobs), preference)
     pull = aggregate(kl_estimate(logprobs, rollout.ref_logprobs, "k2"), rollout.completion_mask)
@@ -222,13 +223,23 @@ def _logprobs(models: Models, rollout: Rollout) -> Tensor:
     return keep(logprobs, rollout.completion_mask)
 
 
-def _groups(scores: Tensor, group_size: int) -> Tensor:
+def _groups(scores: Tensor, rollout: Rollout, group_size: int) -> Tensor:
     if group_size < 1 or len(scores) % group_size:
         raise ValueError(f"group_size must divide the batch size {len(scores)}, got {group_size}")
+    _must_share_prompts(rollout, group_size)
     return scores.view(-1, group_size)
 
 
-def _pairs(x: Tensor) -> Tensor:
+def _pairs(x: Tensor, rollout: Rollout) -> Tensor:
     if len(x) % 2:
         raise ValueError(f"batch_size must be even for a method of pairs, got {len(x)}")
+    _must_share_prompts(rollout, 2)
     return x.view(-1, 2)
+
+
+def _must_share_prompts(rollout: Rollout, size: int) -> None:
+    """Raise unless every ``size`` neighboring rows go on from one prompt: only those can be compared."""
+    if values_are_known():
+        prompts = rollout.prompt_ids.unflatten(0, (-1, size))
+        if not (prompts == prompts[:, :1]).all():
+            raise ValueError(f"completions_per_prompt must be a multiple of {size}: this method compares {size} rows")

@@ -344,3 +344,8 @@ def test_refuses_what_does_not_go_on_from_its_memory(ids, message):
 def test_a_scalar_model_refuses_other_policies(policy):
     with pytest.raises(TypeError, match=f"policy must be a TinyGPT, got {type(policy).__name__}"):
         ScalarGPT(policy)
+
+
+def test_a_flat_vector_of_another_length_is_refused():
+    with pytest.raises(ValueError, match=r"flat must have shape \(31584,\), got \(3,\)"):
+        AtParameters(TinyGPT(), torch.zeros(3))

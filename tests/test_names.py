@@ -370,6 +370,11 @@ def test_pretraining_repeats_under_a_seed_and_lowers_the_loss():
     assert names_loss(pretrain(steps=30, batch_size=32), DOT, ids) < 2.8 < math.log(27) - 0.45
 
 
+@pytest.mark.parametrize("steps", [1, 2, 9, 10])  # the rise of the learning rate takes a tenth of them
+def test_pretraining_takes_any_number_of_steps(steps):
+    assert parameters_to_vector(pretrain(steps=steps, batch_size=4).parameters()).isfinite().all()
+
+
 def test_every_other_batch_of_pretraining_has_surnames_before_its_names(monkeypatch):
     batches = []
 
@@ -475,3 +480,13 @@ def test_clicks_find_the_taste_behind_them():
     gap = (features[0] - features[1]).double() @ taste
     worths = fit_worths(*prefer(*features, gap, generator=seeded()))
     torch.testing.assert_close(worths, taste, rtol=0, atol=0.25)
+
+
+def test_a_prompt_of_nothing_but_padding_is_refused():
+    with pytest.raises(ValueError, match="prompt_ids must end in a token in every row"):
+        alliterates(torch.full((1, 2), PAD), encode(["ann."]))
+
+
+def test_a_share_of_names_is_no_number_to_hold_out():
+    with pytest.raises(TypeError, match="held_out must be a whole number, got float"):
+        load_names(held_out=2.5)

@@ -54,10 +54,10 @@ CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 with_critic = functools.partial(ppo, lam=0.9, value_coeff=0.7)
 in_loss = functools.partial(ppo, kl_in="loss", kl_kind="k3")
 soft_dpo = functools.partial(dpo, soft_labels=True)
-pairs_rloo = functools.partial(rloo, group_size=2)
+pairs_rloo, pairs_grpo = (functools.partial(method, group_size=2) for method in (rloo, grpo))
 METHODS = {
-    "ppo": ppo, "ppo with a critic": with_critic, "ppo, KL in the loss": in_loss, "rloo": pairs_rloo, "grpo": grpo,
-    "dpo": dpo, "dpo, soft labels": soft_dpo, "spo": spo, "reweighted_ppo": reweighted_ppo,
+    "ppo": ppo, "ppo with a critic": with_critic, "ppo, KL in the loss": in_loss, "rloo": pairs_rloo,
+    "grpo": pairs_grpo, "dpo": dpo, "dpo, soft labels": soft_dpo, "spo": spo, "reweighted_ppo": reweighted_ppo,
 }  # fmt: skip
 every_method = pytest.mark.parametrize("name", METHODS)
 
@@ -331,7 +331,7 @@ def test_rloo_weighs_every_token_the_same():
 
 
 def test_grpo_weighs_every_completion_the_same():
-    advantages = group_advantages(sums(ROLLOUT.rewards)[None])[0]
+    advantages = group_advantages(sums(ROLLOUT.rewards).view(-1, 2)).flatten()
     per_row = [
         grpo_loss(
             row(LOGPROBS, i), row(ROLLOUT.old_logprobs, i), advantages[i : i + 1],
@@ -339,7 +339,7 @@ def test_grpo_weighs_every_completion_the_same():
         )
         for i in range(B)
     ]  # fmt: skip
-    loss, _ = grpo(Models(TRAINED), ROLLOUT, kl_coeff=KL_COEFF)
+    loss, _ = pairs_grpo(Models(TRAINED), ROLLOUT, kl_coeff=KL_COEFF)
     torch.testing.assert_close(loss, sum(per_row) / B, **CLOSE)
 
 
@@ -493,3 +493,14 @@ def test_the_toy_is_as_it_was():
             sampled = collect(Models(policy), policy, uniforms)
             assert torch.equal(rollout.completion_ids, sampled.completion_ids)
     assert set(history.series) == {"reward", "kl", "entropy", "loss", "ratio", "clip_share"}
+
+
+@pytest.mark.parametrize(
+    ("method", "rows"), [(grpo, 8), (rloo, 8), (functools.partial(grpo, group_size=4), 4), (dpo, 2), (spo, 2)]
+)
+def test_completions_of_different_prompts_are_not_compared(method, rows):
+    shuffled = ROLLOUT._replace(prompt_ids=PROMPTS.roll(1, 0))
+    with pytest.raises(ValueError, match=f"completions_per_prompt must be a multiple of {rows}"):
+        method(Models(TRAINED), shuffled, kl_coeff=KL_COEFF)
+    with pytest.raises(ValueError, match="completions_per_prompt must be a multiple of 8"):
+        names_run(grpo, prompt_ids=encode(["a.", "b."]), completions_per_prompt=4, batch_size=16, steps=1)

@@ -76,7 +76,8 @@ def pretrain(*, steps: int = 600, batch_size: int = 128, learning_rate: float = 
     surnames = encode([f"{surname}." for surname in load_surnames()], side="left")
     no_surname = encode(["."])
     optimizer = torch.optim.AdamW(policy.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.1)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps + 1, pct_start=0.1)
+    rising = max(0.1, 2 / (steps + 2))  # the share of steps; at least one
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps + 1, pct_start=rising)
     quiet = bool(os.environ.get("TQDM_DISABLE"))  # tqdm's notebook bar does not look at it
     for step in tqdm(range(steps), desc="pre-training", delay=2, leave=False, disable=quiet):
         batch = names[torch.randint(len(names), (batch_size,), generator=generator)]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_ids, check_ndim, check_tensors
+from rlhf_helpers._checks import check_ids, check_ndim, check_tensors, values_are_known
 from rlhf_helpers.names.text import ALPHABET, END, PAD
 from rlhf_helpers.sampling import mask_after_end
 
@@ -78,7 +78,8 @@ def name_score(completion_ids: Tensor, worths: Tensor, *, unfinished: float = 3.
     if worths.shape != features.shape[1:]:
         raise ValueError(f"worths must have shape {tuple(features.shape[1:])}, got {tuple(worths.shape)}")
     _, _, ended = _take_apart(completion_ids)
-    return (features * worths).sum(1) - torch.where(ended, 0.0, unfinished)
+    score = (features * worths).sum(1)
+    return torch.where(ended, score, score - unfinished)
 
 
 def ends_in_a(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
@@ -115,6 +116,8 @@ def alliterates(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
         [1.0, 0.0]
     """
     check_ids("prompt_ids", prompt_ids, PAD + 1)
+    if values_are_known() and (prompt_ids[:, -1] == PAD).any():
+        raise ValueError("prompt_ids must end in a token in every row, got one of nothing but padding")
     begin = (prompt_ids == PAD).sum(1, keepdim=True)  # the padding is on the left
     initial = prompt_ids.gather(1, begin)[:, 0]
     _, _, ended = _take_apart(completion_ids)

@@ -29,6 +29,7 @@ def load_names(*, held_out: int = 500, seed: int = 0) -> tuple[list[str], list[s
         ``(train, test)``, two lists without a name in common.
 
     Raises:
+        TypeError: held_out is not a whole number.
         ValueError: held_out is not between 1 and the number of names less one.
 
     Example:
@@ -39,6 +40,7 @@ def load_names(*, held_out: int = 500, seed: int = 0) -> tuple[list[str], list[s
     names = sorted({*_census("female.first"), *_census("male.first")})
     if not 1 <= held_out < len(names):
         raise ValueError(f"held_out must be between 1 and {len(names) - 1}, got {held_out}")
+    check_count(held_out=held_out)
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
     shuffled = [names[i] for i in order]
     return shuffled[held_out:], shuffled[:held_out]
