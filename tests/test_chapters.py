@@ -135,10 +135,11 @@ def test_the_figure_of_names_shows_what_is_said_of_it():
     def words(figure):
         return "".join(ALPHABET[i] for row in figure.now["names"] for i in row if i > 0)
 
-    for preset in figure.definition.presets:
-        restart(figure, {**figure.definition.defaults, **preset.values})
+    presets = {preset.name: preset.values for preset in figure.definition.presets}
+    for name, values in presets.items():
+        restart(figure, {**figure.definition.defaults, **values})
         figure.step(100)
-        ended[preset.name] = {name: np.array(values) for name, values in figure.history.items()}
+        ended[name] = {series: np.array(rows) for series, rows in figure.history.items()}
     fair, free = ended["ends in a"], ended["no pull"]
     for run in (fair, free):
         assert run["score"][0] < 0.5
@@ -155,4 +156,12 @@ def test_the_figure_of_names_shows_what_is_said_of_it():
     assert soft["distinct"][-1] > 0.9
     assert hacked["distinct"][-1] < 0.3
     assert set(words(figure)) <= set("lna")
+    restart(figure, {**figure.definition.defaults, **presets["short, no pull"]})
+    figure.step(50)
+    figure.set(kl_coeff=0.3)
+    figure.step(50)
+    assert figure.now["distinct"] < 0.3  # a pull brings nothing back
+    figure.reset()
+    figure.step(100)
+    assert figure.now["distinct"] > 0.8  # and keeps what is there
     restart(figure, figure.definition.defaults)

@@ -125,7 +125,9 @@ def test_without_a_built_book_it_says_how_to_build_one(tmp_path):
 
 
 def test_the_list_of_decks_is_served(folder):
-    code = f"import slides, pathlib; slides.serve(0, pathlib.Path({str(folder)!r}))"
+    # a shell that runs the tests in the background makes its children deaf to Ctrl+C
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{hear}; import slides, pathlib; slides.serve(0, pathlib.Path({str(folder)!r}))"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
         command, cwd=slides.HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
