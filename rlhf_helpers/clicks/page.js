@@ -15,7 +15,7 @@ function train(labels, worths) {
   labels.forEach((label, i) => {
     const { name, min, max } = figure.data.controls.find((control) => control.name === sliderOf(label));
     values[name] = Math.min(max, Math.max(min, Number(worths[i].toFixed(1)))); // sliders go in tenths
-    if (worths[i] < min - 0.05 || worths[i] > max + 0.05) limited = ` "${label}" goes only to ${values[name]} there.`;
+    if (worths[i] < min - 0.05 || worths[i] > max + 0.05) limited += ` "${label}" goes only to ${values[name]} there.`;
   });
   figure.element.scrollIntoView({ block: "start" });
   figure.attempt(() => figure.trainOn(values));
