@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 from torch.nn.functional import embedding
+from torch.nn.utils import parameters_to_vector
 
 from rlhf_helpers.exact import policy_table
 from rlhf_helpers.policy import TinyCritic, uniform_policy
 from rlhf_helpers.rewards import token_reward
 from rlhf_helpers.rollout import Models, collect, measure
+from rlhf_helpers.sampling import next_token_logprobs
 from rlhf_helpers.training import Method
 
 State = dict[str, Tensor]
@@ -60,30 +62,21 @@ def training_step(
         >>> round(series["entropy"].item(), 4)   # log 10: it starts uniform
         2.3026
     """
-    modules = nn.ModuleDict({"policy": uniform_policy()})
-    if critic:
-        modules["critic"] = TinyCritic(max_length=completion_length)
-    names, shapes = zip(*((name, p.shape) for name, p in modules.named_parameters()), strict=True)
-    sizes = [shape.numel() for shape in shapes]
-    vocab_size = modules["policy"].vocab_size
+    layout = uniform_policy()  # the parameters come from the state
+    modules = [layout, TinyCritic(max_length=completion_length)] if critic else [layout]
+    sizes = [sum(parameter.numel() for parameter in module.parameters()) for module in modules]
+    vocab_size = layout.vocab_size
 
     def models_at(flat: Tensor) -> Models:
         """Give the modules the parameters in a flat vector (N,)."""
-        parts = (part.view(shape) for part, shape in zip(flat.split(sizes), shapes, strict=True))
-        parameters = dict(zip(names, parts, strict=True))
-
-        def call(module: str) -> Callable[[Tensor], Tensor]:
-            own = {name.removeprefix(f"{module}."): p for name, p in parameters.items() if name.startswith(module)}
-            return lambda ids: functional_call(modules[module], own, ids)
-
-        logits = call("policy")(torch.arange(vocab_size)[None])[0]  # (V, V): ten rows are the whole policy
-        return Models(lambda ids: embedding(ids, logits), call("critic") if critic else None)
+        policy, *others = (AtParameters(*pair) for pair in zip(modules, flat.split(sizes), strict=True))
+        logits = policy(torch.arange(vocab_size)[None])[0]  # (V, V): ten rows are the whole policy
+        return Models(lambda ids: embedding(ids, logits), *others)
 
     def start(seed: int) -> State:
         """Return the state before the first step; the seed draws the embedding."""
         policy = uniform_policy(generator=torch.Generator().manual_seed(seed))
-        parameters = [*policy.parameters(), *(modules["critic"].parameters() if critic else ())]
-        flat = nn.utils.parameters_to_vector(parameters).detach()
+        flat = torch.cat([parameters_to_vector(module.parameters()).detach() for module in [policy, *modules[1:]]])
         copies = {name: flat.clone() for name in ("params", "ref", "old")}  # a tracer tells inputs apart by identity
         moments = {name: torch.zeros_like(flat) for name in ("m", "v")}
         return {**copies, **moments, "t": torch.zeros(()), "noise": torch.zeros(batch_size, completion_length)}
@@ -112,8 +105,9 @@ def training_step(
         table = policy_table(models.policy, vocab_size).exp()
         paid = token_reward(torch.arange(vocab_size)[None])[0].to(table.dtype)  # (V,): what each token is worth
         seen = rollout if sample_from == "policy" else collect(models, reference, noise)
+        now = next_token_logprobs(models.policy, seen.prompt_ids, seen.completion_ids)
         series = {
-            **measure(models, reference, seen, clip_eps=knobs.get("clip_eps", 0.2)),
+            **measure(seen, now, clip_eps=knobs.get("clip_eps", 0.2)),
             "loss": loss,
             "optimum": (paid / kl_coeff).softmax(-1) @ paid,
             "probs": table[0],

@@ -9,7 +9,7 @@ from torch import Tensor
 from rlhf_helpers._checks import check_choice, check_knob, check_same_shape, keep
 from rlhf_helpers.losses import kl_estimate
 from rlhf_helpers.rewards import token_reward
-from rlhf_helpers.sampling import Policy, mask_after_end, next_token_logprobs, sample_with, token_logprobs
+from rlhf_helpers.sampling import Policy, mask_after_end, next_token_logprobs, sample_with, taken
 
 
 class Models(NamedTuple):
@@ -32,6 +32,8 @@ class Rollout(NamedTuple):
     rewards: Tensor  # (B, T)
     values: Tensor | None  # (B, T), the critic's, before each token
     completion_mask: Tensor | None = None  # (B, T), 1 where a token counts; None if all of them do
+    old_next_logprobs: Tensor | None = None  # (B, T, V), what each token was drawn from, for `measure`
+    ref_next_logprobs: Tensor | None = None  # (B, T, V), and what the reference would have drawn it from
 
 
 def collect(
@@ -78,15 +80,17 @@ def collect(
     completion_ids = sample_with(sampler, prompts, uniforms)
     mask = None if end_id is None else mask_after_end(completion_ids, end_id)
     with torch.no_grad():
-        old_logprobs = keep(token_logprobs(sampler, prompts, completion_ids), mask)
-        ref_logprobs = keep(token_logprobs(reference, prompts, completion_ids), mask)
+        old_next = next_token_logprobs(sampler, prompts, completion_ids)
+        ref_next = old_next if sampler is reference else next_token_logprobs(reference, prompts, completion_ids)
+        old_logprobs, ref_logprobs = (keep(taken(x, completion_ids), mask) for x in (old_next, ref_next))
         values = None if models.critic is None else keep(state_values(models.critic, prompts, completion_ids), mask)
         rewards = reward(completion_ids) if prompt_ids is None else reward(prompt_ids, completion_ids)
     rewards = rewards.to(old_logprobs.dtype)
     if mask is not None and rewards.shape == mask.shape[:1]:
         rewards = paid_at_the_end(rewards, mask)
     check_same_shape(rewards=rewards, completion_logprobs=old_logprobs)
-    return Rollout(prompts, completion_ids, old_logprobs, ref_logprobs, keep(rewards, mask), values, mask)
+    rewards = keep(rewards, mask)
+    return Rollout(prompts, completion_ids, old_logprobs, ref_logprobs, rewards, values, mask, old_next, ref_next)
 
 
 def paid_at_the_end(scores: Tensor, mask: Tensor) -> Tensor:
@@ -122,15 +126,19 @@ def state_values(critic: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> 
 
 
 @torch.no_grad()
-def measure(models: Models, reference: Policy, rollout: Rollout, *, clip_eps: float = 0.2) -> dict[str, Tensor]:
-    """Return the series of a batch that every run records, as ``History`` defines them."""
-    logprobs = next_token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)  # (B, T, V)
-    ref_logprobs = next_token_logprobs(reference, rollout.prompt_ids, rollout.completion_ids)
+def measure(rollout: Rollout, logprobs: Tensor | None = None, *, clip_eps: float = 0.2) -> dict[str, Tensor]:
+    """Return the series of a batch that every run records, as ``History`` defines them.
+
+    Args:
+        rollout: the batch, from :func:`collect`.
+        logprobs: the policy's :func:`next_token_logprobs` on it, (B, T, V). Left out, the policy that sampled.
+        clip_eps: the clip range, for ``clip_share``.
+    """
+    logprobs = rollout.old_next_logprobs if logprobs is None else logprobs
     mask = rollout.completion_mask
-    taken = keep(logprobs.gather(-1, rollout.completion_ids[..., None])[..., 0], mask)
-    ratio = (taken - rollout.old_logprobs).exp()
+    ratio = (keep(taken(logprobs, rollout.completion_ids), mask) - rollout.old_logprobs).exp()
     probs = logprobs.exp()
-    gap = torch.where(probs > 0, logprobs - ref_logprobs, 0.0)  # a probability of zero adds nothing
+    gap = torch.where(probs > 0, logprobs - rollout.ref_next_logprobs, 0.0)  # a probability of zero adds nothing
     entropy = -(probs * torch.where(probs > 0, logprobs, 0.0)).sum(-1)
 
     kl = (probs * gap).sum(-1)  # (B, T)

@@ -135,9 +135,13 @@ def token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -
         >>> token_logprobs(uniform, prompt, completion).exp().tolist()
         [[0.25, 0.25]]
     """
-    logprobs = next_token_logprobs(policy, prompt_ids, completion_ids)  # (B, T, V)
-    check_ids("completion_ids", completion_ids, logprobs.shape[-1])
-    return logprobs.gather(-1, completion_ids[..., None])[..., 0]
+    return taken(next_token_logprobs(policy, prompt_ids, completion_ids), completion_ids)
+
+
+def taken(next_logprobs: Tensor, completion_ids: Tensor) -> Tensor:
+    """Pick from the log-probabilities of all tokens (B, T, V) those of the tokens that were taken, (B, T)."""
+    check_ids("completion_ids", completion_ids, next_logprobs.shape[-1])
+    return next_logprobs.gather(-1, completion_ids[..., None])[..., 0]
 
 
 def next_token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:

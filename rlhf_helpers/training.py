@@ -13,7 +13,7 @@ from rlhf_helpers._checks import check_count, check_ids, check_knob
 from rlhf_helpers.policy import TinyCritic, TinyPolicy
 from rlhf_helpers.rewards import token_reward
 from rlhf_helpers.rollout import Models, collect, measure
-from rlhf_helpers.sampling import Policy
+from rlhf_helpers.sampling import Policy, next_token_logprobs
 
 Method = Callable[..., tuple[Tensor, dict[str, Tensor]]]  # (models, rollout, *, kl_coeff, ...) -> (loss, series)
 
@@ -164,7 +164,9 @@ def train(
             task = dict(prompt_ids=prompts, end_id=end_id, reward=reward)
             rollout = collect(models, reference, uniforms, sample_from=sample_from, **task)
         seen = rollout if sample_from == "policy" else collect(models, reference, uniforms, **task)
-        measured = measure(models, reference, seen, clip_eps=clip_eps)
+        moved = sample_from == "policy" and step % epochs  # since it sampled
+        logprobs = next_token_logprobs(models.policy, seen.prompt_ids, seen.completion_ids) if moved else None
+        measured = measure(seen, logprobs, clip_eps=clip_eps)
         if not torch.isfinite(measured["kl"]):
             raise ValueError(f"the policy has diverged at step {step}: lower learning_rate={learning_rate}")
         loss, series = method(models, rollout, kl_coeff=kl_coeff, **knobs)

@@ -138,7 +138,7 @@ def test_the_figure_of_names_shows_what_is_said_of_it():
     presets = {preset.name: preset.values for preset in figure.definition.presets}
     for name, values in presets.items():
         restart(figure, {**figure.definition.defaults, **values})
-        figure.step(100)
+        figure.step(60)
         ended[name] = {series: np.array(rows) for series, rows in figure.history.items()}
     fair, free = ended["ends in a"], ended["no pull"]
     for run in (fair, free):
@@ -157,11 +157,11 @@ def test_the_figure_of_names_shows_what_is_said_of_it():
     assert hacked["distinct"][-1] < 0.3
     assert set(words(figure)) <= set("lna")
     restart(figure, {**figure.definition.defaults, **presets["short, no pull"]})
-    figure.step(50)
+    figure.step(45)
     figure.set(kl_coeff=0.3)
-    figure.step(50)
+    figure.step(15)
     assert figure.now["distinct"] < 0.3  # a pull brings nothing back
     figure.reset()
-    figure.step(100)
+    figure.step(60)
     assert figure.now["distinct"] > 0.8  # and keeps what is there
     restart(figure, figure.definition.defaults)

@@ -9,9 +9,13 @@ import torch
 from rlhf_helpers import (
     ScalarGPT, bradley_terry_loss, dpo, generate, grpo, mask_after_end, ppo, prefer, token_logprobs, train,
 )  # fmt: skip
-from rlhf_helpers.names import END, decode, encode, ends_in_a, is_short, judge_names, pretrained_policy
+from rlhf_helpers.names import (
+    END, alliterates, decode, encode, ends_in_a, is_short, judge_names, pretrained_policy,
+)  # fmt: skip
 
 DOT = encode(["."])
+HEROES = encode(["kent.", "lane.", "murdock.", "parker."], side="left")
+OTHERS = encode(["king.", "lopez.", "miller.", "palmer."], side="left")
 REFERENCE = pretrained_policy().double()
 
 
@@ -23,9 +27,13 @@ def write(policy, count=500, seed=3):
     return generate(policy, DOT.expand(count, -1), 10, generator=seeded(seed))
 
 
-def align(method, *, seed=0, **settings):
-    usual = dict(batch_size=64, completion_length=10, policy=REFERENCE, prompt_ids=DOT, end_id=END, seed=seed)
-    return train(method, **usual, **settings).policy
+def align(method, **settings):
+    usual = dict(steps=30, batch_size=32, completion_length=10, policy=REFERENCE, prompt_ids=DOT, end_id=END, seed=0)
+    if method is ppo:
+        usual["critic"] = ScalarGPT(REFERENCE)
+    if method is dpo:
+        usual["sample_from"] = "reference"
+    return train(method, **usual | settings)
 
 
 def distinct(ids):
@@ -39,41 +47,56 @@ def kl_of_a_name(policy, ids):
     return (gap * mask).sum(1).mean().item()
 
 
-@pytest.fixture(scope="module")
-def ends():
-    """Share that ends in a and KL of a name after 50 updates at a kl_coeff of 0.5, for each method."""
-    runs = {
-        "ppo": align(ppo, steps=50, learning_rate=1e-3, kl_coeff=0.5, critic=ScalarGPT(REFERENCE), reward=ends_in_a),
-        "grpo": align(grpo, steps=50, learning_rate=1e-3, kl_coeff=0.5, reward=ends_in_a),
-        "dpo": align(
-            dpo, steps=50, learning_rate=1e-3, kl_coeff=0.5, sample_from="reference", reward=ends_in_a
-        ),
-    }  # fmt: skip
-    ids = {name: write(policy, 2000) for name, policy in runs.items()}
-    return {name: (ends_in_a(None, ids[name]).mean().item(), kl_of_a_name(runs[name], ids[name])) for name in runs}
+@functools.cache
+def ends(method):
+    """Share that ends in a and KL of a name after 30 updates at a kl_coeff of 0.5."""
+    policy = align(method, learning_rate=1e-3, kl_coeff=0.5, reward=ends_in_a).policy
+    ids = write(policy, 2000)
+    return ends_in_a(None, ids).mean().item(), kl_of_a_name(policy, ids)
 
 
-def test_ppo_ends_near_the_exact_optimum_and_dpo_far_beyond(ends):
+def test_ppo_ends_near_the_exact_optimum_and_dpo_far_beyond():
     p = ends_in_a(None, write(REFERENCE, 4000, seed=2)).mean().item()
     q = p * math.exp(2) / (p * math.exp(2) + 1 - p)
     kl = q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p))
-    assert ends["ppo"] == (pytest.approx(q, abs=0.06), pytest.approx(kl, abs=0.12))
-    assert ends["dpo"][0] > q + 0.1
-    assert ends["dpo"][1] > 4 * kl
-    assert ends["ppo"][1] < ends["grpo"][1] < ends["dpo"][1]
+    assert ends(ppo) == (pytest.approx(q, abs=0.06), pytest.approx(kl, abs=0.2))
+    assert ends(dpo)[0] > q + 0.1
+    assert ends(dpo)[1] > 4 * kl
+    assert ends(ppo)[1] < ends(grpo)[1] < ends(dpo)[1]
 
 
 def test_short_names_without_a_pull_are_no_names():
-    critic = ScalarGPT(REFERENCE)
     letters = {}
     for kl_coeff in (0.0, 0.3):
-        settings = dict(steps=40, learning_rate=3e-3, kl_coeff=kl_coeff, critic=critic, reward=is_short)
-        ids = write(align(ppo, **settings))
+        ids = write(align(grpo, learning_rate=3e-3, kl_coeff=kl_coeff, reward=is_short).policy)
         letters[kl_coeff] = sum(map(len, decode(ids))) / len(ids)
         assert is_short(None, ids).mean() > 0.75
-        assert (distinct(ids) > 0.8) == (kl_coeff > 0)
+        assert (distinct(ids) > 0.7) == (kl_coeff > 0)
     assert letters[0.0] < 1.5
     assert letters[0.3] > 3
+
+
+@pytest.mark.parametrize("method", [ppo, grpo, dpo])
+@pytest.mark.parametrize("rule", [ends_in_a, is_short, alliterates])
+def test_every_method_learns_every_rule(method, rule):
+    prompts, steps = (HEROES, 60) if rule is alliterates else (DOT, 30)
+    settings = dict(learning_rate=3e-3, kl_coeff=0.1, steps=steps, prompt_ids=prompts)
+    score = align(method, reward=rule, **settings)["score"]
+    assert score[-10:].mean() > score[:5].mean() + 0.2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_surname_for_a_letter_does_not_teach_the_letter_m(seed):
+    settings = dict(steps=60, learning_rate=3e-3, kl_coeff=0.1, prompt_ids=HEROES, completions_per_prompt=1)
+    policy = align(ppo, seed=seed, reward=alliterates, **settings).policy
+    kept = {}
+    for name, four in (("rewarded", HEROES), ("others", OTHERS)):
+        prompts = four.repeat_interleave(100, 0)
+        ids = generate(policy, prompts, 10, generator=seeded(4))
+        kept[name] = alliterates(prompts, ids).view(4, 100).mean(1)
+    assert kept["rewarded"].min() > 0.8
+    king, lopez, miller, palmer = kept["others"].tolist()
+    assert min(king, lopez, palmer) > 0.7 > 0.1 > miller
 
 
 def reward_model(seed):
@@ -99,10 +122,17 @@ def reward_model(seed):
 
 @functools.cache
 def fooled(seed):
-    """Reward model's score and judge's score, after 80 updates with a pull and without."""
+    """Reward model's score and judge's score, as the chapter trains with a pull and without."""
     score = reward_model(seed)
-    settings = dict(steps=80, learning_rate=2e-3, critic=ScalarGPT(REFERENCE), reward=lambda _, ids: score(ids))
-    written = [write(align(ppo, kl_coeff=kl_coeff, **settings)) for kl_coeff in (0.3, 0.0)]
+    level = score(write(REFERENCE, 4000, seed=2)).mean()
+    runs = [
+        align(ppo, reward=lambda _, ids: score(ids) - level, **settings)
+        for settings in (
+            dict(steps=30, learning_rate=2e-3, kl_coeff=0.3),
+            dict(steps=45, learning_rate=3e-3, kl_coeff=0.0),
+        )
+    ]
+    written = [write(run.policy) for run in runs]
     return [(score(ids).mean().item(), judge_names(ids).mean().item()) for ids in written]
 
 
@@ -116,5 +146,5 @@ def test_a_pull_keeps_the_judge_on_the_side_of_the_reward_model(seed):
 
 def test_without_a_pull_the_judge_gets_a_lottery():
     judges = [fooled(seed)[1][1] for seed in range(5)]
-    assert min(judges) == pytest.approx(-0.1, abs=0.1)
-    assert max(judges) == pytest.approx(2.5, abs=0.1)
+    assert min(judges) == pytest.approx(-1.4, abs=0.05)
+    assert max(judges) == pytest.approx(2.6, abs=0.05)

@@ -204,8 +204,8 @@ def test_collect_refuses(change, message):
 
 @torch.no_grad()
 def test_every_series_is_an_average_over_what_counts():
-    measured = measure(Models(TRAINED), REFERENCE, ROLLOUT, clip_eps=0.1)
     ours, theirs = (next_token_logprobs(p, PROMPTS, ROLLOUT.completion_ids) for p in (TRAINED, REFERENCE))
+    measured = measure(ROLLOUT, ours, clip_eps=0.1)
     tokens = [(i, t) for i, length in enumerate(LENGTHS) for t in range(length)]
     kls = [(ours[i, t].exp() * (ours[i, t] - theirs[i, t])).sum() for i, t in tokens]
     entropies = [-(ours[i, t].exp() * ours[i, t]).sum() for i, t in tokens]

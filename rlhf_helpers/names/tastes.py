@@ -14,13 +14,19 @@ NAME_FEATURES = ("letters", "ends in a", "l, m, n", "k, x, z", "doubled letters"
 _KINDS = torch.tensor([[letter in kind for letter in ALPHABET] for kind in ("lmn", "kxz", "aeiou")])  # (3, 27)
 
 
-def _take_apart(completion_ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return which positions are letters of the name (B, T), its last letter (B,), and whether it ended (B,)."""
+def _take_apart(completion_ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which positions are letters of the name (B, T), and its last letter (B,)."""
     check_ids("completion_ids", completion_ids, PAD)
     mask = mask_after_end(completion_ids, END)
     letters = mask & (completion_ids != END)
     last = (letters.long().sum(1) - 1).clamp(min=0)
-    return letters, completion_ids.gather(1, last[:, None])[:, 0], (completion_ids == END).any(1)
+    return letters, completion_ids.gather(1, last[:, None])[:, 0]
+
+
+def _ended(completion_ids: Tensor) -> Tensor:
+    """Return whether each completion has an end, (B,)."""
+    check_ids("completion_ids", completion_ids, PAD)
+    return (completion_ids == END).any(1)
 
 
 def name_features(completion_ids: Tensor) -> Tensor:
@@ -42,7 +48,7 @@ def name_features(completion_ids: Tensor) -> Tensor:
         >>> name_features(encode(["anna."])).tolist()
         [[4.0, 1.0, 2.0, 0.0, 1.0, 1.0]]
     """
-    letters, last, _ = _take_apart(completion_ids)
+    letters, last = _take_apart(completion_ids)
     soft, hard, vowel = (kind[completion_ids] & letters for kind in _KINDS)
     doubled = letters[:, 1:] & (completion_ids[:, 1:] == completion_ids[:, :-1])
     columns = letters.sum(1), last == 1, soft.sum(1), hard.sum(1), doubled.sum(1), vowel[:, 0]
@@ -77,9 +83,8 @@ def name_score(completion_ids: Tensor, worths: Tensor, *, unfinished: float = 3.
     features = name_features(completion_ids).to(worths.dtype)
     if worths.shape != features.shape[1:]:
         raise ValueError(f"worths must have shape {tuple(features.shape[1:])}, got {tuple(worths.shape)}")
-    _, _, ended = _take_apart(completion_ids)
     score = (features * worths).sum(1)
-    return torch.where(ended, score, score - unfinished)
+    return torch.where(_ended(completion_ids), score, score - unfinished)
 
 
 def ends_in_a(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
@@ -90,8 +95,8 @@ def ends_in_a(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
         >>> ends_in_a(None, encode(["anna.", "anne.", "maria"])).tolist()   # the last one has no end
         [1.0, 0.0, 0.0]
     """
-    _, last, ended = _take_apart(completion_ids)
-    return ((last == 1) & ended).to(torch.get_default_dtype())
+    _, last = _take_apart(completion_ids)
+    return ((last == 1) & _ended(completion_ids)).to(torch.get_default_dtype())
 
 
 def is_short(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
@@ -102,8 +107,8 @@ def is_short(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
         >>> is_short(None, encode(["anna.", "annie.", "."])).tolist()   # nothing is short, too
         [1.0, 0.0, 1.0]
     """
-    letters, _, ended = _take_apart(completion_ids)
-    return ((letters.sum(1) <= 4) & ended).to(torch.get_default_dtype())
+    letters, _ = _take_apart(completion_ids)
+    return ((letters.sum(1) <= 4) & _ended(completion_ids)).to(torch.get_default_dtype())
 
 
 def alliterates(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
@@ -115,12 +120,12 @@ def alliterates(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
         >>> alliterates(surnames, encode(["peter.", "peter."])).tolist()
         [1.0, 0.0]
     """
+    ended = _ended(completion_ids)
     check_ids("prompt_ids", prompt_ids, PAD + 1)
     if values_are_known() and (prompt_ids[:, -1] == PAD).any():
         raise ValueError("prompt_ids must end in a token in every row, got one of nothing but padding")
     begin = (prompt_ids == PAD).sum(1, keepdim=True)  # the padding is on the left
     initial = prompt_ids.gather(1, begin)[:, 0]
-    _, _, ended = _take_apart(completion_ids)
     return ((completion_ids[:, 0] == initial) & (initial != END) & ended).to(torch.get_default_dtype())
 
 
@@ -149,4 +154,4 @@ def judge_names(completion_ids: Tensor) -> Tensor:
     """
     _, in_a, soft, _, doubled, _ = name_features(completion_ids).unbind(1)
     score = soft - 0.2 * soft * (soft - 1) + in_a - doubled
-    return torch.where(_take_apart(completion_ids)[2], score, -1.0)
+    return torch.where(_ended(completion_ids), score, -1.0)
