@@ -22,6 +22,8 @@ Outcome = tuple[Tensor, dict[str, Tensor]]
 def baby_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
     """Return :func:`baby_ppo_loss` of a batch: ratio times reward, and a penalty toward the policy that sampled.
 
+    The loss takes no mask: tokens behind an end are zeros in its mean.
+
     Args:
         models: its policy is trained.
         rollout: the batch.

@@ -1,15 +1,14 @@
 """One training loop for every method."""
 
 import copy
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from rlhf_helpers._checks import check_count, check_ids, check_knob
+from rlhf_helpers._progress import progress
 from rlhf_helpers.policy import TinyCritic, TinyPolicy
 from rlhf_helpers.rewards import token_reward
 from rlhf_helpers.rollout import Models, collect, measure
@@ -154,8 +153,7 @@ def train(
     clip_eps = knobs.get("clip_eps", 0.2)
 
     rows = []
-    quiet = bool(os.environ.get("TQDM_DISABLE"))  # tqdm's notebook bar does not look at it
-    for step in tqdm(range(steps), desc=getattr(method, "__name__", "training"), delay=2, leave=False, disable=quiet):
+    for step in progress(steps, getattr(method, "__name__", "training")):
         if step % epochs == 0:
             prompts = prompt_ids
             if prompt_ids is not None:

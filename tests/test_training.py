@@ -5,7 +5,7 @@ import pytest
 import torch
 from enumeration import F64, kl
 
-import rlhf_helpers.training
+import rlhf_helpers._progress
 from rlhf_helpers import (
     Models,
     TinyCritic,
@@ -220,7 +220,7 @@ def test_a_progress_bar_waits_two_seconds(monkeypatch, capsys):
     train(baby_ppo, **RUN)
     assert capsys.readouterr() == ("", "")
     seen = {}
-    monkeypatch.setattr(rlhf_helpers.training, "tqdm", lambda steps, **kwargs: seen.update(kwargs) or steps)
+    monkeypatch.setattr(rlhf_helpers._progress, "tqdm", lambda steps, **kwargs: seen.update(kwargs) or steps)
     train(baby_ppo, **RUN)
     assert seen == {"desc": "baby_ppo", "delay": 2, "leave": False, "disable": False}
     monkeypatch.setenv("TQDM_DISABLE", "1")

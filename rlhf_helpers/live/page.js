@@ -474,14 +474,20 @@ async function unpacked(packed) {
   return state;
 }
 
-const files = new Map();
+const files = new Map(); // name -> promise of its numbers
 
-async function weights(file) {
-  if (files.has(file)) return files.get(file);
+function weights(file) {
+  if (!files.has(file)) {
+    files.set(file, loaded(file));
+    files.get(file).catch(() => files.delete(file)); // so that the next start tries again
+  }
+  return files.get(file);
+}
+
+async function loaded(file) {
   const answer = await fetch(new URL(`../weights/${file}`, import.meta.url));
   if (!answer.ok) throw new Error(`${file} could not be loaded`);
-  files.set(file, new Float32Array(await answer.arrayBuffer()));
-  return files.get(file);
+  return new Float32Array(await answer.arrayBuffer());
 }
 
 const precise = (value) => String(Number(value.toPrecision(9)));

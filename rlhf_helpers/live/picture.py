@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
-from tqdm.auto import tqdm
 
+from rlhf_helpers._progress import progress
 from rlhf_helpers.plots.svg import Shown, figure_html, svg
 
 from .base import View
@@ -25,8 +23,7 @@ def picture(definition: Definition) -> Shown:
     try:
         run.reset(0, definition.defaults)
         if definition.trains:
-            quiet = bool(os.environ.get("TQDM_DISABLE"))  # tqdm's notebook bar does not look at it
-            for _ in tqdm(range(definition.steps), desc="drawing", leave=False, delay=2, disable=quiet):
+            for _ in progress(definition.steps, "drawing"):
                 run.commit(definition.defaults)
     except NotFinite as error:
         trouble = f" Then {error} is no longer a finite number."

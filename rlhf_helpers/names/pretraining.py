@@ -1,6 +1,5 @@
 """Before any reward: a transformer learns to write names."""
 
-import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils import vector_to_parameters
-from tqdm.auto import tqdm
 
 from rlhf_helpers._checks import check_count, check_knob
+from rlhf_helpers._progress import progress
 from rlhf_helpers.gpt import TinyGPT
 from rlhf_helpers.losses import aggregate
 from rlhf_helpers.names.text import END, encode, load_names, load_surnames
@@ -78,8 +77,7 @@ def pretrain(*, steps: int = 600, batch_size: int = 128, learning_rate: float = 
     optimizer = torch.optim.AdamW(policy.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.1)
     rising = max(0.1, 2 / (steps + 2))  # the share of steps; at least one
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps + 1, pct_start=rising)
-    quiet = bool(os.environ.get("TQDM_DISABLE"))  # tqdm's notebook bar does not look at it
-    for step in tqdm(range(steps), desc="pre-training", delay=2, leave=False, disable=quiet):
+    for step in progress(steps, "pre-training"):
         batch = names[torch.randint(len(names), (batch_size,), generator=generator)]
         prompts = no_surname
         if step % 2:
@@ -103,7 +101,7 @@ def pretrained_policy() -> TinyGPT:
         >>> sum(parameter.numel() for parameter in policy.parameters())
         31584
     """
-    policy = TinyGPT()
+    policy = TinyGPT(generator=torch.Generator())  # what it draws is overwritten
     weights = np.frombuffer(WEIGHTS.read_bytes(), dtype="<f4").copy()
     vector_to_parameters(torch.from_numpy(weights), policy.parameters())
     return policy
