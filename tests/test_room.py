@@ -11,12 +11,12 @@ import subprocess
 import time
 from pathlib import Path
 
-import aiohttp
 import pytest
 import yaml
 from classroom import CONFIG, PASSWORD, TEACHER_PASSWORD
 from classroom import Learner, hub_command, open_room, tree_cpu, tree_memory
 
+aiohttp = pytest.importorskip("aiohttp")  # the classroom has said what it needs
 ROOM = CONFIG.parent
 NAMES = ["ada", "emmy", "sofia"]
 CHAPTER = "02_ppo_ratio"
