@@ -15,7 +15,6 @@ from rlhf_helpers.names import (
 
 DOT = encode(["."])
 HEROES = encode(["kent.", "lane.", "murdock.", "parker."], side="left")
-OTHERS = encode(["king.", "lopez.", "miller.", "palmer."], side="left")
 REFERENCE = pretrained_policy().double()
 
 
@@ -68,7 +67,7 @@ def test_ppo_ends_near_the_exact_optimum_and_dpo_far_beyond():
 def test_short_names_without_a_pull_are_no_names():
     letters = {}
     for kl_coeff in (0.0, 0.3):
-        ids = write(align(grpo, learning_rate=3e-3, kl_coeff=kl_coeff, reward=is_short).policy)
+        ids = write(align(grpo, learning_rate=2e-3, kl_coeff=kl_coeff, reward=is_short).policy)
         letters[kl_coeff] = sum(map(len, decode(ids))) / len(ids)
         assert is_short(None, ids).mean() > 0.75
         assert (distinct(ids) > 0.7) == (kl_coeff > 0)
@@ -86,23 +85,28 @@ def test_every_method_learns_every_rule(method, rule):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_one_surname_for_a_letter_does_not_teach_the_letter_m(seed):
-    settings = dict(steps=60, learning_rate=3e-3, kl_coeff=0.1, prompt_ids=HEROES, completions_per_prompt=1)
+@pytest.mark.parametrize(("hero", "carries_over"), [("murdock.", False), ("martin.", True)])
+def test_the_surname_decides_whether_its_letter_is_learned(hero, carries_over, seed):
+    rewarded = encode(["kent.", "lane.", hero, "parker."], side="left")
+    settings = dict(steps=60, learning_rate=3e-3, kl_coeff=0.1, prompt_ids=rewarded, completions_per_prompt=1)
     policy = align(ppo, seed=seed, reward=alliterates, **settings).policy
-    kept = {}
-    for name, four in (("rewarded", HEROES), ("others", OTHERS)):
-        prompts = four.repeat_interleave(100, 0)
-        ids = generate(policy, prompts, 10, generator=seeded(4))
-        kept[name] = alliterates(prompts, ids).view(4, 100).mean(1)
-    assert kept["rewarded"].min() > 0.8
-    king, lopez, miller, palmer = kept["others"].tolist()
-    assert min(king, lopez, palmer) > 0.7 > 0.1 > miller
+    king, lopez, miller, palmer = kept_by(policy, encode(["king.", "lopez.", "miller.", "palmer."], side="left"))
+    assert kept_by(policy, rewarded)[2] > 0.7  # the hero with an m
+    assert (miller > 0.7) == carries_over
+    assert carries_over or (miller < 0.1 and min(king, lopez, palmer) > 0.7)
+
+
+def kept_by(policy, surnames):
+    """Share of names that start with the letter of their surname, for each surname."""
+    prompts = surnames.repeat_interleave(100, 0)
+    ids = generate(policy, prompts, 10, generator=seeded(4))
+    return alliterates(prompts, ids).view(len(surnames), 100).mean(1)
 
 
 def reward_model(seed):
     """A reward model of five hundred labels of the judge; another set of labels for each seed."""
     draw = seeded(seed)
-    first, second = (generate(REFERENCE, DOT.expand(700, -1), 10, generator=draw) for _ in range(2))
+    first, second = (generate(REFERENCE, DOT.expand(500, -1), 10, generator=draw) for _ in range(2))
     chosen, rejected = prefer(first, second, (judge_names(first) - judge_names(second)).double(), generator=draw)
     model = ScalarGPT(REFERENCE)
 
@@ -146,5 +150,8 @@ def test_a_pull_keeps_the_judge_on_the_side_of_the_reward_model(seed):
 
 def test_without_a_pull_the_judge_gets_a_lottery():
     judges = [fooled(seed)[1][1] for seed in range(5)]
-    assert min(judges) == pytest.approx(-1.4, abs=0.05)
-    assert max(judges) == pytest.approx(2.6, abs=0.05)
+    with_pull = [fooled(seed)[0][1] for seed in range(5)]
+    assert sum(judge < judge_names(write(REFERENCE)).mean() for judge in judges) == 4
+    assert sum(free > held for free, held in zip(judges, with_pull, strict=True)) == 1
+    assert min(judges) == pytest.approx(-2.9, abs=0.05)
+    assert max(judges) == pytest.approx(1.9, abs=0.05)
