@@ -58,7 +58,7 @@ def test_ppo_ends_near_the_exact_optimum_and_dpo_far_beyond():
     p = ends_in_a(None, write(REFERENCE, 4000, seed=2)).mean().item()
     q = p * math.exp(2) / (p * math.exp(2) + 1 - p)
     kl = q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p))
-    assert ends(ppo) == (pytest.approx(q, abs=0.06), pytest.approx(kl, abs=0.2))
+    assert ends(ppo) == (pytest.approx(q, abs=0.06), pytest.approx(kl, abs=0.13))
     assert ends(dpo)[0] > q + 0.1
     assert ends(dpo)[1] > 4 * kl
     assert ends(ppo)[1] < ends(grpo)[1] < ends(dpo)[1]
@@ -70,7 +70,7 @@ def test_short_names_without_a_pull_are_no_names():
         ids = write(align(grpo, learning_rate=2e-3, kl_coeff=kl_coeff, reward=is_short).policy)
         letters[kl_coeff] = sum(map(len, decode(ids))) / len(ids)
         assert is_short(None, ids).mean() > 0.75
-        assert (distinct(ids) > 0.7) == (kl_coeff > 0)
+        assert (distinct(ids) > 0.8) == (kl_coeff > 0)
     assert letters[0.0] < 1.5
     assert letters[0.3] > 3
 
@@ -149,9 +149,9 @@ def test_a_pull_keeps_the_judge_on_the_side_of_the_reward_model(seed):
 
 
 def test_without_a_pull_the_judge_gets_a_lottery():
-    judges = [fooled(seed)[1][1] for seed in range(5)]
-    with_pull = [fooled(seed)[0][1] for seed in range(5)]
-    assert sum(judge < judge_names(write(REFERENCE)).mean() for judge in judges) == 4
-    assert sum(free > held for free, held in zip(judges, with_pull, strict=True)) == 1
+    held, judges = zip(*([judge for _, judge in fooled(seed)] for seed in range(5)), strict=True)
+    before = judge_names(write(REFERENCE)).mean()
+    assert sum(judge < before for judge in judges) == 4
+    assert sum(free > pulled for free, pulled in zip(judges, held, strict=True)) == 1
     assert min(judges) == pytest.approx(-2.9, abs=0.05)
     assert max(judges) == pytest.approx(1.9, abs=0.05)

@@ -25,7 +25,6 @@ def _take_apart(completion_ids: Tensor) -> tuple[Tensor, Tensor]:
 
 def _ended(completion_ids: Tensor) -> Tensor:
     """Return whether each completion has an end, (B,)."""
-    check_ids("completion_ids", completion_ids, PAD)
     return (completion_ids == END).any(1)
 
 
@@ -120,13 +119,13 @@ def alliterates(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
         >>> alliterates(surnames, encode(["peter.", "peter."])).tolist()
         [1.0, 0.0]
     """
-    ended = _ended(completion_ids)
+    check_ids("completion_ids", completion_ids, PAD)
     check_ids("prompt_ids", prompt_ids, PAD + 1)
     if values_are_known() and (prompt_ids[:, -1] == PAD).any():
         raise ValueError("prompt_ids must end in a token in every row, got one of nothing but padding")
     begin = (prompt_ids == PAD).sum(1, keepdim=True)  # the padding is on the left
     initial = prompt_ids.gather(1, begin)[:, 0]
-    return ((completion_ids[:, 0] == initial) & (initial != END) & ended).to(torch.get_default_dtype())
+    return ((completion_ids[:, 0] == initial) & (initial != END) & _ended(completion_ids)).to(torch.get_default_dtype())
 
 
 def judge_names(completion_ids: Tensor) -> Tensor:
