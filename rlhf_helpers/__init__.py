@@ -5,33 +5,96 @@ import torch
 from rlhf_helpers.advantages import gae, group_advantages, rloo_advantages
 from rlhf_helpers.best_policies import best_of_n, every_count, tilt
 from rlhf_helpers.exact import expected_reward_and_kl, optimal_policy, policy_table
-from rlhf_helpers.feedback import judge_worths, prefer, preference_pairs, token_worths
+from rlhf_helpers.feedback import judge_utilities, prefer, preference_pairs, token_utilities
 from rlhf_helpers.functional import training_step
 from rlhf_helpers.gpt import Memory, ScalarGPT, TinyGPT
 from rlhf_helpers.losses import (
-    aggregate, baby_ppo_loss, bradley_terry_loss, clipped_surrogate, dpo_loss, grpo_loss, kl_estimate, policy_ratio,
-    ppo_loss, reinforce_loss, reweighted_ppo_loss, spo_loss, value_loss,
-)  # fmt: skip
+    aggregate,
+    baby_ppo_loss,
+    bradley_terry_loss,
+    clipped_surrogate,
+    dpo_loss,
+    grpo_loss,
+    kl_estimate,
+    policy_ratio,
+    ppo_loss,
+    reinforce_loss,
+    reweighted_ppo_loss,
+    spo_loss,
+    value_loss,
+)
 from rlhf_helpers.methods import baby_ppo, dpo, grpo, ppo, reweighted_ppo, rloo, spo
 from rlhf_helpers.policy import TinyCritic, TinyPolicy, uniform_policy
-from rlhf_helpers.reward_model import fit_reward_model, fit_worths
+from rlhf_helpers.reward_model import fit_reward_model, fit_utilities
 from rlhf_helpers.rewards import token_reward
 from rlhf_helpers.rollout import Models, Rollout, collect, shaped_rewards
 from rlhf_helpers.sampling import (
-    generate, mask_after_end, next_token_logprobs, sample_with, sequence_logprobs, token_logprobs,
-)  # fmt: skip
+    generate,
+    mask_after_end,
+    next_token_logprobs,
+    sample_with,
+    sequence_logprobs,
+    token_logprobs,
+)
 from rlhf_helpers.training import History, train
 
 __all__ = [
-    "History", "Memory", "Models", "Rollout", "ScalarGPT", "TinyCritic", "TinyGPT", "TinyPolicy", "aggregate",
-    "baby_ppo", "baby_ppo_loss", "best_of_n", "bradley_terry_loss", "clipped_surrogate", "collect", "dpo",
-    "dpo_loss", "every_count", "expected_reward_and_kl", "fit_reward_model", "fit_worths", "gae", "generate",
-    "group_advantages", "grpo", "grpo_loss", "judge_worths", "kl_estimate", "mask_after_end", "next_token_logprobs",
-    "optimal_policy", "policy_ratio", "policy_table", "ppo", "ppo_loss", "prefer", "preference_pairs",
-    "reinforce_loss", "reweighted_ppo", "reweighted_ppo_loss", "rloo", "rloo_advantages", "sample_with",
-    "sequence_logprobs", "shaped_rewards", "spo", "spo_loss", "tilt", "token_logprobs", "token_reward",
-    "token_worths", "train", "training_step", "uniform_policy", "value_loss",
-]  # fmt: skip
+    "History",
+    "Memory",
+    "Models",
+    "Rollout",
+    "ScalarGPT",
+    "TinyCritic",
+    "TinyGPT",
+    "TinyPolicy",
+    "aggregate",
+    "baby_ppo",
+    "baby_ppo_loss",
+    "best_of_n",
+    "bradley_terry_loss",
+    "clipped_surrogate",
+    "collect",
+    "dpo",
+    "dpo_loss",
+    "every_count",
+    "expected_reward_and_kl",
+    "fit_reward_model",
+    "fit_utilities",
+    "gae",
+    "generate",
+    "group_advantages",
+    "grpo",
+    "grpo_loss",
+    "judge_utilities",
+    "kl_estimate",
+    "mask_after_end",
+    "next_token_logprobs",
+    "optimal_policy",
+    "policy_ratio",
+    "policy_table",
+    "ppo",
+    "ppo_loss",
+    "prefer",
+    "preference_pairs",
+    "reinforce_loss",
+    "reweighted_ppo",
+    "reweighted_ppo_loss",
+    "rloo",
+    "rloo_advantages",
+    "sample_with",
+    "sequence_logprobs",
+    "shaped_rewards",
+    "spo",
+    "spo_loss",
+    "tilt",
+    "token_logprobs",
+    "token_reward",
+    "token_utilities",
+    "train",
+    "training_step",
+    "uniform_policy",
+    "value_loss",
+]
 
 # On tensors of a few hundred numbers a second thread only waits, and on a busy machine it waits long: a step then takes
 # ten times as much.

@@ -39,9 +39,7 @@ def policy_table(policy: Policy, vocab_size: int = 10) -> Tensor:
     return table
 
 
-def optimal_policy(
-    ref_table: Tensor, token_rewards: Tensor, *, kl_coeff: float, horizon: int = 8
-) -> Tensor:
+def optimal_policy(ref_table: Tensor, token_rewards: Tensor, *, kl_coeff: float, horizon: int = 8) -> Tensor:
     r"""Return the policy that no other can beat on reward minus KL.
 
     .. math::

@@ -1,7 +1,7 @@
 """Where preferences come from: judges with a stated taste, who compare two completions.
 
-A *worth table* is (V, T): entry (a, n) is what the n-th occurrence of token a adds to the score of a completion. A row
-of equal numbers is a token that always counts the same; a falling row is a token of which one can have too much.
+A *utility table* is (V, T): entry (a, n) is what the n-th occurrence of token a adds to the score of a completion. A
+row of equal numbers is a token that always counts the same; a falling row is a token of which one can have too much.
 """
 
 import torch
@@ -12,7 +12,7 @@ from rlhf_helpers._checks import check_count, check_finite, check_knob, check_nd
 JUDGES = ("first", "second")
 
 
-def judge_worths(judge: str = "first", *, vocab_size: int = 10, completion_length: int = 8) -> Tensor:
+def judge_utilities(judge: str = "first", *, vocab_size: int = 10, completion_length: int = 8) -> Tensor:
     r"""Return what a completion is worth to one of the two judges of the book.
 
     .. math:: w_{1,n} = 1 - 0.4\,(n - 1), \qquad w_{2,n} = \tfrac12, \qquad w_{9,n} = -\tfrac12
@@ -26,14 +26,14 @@ def judge_worths(judge: str = "first", *, vocab_size: int = 10, completion_lengt
         completion_length: T.
 
     Returns:
-        Worth table (V, T), float64.
+        utility table (V, T), float64.
 
     Raises:
         TypeError: sizes that are not whole numbers.
         ValueError: an unknown judge, or sizes that are too small.
 
     Example:
-        >>> judge_worths()[1, :5].tolist()
+        >>> judge_utilities()[1, :5].tolist()
         [1.0, 0.6, 0.2, -0.2, -0.6]
     """
     check_count(vocab_size=vocab_size, completion_length=completion_length)
@@ -54,7 +54,7 @@ def earlier_occurrences(completion_ids: Tensor) -> Tensor:
     return same.tril(-1).sum(-1)
 
 
-def token_worths(completion_ids: Tensor, worths: Tensor) -> Tensor:
+def token_utilities(completion_ids: Tensor, utilities: Tensor) -> Tensor:
     r"""Return what every token adds to the score of its completion.
 
     .. math:: r_t = w_{y_t,\,n_t}, \qquad n_t = \#\{s \le t : y_s = y_t\}
@@ -63,7 +63,7 @@ def token_worths(completion_ids: Tensor, worths: Tensor) -> Tensor:
 
     Args:
         completion_ids: (..., T) int64.
-        worths: worth table (V, T'), T' at least T. Gradients flow into it.
+        utilities: utility table (V, T'), T' at least T. Gradients flow into it.
 
     Returns:
         (..., T), in the table's unit.
@@ -74,17 +74,17 @@ def token_worths(completion_ids: Tensor, worths: Tensor) -> Tensor:
 
     Example:
         >>> ids = torch.tensor([[1, 1, 9]])
-        >>> token_worths(ids, judge_worths()).tolist()
+        >>> token_utilities(ids, judge_utilities()).tolist()
         [[1.0, 0.6, -0.5]]
     """
-    check_tensors(worths=worths)
-    check_ndim(2, "(V, T)", worths=worths)
+    check_tensors(utilities=utilities)
+    check_ndim(2, "(V, T)", utilities=utilities)
     if not isinstance(completion_ids, Tensor) or completion_ids.dtype != torch.int64:
         raise TypeError("completion_ids must be a tensor of token ids of dtype torch.int64")
-    columns, length = worths.shape[1], completion_ids.shape[-1]
+    columns, length = utilities.shape[1], completion_ids.shape[-1]
     if length > columns:
-        raise ValueError(f"worths must have a column for each of {length} tokens, got {columns}")
-    return worths.flatten()[completion_ids * columns + earlier_occurrences(completion_ids)]
+        raise ValueError(f"utilities must have a column for each of {length} tokens, got {columns}")
+    return utilities.flatten()[completion_ids * columns + earlier_occurrences(completion_ids)]
 
 
 def preference_pairs(
@@ -100,7 +100,7 @@ def preference_pairs(
     .. math:: P(a \succ b) = \sigma\left(\frac{R(a) - R(b)}{\tau}\right)
 
     Args:
-        judges: worth tables (V, T), all of one shape. Every pair goes to one of them, drawn at random.
+        judges: utility tables (V, T), all of one shape. Every pair goes to one of them, drawn at random.
         count: number N of pairs.
         temperature: tau, how unsure the judges are; 0 is a judge who never errs, and flips a coin at a tie.
         generator: source of the completions, of who judges, and of what they say.
@@ -115,12 +115,12 @@ def preference_pairs(
 
     Example:
         >>> generator = torch.Generator().manual_seed(0)
-        >>> chosen, rejected = preference_pairs([judge_worths()], 3, generator=generator)
+        >>> chosen, rejected = preference_pairs([judge_utilities()], 3, generator=generator)
         >>> chosen.shape
         torch.Size([3, 8])
     """
     if not judges:
-        raise ValueError("judges must be at least one worth table, got none")
+        raise ValueError("judges must be at least one utility table, got none")
     if len({table.shape for table in judges}) > 1:
         raise ValueError(f"judges must be tables of one shape, got {[tuple(table.shape) for table in judges]}")
     check_finite(**{f"judges[{i}]": table for i, table in enumerate(judges)})
@@ -129,7 +129,7 @@ def preference_pairs(
     vocab_size, length = judges[0].shape
     shape = (count,) if copies is None else (copies, count)
     ids = torch.randint(vocab_size, (2, *shape, length), generator=generator)
-    scores = torch.stack([token_worths(ids, table).sum(-1) for table in judges])  # (judges, 2, ...)
+    scores = torch.stack([token_utilities(ids, table).sum(-1) for table in judges])  # (judges, 2, ...)
     who = torch.randint(len(judges), shape, generator=generator)
     gap = (scores[:, 0] - scores[:, 1]).gather(0, who[None])[0]  # of the judge who was asked
     return prefer(ids[0], ids[1], gap, temperature=temperature, generator=generator)

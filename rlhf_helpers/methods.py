@@ -7,14 +7,22 @@ wants to have recorded. Write your own in the same shape and hand it to ``train`
 import torch
 from torch import Tensor
 
+from rlhf_helpers._checks import check_choice, check_knob, keep, values_are_known
 from rlhf_helpers.advantages import gae, group_advantages, rloo_advantages
 from rlhf_helpers.losses import (
-    aggregate, baby_ppo_loss, dpo_loss, grpo_loss, kl_estimate, ppo_loss, reinforce_loss, reweighted_ppo_loss, spo_loss,
+    aggregate,
+    baby_ppo_loss,
+    dpo_loss,
+    grpo_loss,
+    kl_estimate,
+    ppo_loss,
+    reinforce_loss,
+    reweighted_ppo_loss,
+    spo_loss,
     value_loss,
-)  # fmt: skip
-from rlhf_helpers._checks import check_choice, check_knob, keep, values_are_known
-from rlhf_helpers.sampling import sequence_logprobs, token_logprobs
+)
 from rlhf_helpers.rollout import Models, Rollout, shaped_rewards, state_values
+from rlhf_helpers.sampling import sequence_logprobs, token_logprobs
 
 Outcome = tuple[Tensor, dict[str, Tensor]]
 
@@ -81,10 +89,15 @@ def ppo(
         critic_loss = value_loss(values, returns, mask)
         series = {"value_loss": critic_loss}
     loss = ppo_loss(
-        logprobs, rollout.old_logprobs, advantages, mask,
+        logprobs,
+        rollout.old_logprobs,
+        advantages,
+        mask,
         ref_logprobs=rollout.ref_logprobs if kl_in == "loss" else None,
-        kl_coeff=kl_coeff, clip_eps=clip_eps, kl_kind=kl_kind,
-    )  # fmt: skip
+        kl_coeff=kl_coeff,
+        clip_eps=clip_eps,
+        kl_kind=kl_kind,
+    )
     return loss + value_coeff * critic_loss, series
 
 
@@ -132,9 +145,14 @@ def grpo(
     scores = _groups(rollout.rewards.sum(1), rollout, group_size)
     advantages = group_advantages(scores, normalize=normalize).flatten()
     loss = grpo_loss(
-        logprobs, rollout.old_logprobs, advantages, rollout.completion_mask,
-        ref_logprobs=rollout.ref_logprobs, kl_coeff=kl_coeff, clip_eps=clip_eps,
-    )  # fmt: skip
+        logprobs,
+        rollout.old_logprobs,
+        advantages,
+        rollout.completion_mask,
+        ref_logprobs=rollout.ref_logprobs,
+        kl_coeff=kl_coeff,
+        clip_eps=clip_eps,
+    )
     silent = scores.amax(1) == scores.amin(1)
     return loss, {"silent_groups": silent.to(scores.dtype).mean()}
 

@@ -33,7 +33,7 @@ def fit_reward_model(
     steps: int = 300,
     learning_rate: float = 0.1,
 ) -> Tensor:
-    r"""Fit a worth table to preferences by :func:`bradley_terry_loss` and a normal prior.
+    r"""Fit a utility table to preferences by :func:`bradley_terry_loss` and a normal prior.
 
     .. math:: L = -\sum_i \log \sigma\bigl(R_w(y^i_w) - R_w(y^i_l) - m\bigr) + \frac{\lVert w \rVert^2}{2 s^2}
 
@@ -42,16 +42,16 @@ def fit_reward_model(
     Args:
         chosen_ids: the preferred completions, (N, T) int64, or (S, N, T) for S independent fits at once.
         rejected_ids: the others, of the same shape.
-        size: "small" has one worth for each token (V numbers), "large" one for each occurrence of each token (V T).
+        size: "small" has one utility for each token (V numbers), "large" one for each occurrence of each token (V T).
         vocab_size: V.
-        prior: s, the standard deviation that a worth is expected to have; without a prior (infinity) labels without
-            noise would be fitted by ever larger worths.
+        prior: s, the standard deviation that a utility is expected to have; without a prior (infinity) labels without
+            noise would be fitted by ever larger utilities.
         margin: m of :func:`bradley_terry_loss`, in logits.
         steps: of Adam.
         learning_rate: Adam's at the start; it falls to 0 along a line.
 
     Returns:
-        Worth table (V, T), float64, or (S, V, T), in logits. A small model's columns are equal.
+        utility table (V, T), float64, or (S, V, T), in logits. A small model's columns are equal.
 
     Raises:
         TypeError: wrong types.
@@ -59,8 +59,8 @@ def fit_reward_model(
 
     Example:
         >>> chosen, rejected = torch.tensor([[1, 1]]), torch.tensor([[1, 2]])
-        >>> worths = fit_reward_model(chosen, rejected)
-        >>> bool(worths[1, 0] > 0 > worths[2, 0])
+        >>> utilities = fit_reward_model(chosen, rejected)
+        >>> bool(utilities[1, 0] > 0 > utilities[2, 0])
         True
     """
     check_choice("size", size, SIZES)
@@ -78,7 +78,7 @@ def fit_reward_model(
     return weights.unflatten(-1, (vocab_size, length))
 
 
-def fit_worths(
+def fit_utilities(
     chosen_features: Tensor,
     rejected_features: Tensor,
     *,
@@ -95,12 +95,12 @@ def fit_worths(
     Args:
         chosen_features: the features of the preferred completions, (N, F).
         rejected_features: those of the others, of the same shape.
-        prior: the standard deviation that a worth is expected to have.
+        prior: the standard deviation that a utility is expected to have.
         steps: of Adam.
         learning_rate: Adam's at the start.
 
     Returns:
-        The worths, (F,) float64, in logits.
+        The utilities, (F,) float64, in logits.
 
     Raises:
         TypeError: wrong types.
@@ -108,7 +108,7 @@ def fit_worths(
 
     Example:
         >>> ends_in_a = torch.tensor([[1.0], [1.0], [1.0]])
-        >>> bool(fit_worths(ends_in_a, 0 * ends_in_a) > 0)
+        >>> bool(fit_utilities(ends_in_a, 0 * ends_in_a) > 0)
         True
     """
     check_same_shape(chosen_features=chosen_features, rejected_features=rejected_features)

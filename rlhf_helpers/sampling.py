@@ -6,8 +6,15 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import (
-    check_count, check_ids, check_knob, check_mask, check_ndim, check_tensors, keep, values_are_known,
-)  # fmt: skip
+    check_count,
+    check_ids,
+    check_knob,
+    check_mask,
+    check_ndim,
+    check_tensors,
+    keep,
+    values_are_known,
+)
 
 Policy = Callable[[Tensor], Tensor]  # ids (B, L) -> logits (B, L, V)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from browser import CHROMIUM, serve
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from support.browser import CHROMIUM, serve
 
 ROOT = Path(__file__).resolve().parent.parent
 AXE = ROOT / "book" / "_npm" / "node_modules" / "axe-core" / "axe.min.js"

@@ -27,9 +27,17 @@ from from_file import run_from_file
 from notebooks import make_copies
 from tqdm import tqdm
 from wheelhouse import (
-    FROM_SOURCE, PATCH, PLATFORMS, Target, WheelError, build_from_source, build_our_wheel, download, resolve,
+    FROM_SOURCE,
+    PATCH,
+    PLATFORMS,
+    Target,
+    WheelError,
+    build_from_source,
+    build_our_wheel,
+    download,
+    resolve,
     this_platform,
-)  # fmt: skip
+)
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent

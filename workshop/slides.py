@@ -139,8 +139,14 @@ def main() -> None:
     known = chapters()
     parser = argparse.ArgumentParser(description="Make slides of the built chapters.")
     parser.add_argument("names", nargs="*", metavar="name", help=f"chapters; all if none is given: {', '.join(known)}")
-    parser.add_argument("--serve", type=int, nargs="?", const=8000, metavar="PORT",
-                        help="then serve them on this machine, on port 8000 unless you say another")  # fmt: skip
+    parser.add_argument(
+        "--serve",
+        type=int,
+        nargs="?",
+        const=8000,
+        metavar="PORT",
+        help="then serve them on this machine, on port 8000 unless you say another",
+    )
     told = parser.parse_args()
     if unknown := [name for name in told.names if name not in known]:
         parser.error(f"no chapter is called {', '.join(unknown)}; there are {', '.join(known)}")

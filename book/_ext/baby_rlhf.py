@@ -33,9 +33,13 @@ from sphinx.util.nodes import make_refnode
 NPM = Path(__file__).resolve().parent.parent / "_npm"
 # what their __all__ names is public
 PACKAGES = (
-    "rlhf_helpers", "rlhf_helpers.plots", "rlhf_helpers.live", "rlhf_helpers.exercises", "rlhf_helpers.clicks",
+    "rlhf_helpers",
+    "rlhf_helpers.plots",
+    "rlhf_helpers.live",
+    "rlhf_helpers.exercises",
+    "rlhf_helpers.clicks",
     "rlhf_helpers.names",
-)  # fmt: skip
+)
 
 # npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
 VENDOR = {

@@ -4,12 +4,12 @@
 // spec: { name, question, look: "tokens" | "words", labels: [feature names], pairs: [[a, b], ...] }
 // where a and b are { value: ids or word, features: [numbers] }.
 // store: { load() -> clicks, save(clicks) -> null or what went wrong }, clicks: [{ chosen, rejected }, ...];
-// where a policy can be trained on the fit, also train(labels, worths) -> null or what went wrong.
+// where a policy can be trained on the fit, also train(labels, utilities) -> null or what went wrong.
 
 const babyClicks = (() => {
   const FORMAT = "baby-rlhf clicks";
   const SHOWN_AFTER = 5; // clicks before a fit is worth looking at
-  const PRIOR = 1; // variance of the normal prior on every worth: what keeps a fit of few clicks finite
+  const PRIOR = 1; // variance of the normal prior on every utility: what keeps a fit of few clicks finite
 
   const sigmoid = (x) => 1 / (1 + Math.exp(-x));
   const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
@@ -33,7 +33,7 @@ const babyClicks = (() => {
     return x;
   }
 
-  // worths w that minimize sum -log sigmoid(w . gap) + |w|^2 / (2 PRIOR), by Newton's method from `start`
+  // utilities w that minimize sum -log sigmoid(w . gap) + |w|^2 / (2 PRIOR), by Newton's method from `start`
   function fit(gaps, size, start = new Array(size).fill(0)) {
     let w = start;
     for (let step = 0; step < 50; step++) {
@@ -68,7 +68,7 @@ const babyClicks = (() => {
       }
       w = fit(gaps.slice(0, i + 1), size, w);
     });
-    return { worths: w, foreseen, asked };
+    return { utilities: w, foreseen, asked };
   }
 
   // the clicks in the text of a file; an Error says what is wrong with it
@@ -207,28 +207,28 @@ const babyClicks = (() => {
       fitted = null;
       if (ours.length < SHOWN_AFTER) words.push(`A fit appears after ${SHOWN_AFTER}.`);
       else {
-        const { worths, foreseen, asked: times } = learn(gaps, spec.labels.length);
+        const { utilities, foreseen, asked: times } = learn(gaps, spec.labels.length);
         if (times) words.push(`From the clicks before, the fit foresaw ${foreseen} of the last ${times}.`);
-        drawWorths(worths);
-        fitted = worths;
+        drawUtilities(utilities);
+        fitted = utilities;
       }
       if (train) train.hidden = !fitted;
       if (trouble) words.push(trouble);
       status.textContent = words.join(" ");
     }
 
-    function drawWorths(worths) {
+    function drawUtilities(utilities) {
       element(chart, "p", "baby-clicks-title", "What your clicks say each is worth, in logits");
-      const list = element(chart, "ul", "baby-clicks-worths");
-      const largest = Math.max(1, ...worths.map(Math.abs));
-      worths.forEach((worth, i) => {
+      const list = element(chart, "ul", "baby-clicks-utilities");
+      const largest = Math.max(1, ...utilities.map(Math.abs));
+      utilities.forEach((utility, i) => {
         const row = element(list, "li");
         element(row, "span", "baby-clicks-label", spec.labels[i]);
         const track = element(row, "span", "baby-clicks-track");
         const fill = element(track, "span", "baby-clicks-fill");
-        fill.style.width = `${(50 * Math.abs(worth)) / largest}%`;
-        fill.style.left = `${50 - (worth < 0 ? (50 * -worth) / largest : 0)}%`;
-        element(row, "span", "baby-clicks-value", worth.toFixed(2).replace("-", "\u2212"));
+        fill.style.width = `${(50 * Math.abs(utility)) / largest}%`;
+        fill.style.left = `${50 - (utility < 0 ? (50 * -utility) / largest : 0)}%`;
+        element(row, "span", "baby-clicks-value", utility.toFixed(2).replace("-", "\u2212"));
       });
     }
 

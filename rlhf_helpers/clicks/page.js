@@ -7,19 +7,19 @@ function figureFor(labels) {
   return figures.find(({ data }) => labels.every((label) => data.controls.some(({ name }) => name === sliderOf(label))));
 }
 
-function train(labels, worths) {
+function train(labels, utilities) {
   const figure = figureFor(labels);
   if (!figure) return "The figure below could not be found: reload the page.";
-  const values = { kl_coeff: 1 }; // worths are logits: at this pull two names change their odds by just what the clicks say
+  const values = { kl_coeff: 1 }; // utilities are logits: at this pull two names change their odds by just what the clicks say
   let limited = "";
   labels.forEach((label, i) => {
     const { name, min, max } = figure.data.controls.find((control) => control.name === sliderOf(label));
-    values[name] = Math.min(max, Math.max(min, Number(worths[i].toFixed(1)))); // sliders go in tenths
-    if (worths[i] < min - 0.05 || worths[i] > max + 0.05) limited += ` "${label}" goes only to ${values[name]} there.`;
+    values[name] = Math.min(max, Math.max(min, Number(utilities[i].toFixed(1)))); // sliders go in tenths
+    if (utilities[i] < min - 0.05 || utilities[i] > max + 0.05) limited += ` "${label}" goes only to ${values[name]} there.`;
   });
   figure.element.scrollIntoView({ block: "start" });
   figure.attempt(() => figure.trainOn(values));
-  return `The figure below trains on your worths, at a pull of 1.${limited}`;
+  return `The figure below trains on your utilities, at a pull of 1.${limited}`;
 }
 
 // after the scripts of the live figures, which come later on the page

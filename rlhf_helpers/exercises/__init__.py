@@ -19,9 +19,18 @@ from .question import Question, question
 __all__ = ["Question", "check", "question"]
 
 _CHAPTERS = (
-    probs_and_logprobs, ppo_ratio, baby_rlhf, ppo, dpo, spo, grpo, side_by_side, human_feedback,
-    names, bug_hunt,
-)  # fmt: skip
+    probs_and_logprobs,
+    ppo_ratio,
+    baby_rlhf,
+    ppo,
+    dpo,
+    spo,
+    grpo,
+    side_by_side,
+    human_feedback,
+    names,
+    bug_hunt,
+)
 EXERCISES = {label: diagnose for chapter in _CHAPTERS for label, diagnose in chapter.EXERCISES.items()}
 """Label of an exercise in the book -> a function that takes an attempt and returns None, or what is wrong with it."""
 

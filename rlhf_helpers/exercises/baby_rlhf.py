@@ -28,32 +28,41 @@ repaired_loss = function(
     _loss,
     [
         {
-            "logprobs": torch.tensor([-2.0, -1.5, -3.0]), "old_logprobs": torch.tensor([-2.2, -1.0, -2.5]),
+            "logprobs": torch.tensor([-2.0, -1.5, -3.0]),
+            "old_logprobs": torch.tensor([-2.2, -1.0, -2.5]),
             "rewards": torch.tensor([1, 0, 1]),
         },
         {
-            "logprobs": torch.tensor([-0.5, -2.0]), "old_logprobs": torch.tensor([-0.7, -2.5]),
+            "logprobs": torch.tensor([-0.5, -2.0]),
+            "old_logprobs": torch.tensor([-0.7, -2.5]),
             "rewards": torch.tensor([0, 1]),
         },
     ],
     {
-        "That is still the loss that does not learn, with both graphs in place.":
-            lambda new, old, pay: _baby((new - old).exp(), old - new, pay),
-        "You detached both, so nothing is left that could learn.":
-            lambda new, old, pay: _baby((new - old).exp(), old - new, pay).detach(),
-        "You detached the log-probabilities of now, and they are the ones that should learn.":
-            lambda new, old, pay: _baby((new.detach() - old).exp(), old - new.detach(), pay),
-        "You detached old_logprobs in the ratio only; the penalty still holds its graph.":
-            lambda new, old, pay: _baby((new - old.detach()).exp(), old - new, pay),
-        "You detached old_logprobs in the penalty only; the ratio still holds its graph.":
-            lambda new, old, pay: _baby((new - old).exp(), old.detach() - new, pay),
-        "You detached the whole ratio, and its slope is what learns.":
-            lambda new, old, pay: _baby((new - old).exp().detach(), old.detach() - new, pay),
-        "You left out the penalty, kl_coeff times the mean of old - new.":
-            lambda new, old, pay: _baby((new - old.detach()).exp(), torch.zeros(()), pay),
+        "That is still the loss that does not learn, with both graphs in place.": lambda new, old, pay: _baby(
+            (new - old).exp(), old - new, pay
+        ),
+        "You detached both, so nothing is left that could learn.": lambda new, old, pay: _baby(
+            (new - old).exp(), old - new, pay
+        ).detach(),
+        "You detached the log-probabilities of now, and they are the ones that should learn.": lambda new, old, pay: (
+            _baby((new.detach() - old).exp(), old - new.detach(), pay)
+        ),
+        "You detached old_logprobs in the ratio only; the penalty still holds its graph.": lambda new, old, pay: _baby(
+            (new - old.detach()).exp(), old - new, pay
+        ),
+        "You detached old_logprobs in the penalty only; the ratio still holds its graph.": lambda new, old, pay: _baby(
+            (new - old).exp(), old.detach() - new, pay
+        ),
+        "You detached the whole ratio, and its slope is what learns.": lambda new, old, pay: _baby(
+            (new - old).exp().detach(), old.detach() - new, pay
+        ),
+        "You left out the penalty, kl_coeff times the mean of old - new.": lambda new, old, pay: _baby(
+            (new - old.detach()).exp(), torch.zeros(()), pay
+        ),
     },
     gradients=True,
-)  # fmt: skip
+)
 
 switches = numbers(
     (5.0, 1.0, 1.0, 0.1),
@@ -64,7 +73,7 @@ switches = numbers(
         (5.0, 1.0, 1.0, 1.0): "A softmax looks at differences of scores. If all rise by 100, none gains on another.",
         (5.0, 1.0, 0.5, ANY): "A sigmoid does not look at the other scores, so its own 100 turns it on.",
     },
-)  # fmt: skip
+)
 
 SCORES, COUNT = torch.tensor([1.0, -1.0, 2.0, 0.0]), 4000
 
@@ -125,9 +134,10 @@ def _other_numbers(scores: Tensor, actions: Tensor, logprobs: Tensor) -> str | N
         "These are the log-sigmoids again: ten switches that do not compete.": lambda: logsigmoid(scores)[actions],
         "These are probabilities; take their logs.": lambda: wanted.exp(),
         "These are the scores, before any softmax.": lambda: scores[actions],
-        "You took the softmax over the tokens that were drawn. Take it over all scores, then pick.":
-            lambda: scores[actions].log_softmax(-1),
-    }  # fmt: skip
+        "You took the softmax over the tokens that were drawn. Take it over all scores, then pick.": lambda: scores[
+            actions
+        ].log_softmax(-1),
+    }
     if not torch.allclose(logprobs, wanted, atol=1e-4):
         fitting = (words for words, mistake in mistakes.items() if torch.allclose(logprobs, mistake(), atol=1e-4))
         words = next(fitting, "These are not the log-probabilities of the tokens.")
@@ -144,7 +154,7 @@ raise_for_everybody = choice(
         "neither": "`centered` subtracts the batch's mean, and the 100 are in the mean.",
         "my_baby_ppo": "It is the other way round: who still sees the 100 after the mean is subtracted?",
     },
-)  # fmt: skip
+)
 
 
 def _moments(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
@@ -182,7 +192,7 @@ mean_and_variance = function(
         "That is the mean of the squares; subtract the square of the mean.": _second_moment,
         "That is the standard deviation, and the variance was asked for.": _deviation,
     },
-)  # fmt: skip
+)
 
 
 def _to_go(rewards: Tensor) -> Tensor:
@@ -196,16 +206,19 @@ reward_to_go = function(
         {"rewards": torch.tensor([[3.0, 0.5, -1.0]])},
     ],
     {
-        "You add up what was paid so far; a token can only earn what comes at its place or later.":
-            lambda rewards: rewards.cumsum(1),
-        "You give every token the whole sum, and with it what was paid before it was written.":
-            lambda rewards: rewards.sum(1, keepdim=True).expand_as(rewards),
+        "You add up what was paid so far; a token can only earn what comes at its place or later.": lambda rewards: (
+            rewards.cumsum(1)
+        ),
+        "You give every token the whole sum, and with it what was paid before it was written.": lambda rewards: (
+            rewards.sum(1, keepdim=True).expand_as(rewards)
+        ),
         "You leave out what the token itself is paid.": lambda rewards: _to_go(rewards) - rewards,
-        "You add over the batch; the tokens of a completion lie along axis 1.":
-            lambda rewards: rewards.flip(0).cumsum(0).flip(0),
+        "You add over the batch; the tokens of a completion lie along axis 1.": lambda rewards: (
+            rewards.flip(0).cumsum(0).flip(0)
+        ),
         "You turned the tokens round and did not turn them back.": lambda rewards: rewards.flip(1).cumsum(1),
     },
-)  # fmt: skip
+)
 
 EXERCISES: dict[str, Checker] = {
     "ex-baby-bug": repaired_loss,

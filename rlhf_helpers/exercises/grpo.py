@@ -126,12 +126,14 @@ def check_resting_place(attempt) -> str | None:
     mistakes = {
         "You kept the 7/8 of groups of eight: a group of G leaves (G - 1)/G of the push.": {"share": 7 / 8},
         "You kept the standard deviation of groups of eight: draw `size` completions for each group.": {"spread": 8},
-        "You kept both numbers of groups of eight: the answer cannot depend on the size then.":
-            {"share": 7 / 8, "spread": 8},
+        "You kept both numbers of groups of eight: the answer cannot depend on the size then.": {
+            "share": 7 / 8,
+            "spread": 8,
+        },
         "You left out (G - 1)/G: that is a baseline of the others.": {"share": 1.0},
         "You left out the standard deviation: that is Dr. GRPO with k3.": {"spread": 0},
         "You balanced with the slope of k2; GRPO has k3, whose pull is β (q − 1/10).": {"pull": "k2"},
-    }  # fmt: skip
+    }
     if _agree(found, {}):
         return None
     values = f"For groups of 2 and 32 yours is {show(found[2])} and {show(found[32])}."
@@ -193,12 +195,16 @@ EXERCISES: dict[str, Checker] = {
         clip_higher,
         [
             {
-                "ratio": torch.tensor([0.5, 0.75, 1.25, 1.5]), "advantages": torch.tensor([1.0, 2.0, 1.0, 2.0]),
-                "low": 0.2, "high": 0.28,
+                "ratio": torch.tensor([0.5, 0.75, 1.25, 1.5]),
+                "advantages": torch.tensor([1.0, 2.0, 1.0, 2.0]),
+                "low": 0.2,
+                "high": 0.28,
             },
             {
-                "ratio": torch.tensor([0.5, 0.75, 1.25, 1.5]), "advantages": torch.tensor([-1.0, -2.0, -1.0, -2.0]),
-                "low": 0.1, "high": 0.4,
+                "ratio": torch.tensor([0.5, 0.75, 1.25, 1.5]),
+                "advantages": torch.tensor([-1.0, -2.0, -1.0, -2.0]),
+                "low": 0.1,
+                "high": 0.4,
             },
         ],
         {
@@ -214,4 +220,4 @@ EXERCISES: dict[str, Checker] = {
         gradients=True,
     ),
     "ex-grpo-size": check_resting_place,
-}  # fmt: skip
+}

@@ -32,16 +32,24 @@ def _best(p: float, n: int) -> tuple[float, float]:
 
 
 _SCORES = [
-    {"chosen_scores": torch.tensor([2.0, 0.5, 1.0, -1.0, 3.0]),
-     "rejected_scores": torch.tensor([1.0, 0.5, 4.0, -2.0, 0.0])},
+    {
+        "chosen_scores": torch.tensor([2.0, 0.5, 1.0, -1.0, 3.0]),
+        "rejected_scores": torch.tensor([1.0, 0.5, 4.0, -2.0, 0.0]),
+    },
     {"chosen_scores": torch.tensor([0.0, 0.0, -3.0]), "rejected_scores": torch.tensor([0.0, 0.0, 5.0])},
-]  # fmt: skip
+]
 _PAIRS = [
-    {"chosen_scores": torch.tensor([1.0, -0.5, 2.0]), "rejected_scores": torch.tensor([0.0, 0.5, 2.5]),
-     "margins": torch.tensor([1.0, 0.0, 0.5])},
-    {"chosen_scores": torch.tensor([0.3, 4.0]), "rejected_scores": torch.tensor([-0.7, 1.0]),
-     "margins": torch.tensor([0.25, 2.0])},
-]  # fmt: skip
+    {
+        "chosen_scores": torch.tensor([1.0, -0.5, 2.0]),
+        "rejected_scores": torch.tensor([0.0, 0.5, 2.5]),
+        "margins": torch.tensor([1.0, 0.0, 0.5]),
+    },
+    {
+        "chosen_scores": torch.tensor([0.3, 4.0]),
+        "rejected_scores": torch.tensor([-0.7, 1.0]),
+        "margins": torch.tensor([0.25, 2.0]),
+    },
+]
 
 EXERCISES: dict[str, Checker] = {
     "ex-feedback-gap": numbers(
@@ -67,8 +75,8 @@ EXERCISES: dict[str, Checker] = {
                 (chosen > rejected).double().sum() / (chosen != rejected).sum()
             ),
             "You averaged the gaps; agreement asks for their sign only.": lambda chosen, rejected: (
-                (chosen - rejected).mean()
-            ),
+                chosen - rejected
+            ).mean(),
             "You averaged the probabilities that the model gives to the labels; agreement counts wins.": lambda a, b: (
                 torch.sigmoid(a - b).mean()
             ),

@@ -133,7 +133,8 @@ EXERCISES: dict[str, Checker] = {
             {"rewards": torch.tensor([0.11, 0.2, 0.4]), "kls": torch.tensor([0.0, 0.1, 0.45]), "kl": 0.3},
             {
                 "rewards": torch.tensor([0.11, 0.25, 0.45, 0.41, 0.22]),
-                "kls": torch.tensor([0.0, 0.15, 0.4, 0.3, 0.1]), "kl": 0.2,
+                "kls": torch.tensor([0.0, 0.15, 0.4, 0.3, 0.1]),
+                "kl": 0.2,
             },
         ],
         {
@@ -176,22 +177,27 @@ EXERCISES: dict[str, Checker] = {
             {"values": torch.tensor([0.1, 0.3, 0.2]), "goal": 0.25, "epochs": 4},
         ],
         {
-            "You count a batch for every update; with `epochs` updates on each, fewer are sampled.":
-                lambda values, goal, epochs: BATCH * _first(values, goal),
-            "You rounded down: a batch that was begun has been sampled.":
-                lambda values, goal, epochs: BATCH * (_first(values, goal) // epochs),
-            "You did not round: a batch that was begun has been sampled whole.":
-                lambda values, goal, epochs: BATCH * _first(values, goal) / epochs,
-            "You counted one update too many: values[0] is the policy before the first.":
-                lambda values, goal, epochs: BATCH * math.ceil((_first(values, goal) + 1) / epochs),
-            "You counted batches, and the question is about tokens: 256 in each.":
-                lambda values, goal, epochs: math.ceil(_first(values, goal) / epochs),
-            "You multiplied by `epochs`; it saves batches, so divide.":
-                lambda values, goal, epochs: BATCH * _first(values, goal) * epochs,
-            "You waited until the goal was never left again; the first time counts.":
-                lambda values, goal, epochs: (
-                    BATCH * math.ceil((max([-1, *(values < goal).nonzero().flatten().tolist()]) + 1) / epochs)
-                ),
+            "You count a batch for every update; with `epochs` updates on each, fewer are sampled.": lambda values, goal, epochs: (
+                BATCH * _first(values, goal)
+            ),
+            "You rounded down: a batch that was begun has been sampled.": lambda values, goal, epochs: (
+                BATCH * (_first(values, goal) // epochs)
+            ),
+            "You did not round: a batch that was begun has been sampled whole.": lambda values, goal, epochs: (
+                BATCH * _first(values, goal) / epochs
+            ),
+            "You counted one update too many: values[0] is the policy before the first.": lambda values, goal, epochs: (
+                BATCH * math.ceil((_first(values, goal) + 1) / epochs)
+            ),
+            "You counted batches, and the question is about tokens: 256 in each.": lambda values, goal, epochs: (
+                math.ceil(_first(values, goal) / epochs)
+            ),
+            "You multiplied by `epochs`; it saves batches, so divide.": lambda values, goal, epochs: (
+                BATCH * _first(values, goal) * epochs
+            ),
+            "You waited until the goal was never left again; the first time counts.": lambda values, goal, epochs: (
+                BATCH * math.ceil((max([-1, *(values < goal).nonzero().flatten().tolist()]) + 1) / epochs)
+            ),
         },
     ),
-}  # fmt: skip
+}

@@ -10,9 +10,20 @@ from .figure import LiveFigure
 from .session import Definition
 
 
-def live(function: Callable, *, start: Callable | None = None, noise: Sequence[int] | None = None, steps: int = 300,
-         panels: Sequence[Panel] = (), caption: str = "", status: str = "", says: Sequence[Say] = (),
-         presets: Sequence[Preset] = (), seeds: int = 5, **controls) -> LiveFigure:  # fmt: skip
+def live(
+    function: Callable,
+    *,
+    start: Callable | None = None,
+    noise: Sequence[int] | None = None,
+    steps: int = 300,
+    panels: Sequence[Panel] = (),
+    caption: str = "",
+    status: str = "",
+    says: Sequence[Say] = (),
+    presets: Sequence[Preset] = (),
+    seeds: int = 5,
+    **controls,
+) -> LiveFigure:
     """Make a figure with controls: it trains, or it only computes, whatever `function` says.
 
     Args:

@@ -46,10 +46,18 @@ class Curves(Panel):
 
     def draw(self, view, ax=None):
         return plots.curves(
-            {name: view.history[name] for name in self.names}, ax, title=self.title, x_label=self.x_label,
-            y_label=self.y_label, y_range=self.y_range, log=self.log, marks=view.marks, labels=dict(self.labels),
-            colors=dict(self.colors), height=2.9,
-        )  # fmt: skip
+            {name: view.history[name] for name in self.names},
+            ax,
+            title=self.title,
+            x_label=self.x_label,
+            y_label=self.y_label,
+            y_range=self.y_range,
+            log=self.log,
+            marks=view.marks,
+            labels=dict(self.labels),
+            colors=dict(self.colors),
+            height=2.9,
+        )
 
 
 @dataclass(frozen=True)
@@ -85,10 +93,17 @@ class Bars(Panel):
 
     def draw(self, view, ax=None):
         return plots.bars(
-            {name: view.now[name] for name in self.names}, ax, title=self.title, x_label=self.x_label,
-            y_label=self.y_label, y_range=self.y_range, ticks=list(self.ticks) or None, accent=self.accent,
-            labels=dict(self.labels), colors=dict(self.colors),
-        )  # fmt: skip
+            {name: view.now[name] for name in self.names},
+            ax,
+            title=self.title,
+            x_label=self.x_label,
+            y_label=self.y_label,
+            y_range=self.y_range,
+            ticks=list(self.ticks) or None,
+            accent=self.accent,
+            labels=dict(self.labels),
+            colors=dict(self.colors),
+        )
 
 
 @dataclass(frozen=True)
@@ -142,9 +157,14 @@ class Table(Panel):
     def draw(self, view, ax=None):
         quantity = self.quantity or quantity_of(self.name) or "policy"
         return plots.policy_table(
-            view.now[self.name], ax, title=self.title, quantity=quantity, accent=self.accent,
-            row_label=self.row_label, column_label=self.column_label,
-        )  # fmt: skip
+            view.now[self.name],
+            ax,
+            title=self.title,
+            quantity=quantity,
+            accent=self.accent,
+            row_label=self.row_label,
+            column_label=self.column_label,
+        )
 
 
 @dataclass(frozen=True)
@@ -227,9 +247,16 @@ class Plot(Panel):
     def draw(self, view, ax=None):
         now, past = view.now, view.history
         return plots.line_plot(
-            now[self.x] if self.ys else (), {name: now[name] for name in self.ys}, ax, title=self.title,
-            x_label=self.x_label, y_label=self.y_label, x_range=self.x_range, y_range=self.y_range,
-            labels=dict(self.labels), colors=dict(self.colors),
+            now[self.x] if self.ys else (),
+            {name: now[name] for name in self.ys},
+            ax,
+            title=self.title,
+            x_label=self.x_label,
+            y_label=self.y_label,
+            x_range=self.x_range,
+            y_range=self.y_range,
+            labels=dict(self.labels),
+            colors=dict(self.colors),
             points=[(now[px], now[py], py) for px, py in self.points],
             trails=[(past[px], past[py], py) for px, py in self.trails],
-        )  # fmt: skip
+        )

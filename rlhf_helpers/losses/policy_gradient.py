@@ -4,12 +4,25 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import (
-    check_choice, check_finite, check_knob, check_mask, check_ndim, check_same_shape, check_tensors, given, keep,
+    check_choice,
+    check_finite,
+    check_knob,
+    check_mask,
+    check_ndim,
+    check_same_shape,
+    check_tensors,
+    given,
+    keep,
     values_are_known,
-)  # fmt: skip
+)
 from rlhf_helpers.losses.terms import (
-    KL_KINDS, aggregate, clipped_surrogate, kl_estimate, policy_ratio, spread_over_tokens,
-)  # fmt: skip
+    KL_KINDS,
+    aggregate,
+    clipped_surrogate,
+    kl_estimate,
+    policy_ratio,
+    spread_over_tokens,
+)
 
 
 def baby_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, rewards: Tensor, *, kl_coeff: float = 0.1) -> Tensor:
@@ -190,9 +203,16 @@ def grpo_loss(
         tensor(0.)
     """
     return ppo_loss(
-        logprobs, old_logprobs, advantages, completion_mask,
-        ref_logprobs=ref_logprobs, kl_coeff=kl_coeff, clip_eps=clip_eps, kl_kind="k3", how=how,
-    )  # fmt: skip
+        logprobs,
+        old_logprobs,
+        advantages,
+        completion_mask,
+        ref_logprobs=ref_logprobs,
+        kl_coeff=kl_coeff,
+        clip_eps=clip_eps,
+        kl_kind="k3",
+        how=how,
+    )
 
 
 def reweighted_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, preference: Tensor) -> Tensor:

@@ -5,8 +5,14 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rlhf_helpers._checks import (
-    check_finite, check_knob, check_ndim, check_same_shape, check_tensors, given, values_are_known,
-)  # fmt: skip
+    check_finite,
+    check_knob,
+    check_ndim,
+    check_same_shape,
+    check_tensors,
+    given,
+    values_are_known,
+)
 
 
 def dpo_loss(
@@ -103,9 +109,7 @@ def spo_loss(logprobs_a: Tensor, logprobs_b: Tensor, scores_a: Tensor, scores_b:
     return -((scores_a - scores_b).detach() * (logprobs_a - logprobs_b)).mean()
 
 
-def bradley_terry_loss(
-    chosen_scores: Tensor, rejected_scores: Tensor, *, margin: float | Tensor = 0.0
-) -> Tensor:
+def bradley_terry_loss(chosen_scores: Tensor, rejected_scores: Tensor, *, margin: float | Tensor = 0.0) -> Tensor:
     r"""Return the loss that turns comparisons into scores.
 
     .. math:: L = -\operatorname{mean} \log \sigma(s_w - s_l - m)

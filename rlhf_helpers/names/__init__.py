@@ -5,7 +5,21 @@ from .tastes import NAME_FEATURES, alliterates, ends_in_a, is_short, judge_names
 from .text import ALPHABET, END, PAD, decode, encode, load_names, load_surnames
 
 __all__ = [
-    "ALPHABET", "END", "NAME_FEATURES", "PAD", "alliterates", "decode", "encode", "ends_in_a", "is_short",
-    "judge_names", "load_names", "load_surnames", "name_features", "name_score", "names_loss", "pretrain",
+    "ALPHABET",
+    "END",
+    "NAME_FEATURES",
+    "PAD",
+    "alliterates",
+    "decode",
+    "encode",
+    "ends_in_a",
+    "is_short",
+    "judge_names",
+    "load_names",
+    "load_surnames",
+    "name_features",
+    "name_score",
+    "names_loss",
+    "pretrain",
     "pretrained_policy",
-]  # fmt: skip
+]

@@ -54,18 +54,18 @@ def name_features(completion_ids: Tensor) -> Tensor:
     return torch.stack([column.to(torch.get_default_dtype()) for column in columns], dim=1)
 
 
-def name_score(completion_ids: Tensor, worths: Tensor, *, unfinished: float = 3.0) -> Tensor:
+def name_score(completion_ids: Tensor, utilities: Tensor, *, unfinished: float = 3.0) -> Tensor:
     r"""Score names by what their features are worth.
 
     .. math:: s(y) = \sum_f w_f\, \phi_f(y)
 
     Args:
         completion_ids: (B, T) int64.
-        worths: w, what one unit of each feature adds, (6,). Gradients flow into it.
+        utilities: w, what one unit of each feature adds, (6,). Gradients flow into it.
         unfinished: what is taken off the score of a completion without an end token: a name that was cut off is none.
 
     Returns:
-        Scores (B,), in the unit of the worths.
+        Scores (B,), in the unit of the utilities.
 
     Raises:
         TypeError: wrong dtypes.
@@ -77,12 +77,12 @@ def name_score(completion_ids: Tensor, worths: Tensor, *, unfinished: float = 3.
         >>> name_score(encode(["bo.", "bob"]), short).tolist()   # the second has no end
         [-1.0, -4.5]
     """
-    check_tensors(worths=worths)
-    check_ndim(1, "(6,)", worths=worths)
-    features = name_features(completion_ids).to(worths.dtype)
-    if worths.shape != features.shape[1:]:
-        raise ValueError(f"worths must have shape {tuple(features.shape[1:])}, got {tuple(worths.shape)}")
-    score = (features * worths).sum(1)
+    check_tensors(utilities=utilities)
+    check_ndim(1, "(6,)", utilities=utilities)
+    features = name_features(completion_ids).to(utilities.dtype)
+    if utilities.shape != features.shape[1:]:
+        raise ValueError(f"utilities must have shape {tuple(features.shape[1:])}, got {tuple(utilities.shape)}")
+    score = (features * utilities).sum(1)
     return torch.where(_ended(completion_ids), score, score - unfinished)
 
 

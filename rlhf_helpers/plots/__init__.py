@@ -10,6 +10,21 @@ from .style import COLORS, TEXT, color_of, figure, quantity_of, style
 from .svg import Shown, figure_html, show, svg
 
 __all__ = [
-    "COLORS", "TEXT", "Shown", "bars", "color_of", "completion_chips", "curves", "end_labels", "figure",
-    "figure_html", "line_plot", "policy_table", "quantity_of", "show", "style", "svg", "token_strip",
-]  # fmt: skip
+    "COLORS",
+    "TEXT",
+    "Shown",
+    "bars",
+    "color_of",
+    "completion_chips",
+    "curves",
+    "end_labels",
+    "figure",
+    "figure_html",
+    "line_plot",
+    "policy_table",
+    "quantity_of",
+    "show",
+    "style",
+    "svg",
+    "token_strip",
+]

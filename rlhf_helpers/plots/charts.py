@@ -20,10 +20,23 @@ def _series(values, name: str) -> np.ndarray:
 
 
 @styled
-def curves(series: Mapping, ax: Axes | None = None, *, x=None, title: str = "", x_label: str = "updates",
-           y_label: str = "", y_range: tuple | None = None, log: bool = False, bands: Mapping | None = None,
-           levels: Mapping | None = None, marks: Sequence = (), labels: dict | None = None,
-           colors: dict | None = None, height: float = 3.0) -> Axes:  # fmt: skip
+def curves(
+    series: Mapping,
+    ax: Axes | None = None,
+    *,
+    x=None,
+    title: str = "",
+    x_label: str = "updates",
+    y_label: str = "",
+    y_range: tuple | None = None,
+    log: bool = False,
+    bands: Mapping | None = None,
+    levels: Mapping | None = None,
+    marks: Sequence = (),
+    labels: dict | None = None,
+    colors: dict | None = None,
+    height: float = 3.0,
+) -> Axes:
     """Draw named series over updates, each in its quantity's color with its name at its end.
 
     Args:
@@ -56,8 +69,16 @@ def curves(series: Mapping, ax: Axes | None = None, *, x=None, title: str = "", 
     return ax
 
 
-def _dress(ax: Axes, title: str, x_label: str, y_label: str, y_range: tuple | None, log: bool = False,
-           x_ticks: int | None = 5, lines_below: int = 0) -> None:  # fmt: skip
+def _dress(
+    ax: Axes,
+    title: str,
+    x_label: str,
+    y_label: str,
+    y_range: tuple | None,
+    log: bool = False,
+    x_ticks: int | None = 5,
+    lines_below: int = 0,
+) -> None:
     if log:
         ax.set_yscale("log")
         ax.minorticks_off()
@@ -71,16 +92,27 @@ def _dress(ax: Axes, title: str, x_label: str, y_label: str, y_range: tuple | No
     # the unit of the y axis stands over it, where it needs no turned head
     write_title(ax, title, lines_below=int(bool(y_label)) + lines_below)
     if y_label:
-        ax.annotate(y_label, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", va="bottom",
-                    fontsize=10.5)  # fmt: skip
+        ax.annotate(
+            y_label, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", va="bottom", fontsize=10.5
+        )
     ax.set_xlabel(x_label)
 
 
 @styled
-def bars(series: Mapping | Sequence, ax: Axes | None = None, *, title: str = "", x_label: str = "token",
-         y_label: str = "", y_range: tuple | None = None, ticks: Sequence[str] | None = None,
-         accent: int | None = None, labels: dict | None = None, colors: dict | None = None,
-         height: float = 2.6) -> Axes:  # fmt: skip
+def bars(
+    series: Mapping | Sequence,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    x_label: str = "token",
+    y_label: str = "",
+    y_range: tuple | None = None,
+    ticks: Sequence[str] | None = None,
+    accent: int | None = None,
+    labels: dict | None = None,
+    colors: dict | None = None,
+    height: float = 2.6,
+) -> Axes:
     """Draw bars, up or down from zero.
 
     Args:
@@ -107,8 +139,15 @@ def bars(series: Mapping | Sequence, ax: Axes | None = None, *, title: str = "",
         shown = [label_of(name, labels) for name in names]
         ax.bar(shown, values, width=0.62, color=[_surface(name, colors) for name in names])
         for place, value in enumerate(values):
-            ax.annotate(f"{float(value):z.2f}", (place, value), (0, 3 if value >= 0 else -3), ha="center",
-                        va="bottom" if value >= 0 else "top", textcoords="offset points", fontsize=10.5)  # fmt: skip
+            ax.annotate(
+                f"{float(value):z.2f}",
+                (place, value),
+                (0, 3 if value >= 0 else -3),
+                ha="center",
+                va="bottom" if value >= 0 else "top",
+                textcoords="offset points",
+                fontsize=10.5,
+            )
         x_label = ""
         ax.margins(y=0.15)
     else:
@@ -141,16 +180,37 @@ def _names_over(ax: Axes, names, labels, colors, y_label: str) -> None:
     words += [(label_of(name, labels), color_of(name, colors), "bold") for name in names]
     place = 0.0
     for text, color, weight in words:
-        ax.annotate(text, (place, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", color=color,
-                    va="bottom", fontsize=10.5, fontweight=weight)  # fmt: skip
+        ax.annotate(
+            text,
+            (place, 1),
+            (0, 4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=color,
+            va="bottom",
+            fontsize=10.5,
+            fontweight=weight,
+        )
         place += 0.0215 * len(text) + 0.05
 
 
 @styled
-def line_plot(x, ys: Mapping, ax: Axes | None = None, *, title: str = "", x_label: str = "", y_label: str = "",
-              points: Sequence = (), trails: Sequence = (), x_range: tuple | None = None,
-              y_range: tuple | None = None, labels: dict | None = None, colors: dict | None = None,
-              height: float = 3.0) -> Axes:  # fmt: skip
+def line_plot(
+    x,
+    ys: Mapping,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    x_label: str = "",
+    y_label: str = "",
+    points: Sequence = (),
+    trails: Sequence = (),
+    x_range: tuple | None = None,
+    y_range: tuple | None = None,
+    labels: dict | None = None,
+    colors: dict | None = None,
+    height: float = 3.0,
+) -> Axes:
     """Draw y over x for named functions, with points "you are here".
 
     Args:

@@ -78,8 +78,17 @@ def end_labels(ax: Axes, ends: Sequence[tuple[float, float, str, str]], size: fl
         size: points.
     """
     for x, y, text, color in ends:
-        ax.annotate(text, (x, y), (7, 0), textcoords="offset points", color=color, fontsize=size, va="center",
-                    annotation_clip=False, gid=_END)  # fmt: skip
+        ax.annotate(
+            text,
+            (x, y),
+            (7, 0),
+            textcoords="offset points",
+            color=color,
+            fontsize=size,
+            va="center",
+            annotation_clip=False,
+            gid=_END,
+        )
     settle(ax)
 
 

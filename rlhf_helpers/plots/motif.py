@@ -47,8 +47,15 @@ def bare(ax: Axes, width: float, height: float) -> None:
 
 
 @styled
-def token_strip(probs, ax: Axes | None = None, *, title: str = "", quantity: str = "policy", accent: int | None = 1,
-                values: bool = True) -> Axes:  # fmt: skip
+def token_strip(
+    probs,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    quantity: str = "policy",
+    accent: int | None = 1,
+    values: bool = True,
+) -> Axes:
     """Draw a distribution over tokens: one square a token, its id inside, filled as high as it is probable.
 
     Args:
@@ -69,8 +76,15 @@ def token_strip(probs, ax: Axes | None = None, *, title: str = "", quantity: str
         if level > 0.004:
             ax.add_patch(Rectangle((x, SIZE), SIZE, -SIZE * level, facecolor=color, alpha=FILL, linewidth=0))
         outline(ax, x, 0, marked)
-        ax.text(x + SIZE / 2, SIZE / 2, str(token), ha="center", va="center_baseline",
-                fontsize=12, fontweight="bold" if marked else "normal")  # fmt: skip
+        ax.text(
+            x + SIZE / 2,
+            SIZE / 2,
+            str(token),
+            ha="center",
+            va="center_baseline",
+            fontsize=12,
+            fontweight="bold" if marked else "normal",
+        )
         if values:
             ax.text(x + SIZE / 2, SIZE + 0.1, short(level), ha="center", va="top", fontsize=10)
     bare(ax, len(probs), 1.36 if values else 0.94)
@@ -85,8 +99,16 @@ def outline(ax: Axes, x: float, y: float, marked: bool, size: float = SIZE) -> N
 
 
 @styled
-def policy_table(table, ax: Axes | None = None, *, title: str = "", quantity: str = "policy", accent: int | None = 1,
-                 row_label: str = "after token", column_label: str = "next token") -> Axes:  # fmt: skip
+def policy_table(
+    table,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    quantity: str = "policy",
+    accent: int | None = 1,
+    row_label: str = "after token",
+    column_label: str = "next token",
+) -> Axes:
     """Draw a policy: row s is its distribution after token s, every row a strip of squares.
 
     Args:
@@ -107,16 +129,36 @@ def policy_table(table, ax: Axes | None = None, *, title: str = "", quantity: st
             level = table[s, token]
             if level > 0.004:
                 ax.add_patch(
-                    Rectangle((token, s + SIZE), SIZE, -SIZE * level, linewidth=0,
-                              facecolor=COLORS["accent" if marked else quantity], alpha=FILL)
-                )  # fmt: skip
+                    Rectangle(
+                        (token, s + SIZE),
+                        SIZE,
+                        -SIZE * level,
+                        linewidth=0,
+                        facecolor=COLORS["accent" if marked else quantity],
+                        alpha=FILL,
+                    )
+                )
             ax.add_patch(
-                Rectangle((token, s), SIZE, SIZE, fill=False, linewidth=0.7,
-                          edgecolor=COLORS["accent"] if marked else TEXT, alpha=0.9 if marked else 0.22)
-            )  # fmt: skip
+                Rectangle(
+                    (token, s),
+                    SIZE,
+                    SIZE,
+                    fill=False,
+                    linewidth=0.7,
+                    edgecolor=COLORS["accent"] if marked else TEXT,
+                    alpha=0.9 if marked else 0.22,
+                )
+            )
     for token in range(columns):
-        ax.text(token + SIZE / 2, -0.25, str(token), ha="center", va="bottom", fontsize=10.5,
-                fontweight="bold" if token == accent else "normal")  # fmt: skip
+        ax.text(
+            token + SIZE / 2,
+            -0.25,
+            str(token),
+            ha="center",
+            va="bottom",
+            fontsize=10.5,
+            fontweight="bold" if token == accent else "normal",
+        )
     bare(ax, columns, rows)
     ax.text(columns / 2, -0.85, column_label, ha="center", va="bottom", fontsize=10.5)
     ax.text(-1.15, rows / 2, row_label, ha="center", va="center", rotation=90, fontsize=10.5)
@@ -125,8 +167,9 @@ def policy_table(table, ax: Axes | None = None, *, title: str = "", quantity: st
 
 
 @styled
-def completion_chips(ids, ax: Axes | None = None, *, title: str = "", accent: int | None = 1, row_labels=None,
-                     letters: str = "") -> Axes:  # fmt: skip
+def completion_chips(
+    ids, ax: Axes | None = None, *, title: str = "", accent: int | None = 1, row_labels=None, letters: str = ""
+) -> Axes:
     """Draw completions: one row each, a chip with its id for every token.
 
     Args:
@@ -152,8 +195,15 @@ def completion_chips(ids, ax: Axes | None = None, *, title: str = "", accent: in
             if marked:
                 ax.add_patch(Rectangle((column, row), SIZE, SIZE, facecolor=COLORS["accent"], alpha=FILL, linewidth=0))
             outline(ax, column, row, marked)
-            ax.text(column + SIZE / 2, row + SIZE / 2, letters[token] if letters else str(token), ha="center",
-                    va="center_baseline", fontsize=11.5, fontweight="bold" if marked else "normal")  # fmt: skip
+            ax.text(
+                column + SIZE / 2,
+                row + SIZE / 2,
+                letters[token] if letters else str(token),
+                ha="center",
+                va="center_baseline",
+                fontsize=11.5,
+                fontweight="bold" if marked else "normal",
+            )
         if row_labels is not None:
             ax.text(columns + 0.1, row + SIZE / 2, str(row_labels[row]), ha="left", va="center_baseline", fontsize=10.5)
     bare(ax, max(columns, 10) + (2 if row_labels is not None else 0), rows)

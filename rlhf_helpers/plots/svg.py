@@ -21,8 +21,23 @@ _XLINK = "{http://www.w3.org/1999/xlink}"
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
 _VARIABLES = {to_hex(color).lower(): f"var(--q-{name}, {color})" for name, color in COLORS.items()}
 _VARIABLES[to_hex(TEXT)] = "currentColor"
-_GEOMETRY = ("d", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "transform", "points", "cx", "cy", "r",
-             "stroke-dasharray")  # fmt: skip
+_GEOMETRY = (
+    "d",
+    "x",
+    "y",
+    "x1",
+    "x2",
+    "y1",
+    "y2",
+    "width",
+    "height",
+    "transform",
+    "points",
+    "cx",
+    "cy",
+    "r",
+    "stroke-dasharray",
+)
 _DROPPED = ("font-family", "stroke-linejoin", "stroke-miterlimit", "stroke-linecap")
 _DEFAULTS = {"text-anchor": "start", "stroke-dashoffset": "0", "opacity": "1", "fill-opacity": "1"}
 

@@ -24,10 +24,15 @@ def ppo_figure():
     """The figure of the PPO chapter, with every kind of panel that trains."""
     start, step = training_step(ppo)
     return live(
-        step, start=start, noise=(32, 8), steps=300, caption="PPO",
+        step,
+        start=start,
+        noise=(32, 8),
+        steps=300,
+        caption="PPO",
         panels=[Curves(["reward", "kl", "optimum"]), Strip("probs"), Table("policy"), Chips("completions")],
-        kl_coeff=FloatLogSlider(value=0.1, min=-2, max=1), learning_rate=FloatLogSlider(value=0.01, min=-3, max=0),
-    )  # fmt: skip
+        kl_coeff=FloatLogSlider(value=0.1, min=-2, max=1),
+        learning_rate=FloatLogSlider(value=0.01, min=-3, max=0),
+    )
 
 
 def latency(fig) -> list[float]:

@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
-from browser import CHROMIUM, serve  # noqa: E402
+from support.browser import CHROMIUM, serve  # noqa: E402
 
 HTML = ROOT / "_build" / "html"
 REPEATS = 3

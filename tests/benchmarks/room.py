@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
-from classroom import Learner, Room, open_room, tree_cpu, tree_memory  # noqa: E402
+from support.classroom import Learner, Room, open_room, tree_cpu, tree_memory  # noqa: E402
 
 MACHINES = [(8, 2), (32, 8), (64, 16)]  # GB, cores
 SYSTEM = 1.5  # GB for the operating system and its file cache

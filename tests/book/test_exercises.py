@@ -1,0 +1,211 @@
+"""Exercises of the chapters: complete, in step with their checks, and every typical mistake gets its own diagnosis."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from support.chapters import CHAPTERS
+
+from rlhf_helpers.exercises import EXERCISES, check, question
+from rlhf_helpers.exercises.diagnosis import choice, function, numbers
+
+KINDS = ("Predict, then run", "Complete the code", "Find the bug", "Explain", "Extend")
+DIFFICULTY = r"(easy|medium|hard)"
+NUMBERED = [path for path in CHAPTERS if re.match(r"\d\d_", path.stem)]
+WRONG = {
+    path.stem: importlib.import_module(f"wrong_answers.{path.stem}").WRONG
+    for path in sorted((Path(__file__).parent / "wrong_answers").glob("*.py"))
+}
+ATTEMPTS = [
+    pytest.param(label, fragment, attempt, id=f"{label}: {fragment[:30]}")
+    for answers in WRONG.values()
+    for label, wrong in answers.items()
+    for fragment, attempt in wrong.items()
+]
+
+
+def cells(path):
+    return nbformat.read(path, as_version=4).cells
+
+
+def exercises(path) -> dict[str, str]:
+    """Label -> text of every exercise of a chapter."""
+    text = "\n\n".join(cell.source for cell in cells(path) if cell.cell_type == "markdown")
+    blocks = re.findall(r"^(`{3,})\{exercise\}(.*?)^\1\s*$", text, flags=re.M | re.S)
+    return {re.search(r":label: (\S+)", body).group(1): body for _, body in blocks}
+
+
+def printed(cell) -> str:
+    return "".join(output.get("text", "") for output in cell.get("outputs", []))
+
+
+@pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
+def test_a_chapter_has_every_kind_of_exercise_with_time_difficulty_and_two_hints(path):
+    kinds = set()
+    for label, body in exercises(path).items():
+        header = re.search(rf"^\*\*({'|'.join(KINDS)})\*\* · {DIFFICULTY} · (\d+) minutes?$", body, flags=re.M)
+        assert header, f"{label}: its first line must read like '**Find the bug** · medium · 8 minutes'"
+        kinds.add(header.group(1))
+        assert "Hint 1" in body, label
+        assert "Hint 2" in body, label
+    assert kinds == set(KINDS), path.stem
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_stub_is_not_attempted_yet_and_its_hidden_answer_passes(path):
+    answering = None
+    stubs, answers = {}, {}
+    for cell in cells(path):
+        if cell.cell_type == "markdown":
+            for end, start in re.findall(r"\{(solution-end)\}|\{solution-start\} (\S+)", cell.source):
+                answering = None if end else start
+        elif label := re.search(r'^check\("([^"]+)"', cell.source, flags=re.M):
+            (stubs if answering is None else answers)[label.group(1)] = cell
+            assert answering in (None, label.group(1)), f"the answer to {answering} checks {label.group(1)}"
+    for label, cell in stubs.items():
+        assert "exercise" in cell.metadata.get("tags", []), label
+        assert printed(cell).startswith("Not attempted yet"), label
+        assert "stderr" not in {output.get("name") for output in cell.outputs}, label
+    assert stubs.keys() == answers.keys()
+    for label, cell in answers.items():
+        assert printed(cell).rstrip().endswith("Passed."), label
+    kinds_with_code = {label for label, body in exercises(path).items() if "**Explain**" not in body}
+    if path in NUMBERED:
+        assert stubs.keys() == kinds_with_code, path.stem
+
+
+def test_every_check_belongs_to_an_exercise_of_the_book():
+    labels = {label for path in CHAPTERS for label in exercises(path)}
+    assert EXERCISES.keys() <= labels
+    wrong = {label: attempts for answers in WRONG.values() for label, attempts in answers.items()}
+    assert wrong.keys() == EXERCISES.keys()
+    assert all(len(attempts) >= 3 for attempts in wrong.values()), {k: len(v) for k, v in wrong.items() if len(v) < 3}
+
+
+@pytest.mark.parametrize(("label", "fragment", "attempt"), ATTEMPTS)
+def test_a_typical_mistake_is_named_with_the_learners_own_values(label, fragment, attempt, capsys):
+    check(label, attempt)
+    said = capsys.readouterr().out
+    assert said.startswith("Not yet. "), said
+    assert fragment in said, said
+    assert re.search(r"\d|'", said), said
+
+
+def test_no_two_mistakes_of_an_exercise_get_the_same_diagnosis():
+    for answers in WRONG.values():
+        for label, attempts in answers.items():
+            said = [EXERCISES[label](attempt) for attempt in attempts.values()]
+            assert len(set(said)) == len(said), label
+
+
+# ---- the checks themselves
+
+LOGPROBS = {"logprobs": torch.tensor([-1.0, -2.0, -0.5]), "old_logprobs": torch.tensor([-1.5, -1.0, -0.75])}
+
+
+def ratio(logprobs, old_logprobs):
+    return (logprobs - old_logprobs.detach()).exp()
+
+
+diagnose_ratio = function(
+    ratio, [LOGPROBS], {"That is old over new.": lambda new, old: (old.detach() - new).exp()}, gradients=True
+)
+
+
+def unfinished(logprobs, old_logprobs):
+    difference = ...
+    return difference * 2
+
+
+@pytest.mark.parametrize("stub", [..., lambda new, old: ..., unfinished])
+def test_dots_are_no_attempt_and_no_error(stub, monkeypatch, capsys):
+    monkeypatch.setitem(EXERCISES, "ex-test", diagnose_ratio)
+    check("ex-test", stub)
+    assert capsys.readouterr().out.startswith("Not attempted yet")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "said"),
+    [
+        (lambda new, old: (old - new).exp(), r"That is old over new\. With .* yours is \[0\.6065, .*expected \[1\.649"),
+        (lambda new, old: (new - old).exp(), "gradient reaches old_logprobs.*detach"),
+        (lambda new, old: (new - old).detach().exp(), "no gradient reaches logprobs"),
+        (lambda new, old: -(new - old.detach()).exp(), "sign"),
+        (lambda new, old: 3 * (new - old.detach()).exp(), "3 times"),
+        (lambda new, old: (new - old.detach()).exp().mean(), r"shape \(\), expected \(3,\)"),
+        (lambda new, old: (new - old.detach()).sqrt(), "NaN"),
+        (lambda new, old: None, "returns None"),
+        (lambda new, old: ((new - old.detach()).exp(), old), "returns 2 things"),
+        (lambda new, old: "ratio", "returned a str"),
+        (lambda new: new, "TypeError"),
+        (torch.ones(3), "the function itself"),
+    ],
+)
+def test_what_is_wrong_in_any_exercise_is_said(attempt, said):
+    assert re.search(said, diagnose_ratio(attempt)), diagnose_ratio(attempt)
+
+
+def test_the_right_function_passes_however_it_is_written():
+    assert diagnose_ratio(ratio) is None
+    assert diagnose_ratio(lambda new, old: new.exp() / old.exp().detach()) is None
+
+
+@given(st.floats(-50, 50).filter(lambda x: abs(x) > 0.1))
+def test_a_number_passes_when_it_is_close_and_only_then(right):
+    diagnose = numbers(right, {right * 2: "Twice."})
+    assert diagnose(right * 1.005) is None
+    assert diagnose(torch.tensor(right)) is None
+    assert "Twice." in diagnose(right * 2)
+    assert "wrong sign" in diagnose(-right)
+    assert ("too large" if right > 0 else "too small") in diagnose(right * 1.02)
+    assert "Answer with 1 number" in diagnose("much")
+
+
+def test_the_place_of_a_wrong_number_is_named():
+    diagnose = numbers((1.25, 0.0), {(float("nan"), 1.0): "The log of one is zero."})
+    assert diagnose((1.25, 0.005)) is None
+    assert "Number 1 of your answer, 1.3," in diagnose((1.3, 0.0))
+    assert "The log of one" in diagnose((7.0, 1.0))
+    assert "Answer with 2 numbers" in diagnose(1.25)
+
+
+def test_a_choice_explains_the_others():
+    diagnose = choice("up", {"down": "Only bad tokens go down."})
+    assert diagnose("up") is None
+    assert "Only bad tokens" in diagnose("down")
+    assert "'down', 'up'" in diagnose("left")
+
+
+def test_an_unknown_label_is_an_error():
+    with pytest.raises(ValueError, match="label must be an exercise of the book, got 'ex-nothing'"):
+        check("ex-nothing", ...)
+
+
+# ---- questions
+
+
+def test_a_question_holds_every_answer_with_its_explanation():
+    asked = question("Which `ratio` is <1?", {"new": "Because.", "old": "It is not."}, right="new")
+    bundle = asked._repr_mimebundle_()
+    assert bundle["text/plain"].splitlines() == ["Which `ratio` is <1?", "  ( ) new", "  ( ) old"]
+    html = bundle["text/html"]
+    assert "<legend>Which <code>ratio</code> is &lt;1?</legend>" in html
+    assert html.count('type="radio"') == html.count("<label for=") == 2
+    assert html.index("<strong>Yes.</strong> Because.") < html.index("<strong>No.</strong> It is not.")
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    ("answers", "right", "said"),
+    [({"a": "x"}, "a", "at least two"), ({"a": "x", "b": "y"}, "c", "right must be one of the answers, got 'c'")],
+)
+def test_a_question_without_a_choice_is_an_error(answers, right, said):
+    with pytest.raises(ValueError, match=said):
+        question("?", answers, right=right)

@@ -1,0 +1,73 @@
+"""A figure's published graph is its function: outside of torch it gives the same numbers.
+
+That it is also what the code gives *today*, byte for byte, nbval tests with all other outputs: the graph is part of the
+output that a chapter shows.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from ipywidgets import FloatLogSlider
+from support.chapters import CHAPTERS, live_figures
+from support.graphs import CLOSE, STEPS, published_data, run_in_onnxruntime, run_in_torch
+
+from rlhf_helpers import ppo, training_step
+from rlhf_helpers.live import Curves, live
+from rlhf_helpers.live.export import export_graph, page_data
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_graph_runs_as_the_kernel_does(path):
+    for figure, data in zip(live_figures(path), published_data(path), strict=True):
+        here, there = run_in_torch(figure, STEPS), run_in_onnxruntime(data, STEPS)
+        assert here.keys() == there.keys()
+        for name in here:
+            np.testing.assert_allclose(there[name], here[name], **CLOSE, err_msg=f"{figure.caption}: {name}")
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_graph_is_small_and_knows_only_its_inputs(path):
+    for figure, data in zip(live_figures(path), published_data(path), strict=True):
+        model = onnx.load_from_string(base64.b64decode(data["graph"]))
+        onnx.checker.check_model(model)
+        assert len(gzip.compress(model.SerializeToString())) < 16_000
+        known = {f"control/{name}" for name in figure.controls} | {"noise"}
+        assert {x.name for x in model.graph.input if not x.name.startswith("state/")} <= known
+
+
+@pytest.fixture(scope="module")
+def trained_figure():
+    """A figure that trains, as a chapter makes it."""
+    start, step = training_step(ppo)
+    return live(
+        step,
+        start=start,
+        noise=(32, 8),
+        panels=[Curves(["reward"])],
+        caption="PPO",
+        kl_coeff=FloatLogSlider(value=0.1),
+        learning_rate=FloatLogSlider(value=0.05),
+    )
+
+
+def test_two_exports_are_the_same_bytes(trained_figure):
+    assert export_graph(trained_figure) == export_graph(trained_figure)
+
+
+def test_adams_epsilon_survives_the_optimizer(trained_figure):
+    """A rewrite rule that takes x + 1e-8 for x would divide zero by zero where a parameter has no gradient."""
+    start = trained_figure.start(0)
+    assert (trained_figure.function(start, torch.full((32, 8), 0.5), **as_tensors(trained_figure))[0]["v"] == 0).any()
+    found = run_in_onnxruntime(page_data(trained_figure), 2)
+    assert all(np.isfinite(x).all() for x in found.values())
+
+
+def as_tensors(figure) -> dict[str, torch.Tensor]:
+    """The default settings as a step takes them."""
+    return {name: torch.tensor(value) for name, value in figure.defaults.items()}

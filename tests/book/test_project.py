@@ -1,0 +1,200 @@
+"""What a maintainer would otherwise check by eye: layout, pins, commands, committed chapters, references."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "book"
+CHAPTERS = sorted(BOOK.glob("*.ipynb"))
+NUMBERED = [path for path in CHAPTERS if path.stem[0].isdigit()]
+LAYOUT = {
+    *(".ci", ".github", ".gitignore", "LICENSE", "LICENSE-text", "README.md"),
+    *("_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt"),
+    *("book", "rlhf_helpers", "tests", "workshop"),
+}
+COMMANDS = [
+    "python -m pip install -r requirements.txt",
+    "jupyter-book build .",
+    "python book/execute.py",
+    "python -m pytest",
+]
+every_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+def tracked_files() -> list[Path]:
+    """The files git knows; skips the test where this is no git checkout."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def text_of(name: str) -> str:
+    """The text of a file of the project."""
+    return (ROOT / name).read_text("utf-8")
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    """The code cells of a chapter."""
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def test_top_level_is_the_documented_layout():
+    assert {path.relative_to(ROOT).parts[0] for path in tracked_files()} == LAYOUT
+
+
+def test_files_name_no_machine_and_no_registry():
+    hosts = ["pypi." + "org", "pythonhosted." + "org", "npmjs." + "org", "npmjs." + "com", "pytorch.org/" + "whl"]
+    paths = [r"(?<![\w.:/])/" + top + r"/\w" for top in ("work", "root", "home", "Users", "mnt")]
+    forbidden = re.compile("|".join([*map(re.escape, hosts), *paths, r"[A-Z]:\\Users"]))
+    found = []
+    for path in tracked_files():
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{path.relative_to(ROOT)}: {match.group()}" for match in forbidden.finditer(text)]
+    assert found == []
+
+
+def test_requirements_are_pinned_exactly():
+    lines = [line.split("#")[0].strip() for line in text_of("requirements.txt").splitlines()]
+    *pins, last = [line for line in lines if line]
+    assert last == "-e ."
+    assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", pin)] == []
+    assert len({pin.split("==")[0].lower() for pin in pins}) == len(pins)
+
+
+@pytest.mark.parametrize("folder", ["book/_npm", "workshop/room"])
+def test_lock_file_is_exact_and_names_no_host(folder):
+    lock = json.loads(text_of(f"{folder}/package-lock.json"))
+    manifest = json.loads(text_of(f"{folder}/package.json"))
+    for name, version in (manifest["dependencies"] | manifest.get("devDependencies", {})).items():
+        assert lock["packages"][f"node_modules/{name}"]["version"] == version
+    for name, package in lock["packages"].items():
+        assert "resolved" not in package
+        assert not name or package["integrity"].startswith("sha512-")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_readme_and_ci_use_the_same_command(command):
+    assert command in text_of("README.md")
+    assert re.search(rf"^(\w+=\S+ )*{re.escape(command)}( |$)", text_of(".ci/run"), re.MULTILINE)
+
+
+def test_repository_address_is_set_in_one_place():
+    config = yaml.safe_load(text_of("_config.yml"))
+    address = config["repository"]["url"].rstrip("/")
+    naming = {path.relative_to(ROOT).as_posix() for path in tracked_files() if address.encode() in path.read_bytes()}
+    assert naming <= {"_config.yml", "README.md"}
+
+
+def test_table_of_contents_names_every_chapter():
+    toc = yaml.safe_load(text_of("_toc.yml"))
+    named = {toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])}
+    there = {path.relative_to(ROOT).with_suffix("").as_posix() for path in [*CHAPTERS, *BOOK.glob("*.md")]}
+    assert named == there
+
+
+@every_chapter
+def test_chapter_was_run_from_top_to_bottom(path):
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+@every_chapter
+def test_chapter_outputs_are_clean(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.id
+            assert output.get("name") != "stderr", cell.id
+            assert "widget-view" not in str(output.get("data", {}).keys()), cell.id
+            assert "image/png" not in output.get("data", {}), f"{cell.id}: show(fig, ...) gives words and dark mode"
+            assert " at 0x" not in str(output), cell.id
+
+
+@every_chapter
+def test_chapter_is_normalized(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert [cell.id for cell in notebook.cells] == [f"cell-{n:03d}" for n in range(1, len(notebook.cells) + 1)]
+    assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags", "mystnb"}
+
+
+@pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
+def test_chapter_has_exercises_with_answers(path):
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+    labels = set(re.findall(r"\{exercise(?:-start)?\}.*\n(?:.*\n)*?:label: (\S+)", text))
+    answered = set(re.findall(r"\{solution(?:-start)?\} (\S+)", text))
+    assert len(labels) >= 3
+    assert labels == answered
+
+
+def cited_keys() -> set[str]:
+    """All keys that the book cites."""
+    sources = [path.read_text("utf-8") for path in BOOK.glob("*.md")]
+    sources += [cell.source for path in CHAPTERS for cell in nbformat.read(path, as_version=4).cells]
+    found = re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", "\n".join(sources))
+    return {key.strip() for keys in found for key in keys.split(",")}
+
+
+def test_references_are_complete_and_cited_by_key():
+    from pybtex.database import parse_file
+
+    entries = parse_file(str(BOOK / "references.bib")).entries
+    assert cited_keys() <= set(entries)
+    for key, entry in entries.items():
+        assert re.fullmatch(r"[a-z]+\d{4}[a-z0-9]+", key), key
+        assert entry.persons["author"], key
+        assert {"title", "year"} <= set(entry.fields), key
+        assert "eprint" not in entry.fields or entry.fields["archivePrefix"] == "arXiv", key
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "rlhf_helpers",
+        "rlhf_helpers.plots",
+        "rlhf_helpers.live",
+        "rlhf_helpers.exercises",
+        "rlhf_helpers.clicks",
+        "rlhf_helpers.names",
+    ],
+)
+def test_api_page_has_every_public_name(module):
+    sections = re.split(r"\.\. currentmodule:: (\S+)", text_of("book/api.md"))
+    text = dict(zip(sections[1::2], sections[2::2], strict=True))[module]
+    documented = re.findall(r"^\.\. (?:auto(?:function|class)|py:data):: (\w+)", text, re.MULTILINE)
+    assert len(documented) == len(set(documented))
+    assert set(documented) == set(importlib.import_module(module).__all__)
+
+
+def test_the_teaching_guide_names_presets_that_are_there():
+    rows = re.findall(r"\| \{doc\}`(\w+)` \| ([^|]+) \|", (ROOT / "book" / "teaching.md").read_text("utf-8"))
+    assert rows
+    for chapter, preset in rows:
+        source = (ROOT / "book" / f"{chapter}.ipynb").read_text("utf-8")
+        assert f'Preset(\\"{preset.strip()}\\"' in source, f"{chapter} has no preset called {preset}"
+
+
+def test_the_teaching_plans_leave_no_minute_out():
+    plans = re.split(
+        r"^### ", text_of("book/teaching.md").split("## Three plans")[1].split("## In the room")[0], flags=re.M
+    )[1:]
+    ends = []
+    for plan in plans:
+        minutes = [tuple(map(int, pair)) for pair in re.findall(r"^\| (\d+)–(\d+) \|", plan, re.M)]
+        assert minutes[0][0] == 0
+        assert all(end == begin for (_, end), (begin, _) in zip(minutes, minutes[1:], strict=False)), plan[:40]
+        ends.append(minutes[-1][1])
+    assert ends == [60, 210, 450]

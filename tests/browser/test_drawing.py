@@ -1,0 +1,230 @@
+"""The drawing module in a real browser: every panel, narrow and wide, with numbers that are not always kind."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from ipywidgets import FloatSlider
+from support.browser import needs_chromium
+
+from rlhf_helpers.live import Bars, Chips, Curves, Plot, Strip, Table, live
+from rlhf_helpers.plots import COLORS
+
+pytestmark = needs_chromium
+
+LIVE = Path(__file__).resolve().parents[2] / "rlhf_helpers" / "live"
+WIDTHS = (260, 343, 720)
+OPEN = """async ([code, css, spec, frame]) => {
+    const style = document.head.appendChild(document.createElement("style"));
+    style.textContent = css;
+    document.body.className = "baby-live";
+    const { draw } = await import("data:text/javascript;charset=utf-8," + encodeURIComponent(code));
+    const root = document.body.appendChild(document.createElement("div"));
+    window.update = draw(root, spec);
+    window.update(frame);
+}"""
+LOOK = """() => {
+    const svgs = [...document.querySelectorAll(".baby-panel > svg")];
+    const texts = [...document.querySelectorAll(".baby-panel text")].filter(t => t.textContent.trim());
+    const box = (e) => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; };
+    return {
+        attributes: svgs.flatMap(svg => [svg, ...svg.querySelectorAll("*")]).flatMap(
+            e => e.getAttributeNames().map(name => `${e.tagName} ${name}=${e.getAttribute(name)}`)),
+        texts: texts.map(t => ({ words: t.textContent, size: parseFloat(getComputedStyle(t).fontSize), box: box(t),
+                                 halo: t.classList.contains("baby-halo") })),
+        svgs: svgs.map(box),
+        labels: svgs.map(svg => svg.getAttribute("aria-label")),
+        lines: [...document.querySelectorAll("path.baby-line")].map(p => p.getAttribute("d")),
+        status: document.querySelector(".baby-status").textContent,
+        wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+    };
+}"""
+
+
+def step(state, noise, *, x):
+    t = state["t"]
+    probs = torch.softmax(torch.arange(10.0) * t * x, dim=0)
+    series = {
+        "reward": probs[9],
+        "kl": probs[9] * 1.01,
+        "optimum": x / 3,
+        "loss": probs[9] * 0.99 + 1e-6,
+        "probs": probs,
+        "old_probs": probs.flip(0),
+        "table": probs.expand(10, 10),
+        "ids": noise.mul(10).long(),
+        "grid": torch.linspace(0, 2, 21),
+        "curve": torch.linspace(0, 2, 21) ** 2,
+        "signed": torch.linspace(-1, 1, 10),
+    }
+    return {"t": t + 0.05}, series
+
+
+PANELS = {
+    "curves": Curves(["reward", "kl", "optimum", "loss"], title="A title", y_label="reward; KL in nats"),
+    "range": Curves(["reward", "loss"], y_range=(0.2, 0.3), labels={"loss": None}),
+    "log": Curves(["reward", "kl"], log=True, y_label="log"),
+    "strip": Strip("probs"),
+    "old": Strip("old_probs", accent=None),
+    "table": Table("table", title="The policy"),
+    "chips": Chips("ids", rows=3),
+    "bars": Bars("signed", accent=1),
+    "grouped": Bars(["old_probs", "probs"], y_label="probability"),
+    "single": Bars(["reward", "kl", "loss"]),
+    "plot": Plot("grid", ["curve"], points=[("reward", "kl")], x_label="x", y_label="y", labels={"kl": "you are here"}),
+    "trail": Plot("x", [], points=[("kl", "reward")], trails=[("kl", "reward")], x_range=(0, 1.2), y_range=(0, 1)),
+}
+
+
+def figure(panel):
+    fig = live(
+        step,
+        start=lambda seed: {"t": torch.zeros(())},
+        noise=(4, 8),
+        steps=40,
+        panels=[panel],
+        caption="c",
+        status="reward {reward:.2f}",
+        x=FloatSlider(value=1, min=0, max=3),
+    )
+    fig.step(15)
+    fig.reset()
+    fig.step(10)
+    fig.set(x=0.5)
+    fig.step(10)
+    return fig
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 343, "height": 600})
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
+    yield page
+    assert page.errors == []
+    page.close()
+
+
+def opened(page, fig, frame=None):
+    """Draw a figure's frame in a bare page and look at it."""
+    code, css = ((LIVE / name).read_text("utf-8") for name in ("live.js", "live.css"))
+    page.set_content("<!doctype html><html><body style='margin:0'></body></html>")
+    page.evaluate(OPEN, [code, css, fig.canvas.spec, frame or fig.canvas.frame | {"previous": fig.canvas.previous}])
+    return page.evaluate(LOOK)
+
+
+def overlap(a, b):
+    return a[0] < b[2] - 1 and b[0] < a[2] - 1 and a[1] < b[3] - 3 and b[1] < a[3] - 3
+
+
+@pytest.mark.parametrize("kind", PANELS)
+def test_every_panel_at_every_width(page, kind):
+    fig = figure(PANELS[kind])
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 600})
+        seen = opened(page, fig)
+        bad = [a for a in seen["attributes"] if any(word in a for word in ("NaN", "undefined", "Infinity", "null"))]
+        assert not bad, bad
+        assert seen["texts"]
+        assert min(text["size"] for text in seen["texts"]) >= 11
+        assert not seen["wide"], "the page scrolls sideways"
+        left, _, right, _ = seen["svgs"][0]
+        outside = [t for t in seen["texts"] if t["box"][0] < left - 2 or t["box"][2] > right + 2]
+        assert not outside, outside
+        names = [text for text in seen["texts"] if text["halo"]]
+        for k, one in enumerate(names):
+            for other in names[k + 1 :]:
+                assert not overlap(one["box"], other["box"]), (one, other)
+
+
+def test_text_alternative_and_status_say_the_present_values(page):
+    fig = figure(PANELS["curves"])
+    seen = opened(page, fig)
+    value = f"{float(fig.now['reward']):.2f}"
+    assert seen["labels"][0].startswith("A title: reward " + value)
+    assert "optimum 0.17" in seen["labels"][0]
+    assert seen["status"] == f"Update 20 of 40: reward {value}."
+
+
+def test_an_update_moves_the_line_and_a_wider_page_draws_it_anew(page):
+    fig = figure(PANELS["curves"])
+    before = opened(page, fig)
+    fig.step()
+    page.evaluate("frame => window.update(frame)", fig.canvas.frame)
+    after = page.evaluate(LOOK)
+    assert before["lines"] != after["lines"]
+    page.set_viewport_size({"width": 700, "height": 600})
+    page.wait_for_function("width => document.querySelector('.baby-panel > svg').clientWidth > width", arg=400)
+    assert page.evaluate(LOOK)["lines"] != after["lines"]
+
+
+def test_gaps_and_nothing_at_all(page):
+    fig = figure(PANELS["plot"])
+    frame = fig.canvas.frame
+    frame["now"] |= {"curve": [None] * 5 + [1.0, 2.0] + [None] * 14, "kl": None}
+    seen = opened(page, fig, frame)
+    assert seen["lines"][0].count("M") == 1
+    assert not [a for a in seen["attributes"] if "NaN" in a]
+    frame["now"]["curve"] = [None] * 21
+    seen = opened(page, fig, frame)
+    assert seen["lines"] == [""]
+    assert not [a for a in seen["attributes"] if "NaN" in a]
+
+
+def test_the_axis_does_not_jump_while_a_run_grows(page):
+    fig = figure(PANELS["curves"])
+    opened(page, fig)
+    ticks = """() => [...document.querySelectorAll(".baby-panel text")].map(t => t.textContent)
+        .filter(words => /^[0-9.]+$/.test(words))"""
+    first = page.evaluate(ticks)
+    frame = fig.canvas.frame | {"rows": {name: rows[:15] for name, rows in fig.canvas.frame["rows"].items()}}
+    page.evaluate("frame => window.update(frame)", frame)
+    assert page.evaluate(ticks) == first
+
+
+def test_who_wants_less_motion_gets_fewer_pictures(browser):
+    page = browser.new_page(reduced_motion="reduce")
+    fig = figure(PANELS["curves"])
+    frame = fig.canvas.frame | {"playing": True}
+    opened(page, fig, frame)
+    page.evaluate("window.milliseconds = 1e6; performance.now = () => window.milliseconds;")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # sizes are known
+    show = "([frame, later]) => { window.milliseconds += later; window.update(frame); }"
+    page.evaluate(show, [frame | {"step": 3}, 600])
+    page.evaluate(show, [frame | {"step": 4}, 100])
+    assert "Update 3 of" in page.evaluate(LOOK)["status"], "two pictures within half a second"
+    page.evaluate(show, [frame | {"step": 5}, 500])
+    assert "Update 5 of" in page.evaluate(LOOK)["status"], "half a second later there is another"
+    page.evaluate(show, [frame | {"step": 6, "playing": False}, 100])
+    assert "Update 6 of" in page.evaluate(LOOK)["status"], "the last picture is always drawn"
+    page.close()
+
+
+def test_the_fallback_colors_are_the_books():
+    code = (LIVE / "live.js").read_text("utf-8")
+    for quantity, color in COLORS.items():
+        assert f'{quantity}: "{color}"' in code
+
+
+def test_live_figures_have_the_pages_palette():
+    """Kernel and page show the same colors: live.css repeats what the book's style sheet says."""
+    book = (LIVE.parent.parent / "book" / "_static" / "baby.css").read_text("utf-8")
+    ours = (LIVE / "live.css").read_text("utf-8")
+    palette = lambda css: re.findall(r"(--q-(?!grid)[\w-]+): (#\w{6})", css)  # noqa: E731
+    assert set(palette(ours)) == set(palette(book))
+
+
+def test_pages_and_notebooks_have_the_same_colors():
+    """A notebook does not load the pages' styles, so both name the colors: in light first, then in dark."""
+    palette = [
+        re.findall(r"(--q-[\w-]+): (#\w+);", block)
+        for styles in (LIVE / "live.css", LIVE.parents[1] / "book" / "_static" / "baby.css")
+        for block in styles.read_text("utf-8").split("}")[:2]
+    ]
+    light, dark, page_light, page_dark = map(set, palette)
+    assert light
+    assert dark
+    assert light <= page_light
+    assert dark <= page_dark

@@ -1,0 +1,168 @@
+"""Every page of the built book in a real browser, with every other host out of reach.
+
+The book is built once into a temporary folder, unless BABY_RLHF_HTML names a built one.
+"""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+import yaml
+from support.browser import AXE_RUN, needs_chromium
+
+ROOT = Path(__file__).resolve().parents[2]
+PHONE = {"width": 375, "height": 800}
+LAPTOP = {"width": 1280, "height": 800}
+
+pytestmark = needs_chromium
+
+
+def toc_pages() -> list[str]:
+    """The pages of _toc.yml, and the two that Sphinx adds."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [toc["root"], *chapters, "genindex", "search"]
+
+
+# What a page tells about itself. Typeset formulas, text alternatives, what sticks out sideways.
+FORMULAS = """() => {
+  const main = document.querySelector("main") ?? document.body;
+  const copy = main.cloneNode(true);
+  const tex = e => [...MathJax.startup.document.math].find(m => m.typesetRoot.contains(e)).math;
+  for (const e of copy.querySelectorAll("pre, code, script, style, mjx-container")) e.remove();
+  return {
+    wanted: main.querySelectorAll(".math").length,
+    typeset: main.querySelectorAll(".math mjx-container").length,
+    errors: [...main.querySelectorAll("mjx-merror, mjx-container [style*='color: red']")].map(tex),
+    raw: copy.textContent.match(/\\\\\\(|\\\\\\[|\\$\\$|\\\\begin\\{/g) ?? [],
+  };
+}"""
+PICTURES = """() => {
+  const main = document.querySelector("article") ?? document.body;
+  const unnamed = e => !(e.getAttribute("aria-label") ?? "").trim() && !e.querySelector(":scope > title");
+  const hidden = e => e.closest("[aria-hidden=true], mjx-container, button");
+  const wordless = e => !e.hasAttribute("alt") || /^\\S*[/._-]\\S*$/.test(e.alt);  // none, or a file name
+  return [
+    ...[...main.querySelectorAll("img")].filter(wordless),
+    ...[...main.querySelectorAll("svg")].filter(e => !hidden(e) && (e.getAttribute("role") !== "img" || unnamed(e))),
+    ...[...main.querySelectorAll("figure")].filter(e => !e.querySelector("figcaption")?.textContent.trim()),
+  ].map(e => e.outerHTML.slice(0, 200));
+}"""
+TOO_WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  const scrolls = e => e.matches("main") ? false
+    : getComputedStyle(e).overflowX !== "visible" || scrolls(e.parentElement);
+  return [...document.querySelectorAll("main *")]
+    .filter(e => e.getBoundingClientRect().right > width + 1 && !scrolls(e.parentElement))
+    .slice(0, 8).map(e => e.outerHTML.slice(0, 160));
+}"""
+
+
+def visit(browser, site: str, page_name: str, scheme: str, axe_source: str) -> dict:
+    """Open one page in one color scheme and collect everything that is to be checked."""
+    found = {"foreign": [], "failed": [], "console": []}
+    context = browser.new_context(color_scheme=scheme, viewport=LAPTOP, service_workers="block")
+
+    def only_here(route):
+        if route.request.url.startswith(site) or urlsplit(route.request.url).scheme in ("data", "blob"):
+            route.continue_()
+        else:
+            found["foreign"].append(route.request.url)
+            route.abort()
+
+    context.route("**/*", only_here)
+    page = context.new_page()
+    page.on("console", lambda message: message.type == "error" and found["console"].append(message.text))
+    page.on("pageerror", lambda error: found["console"].append(str(error)))
+    page.on("requestfailed", lambda request: found["failed"].append(request.url))
+    page.on("response", lambda response: response.status >= 400 and found["failed"].append(response.url))
+    page.goto(f"{site}{page_name}.html", wait_until="networkidle")
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    found["formulas"] = page.evaluate(FORMULAS)
+    found["pictures"] = page.evaluate(PICTURES)
+    page.evaluate(axe_source)
+    found["axe"] = page.evaluate(AXE_RUN)
+    page.set_viewport_size(PHONE)
+    found["too_wide"] = page.evaluate(TOO_WIDE)
+    context.close()
+    return found
+
+
+@pytest.fixture(scope="module", params=toc_pages())
+def page_name(request) -> str:
+    """One page of the book."""
+    return request.param
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def found(request, browser, site, page_name, axe_source) -> dict:
+    """What the page shows in one color scheme."""
+    return visit(browser, site, page_name, request.param, axe_source)
+
+
+def test_page_asks_no_other_host(found):
+    assert found["foreign"] == []
+
+
+def test_page_loads_without_an_error(found):
+    assert found["failed"] == []
+    assert found["console"] == []
+
+
+def test_formulas_are_typeset(found):
+    formulas = found["formulas"]
+    assert formulas["errors"] == []
+    assert formulas["raw"] == []
+    assert formulas["typeset"] == formulas["wanted"]
+
+
+def test_pictures_have_words(found):
+    assert found["pictures"] == []
+
+
+def test_phone_needs_no_sideways_scrolling(found):
+    assert found["too_wide"] == []
+
+
+def test_page_is_accessible(found):
+    assert found["axe"] == [], "\n".join(found["axe"])
+
+
+class Links(HTMLParser):
+    """The links of a page and the names they can point to."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.hrefs, self.ids = [], set()
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.ids |= {attributes[key] for key in ("id", "name") if attributes.get(key)}
+        if tag == "a" and attributes.get("href"):
+            self.hrefs.append(attributes["href"])
+
+
+def test_links_within_the_book_lead_somewhere(html_dir):
+    pages = {path.relative_to(html_dir).as_posix(): Links(path.read_text("utf-8")) for path in html_dir.rglob("*.html")}
+    broken = []
+    for name, page in pages.items():
+        for href in page.hrefs:
+            address, anchor = urldefrag(urljoin(name, href))
+            if re.match(r"[a-z]+:|//", href):
+                continue
+            target = unquote(address) or name
+            if not (html_dir / target).is_file():
+                broken.append(f"{name}: {href}")
+            elif anchor and target in pages and unquote(anchor) not in pages[target].ids:
+                broken.append(f"{name}: {href} (no such anchor)")
+    assert broken == []
+
+
+def test_every_page_is_built(html_dir):
+    assert [name for name in toc_pages() if not (html_dir / f"{name}.html").is_file()] == []

@@ -1,0 +1,69 @@
+"""A chapter's graphs outside of the page: run in torch, and in onnxruntime, from the same uniforms."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+import nbformat
+import numpy as np
+import onnxruntime
+import torch
+
+from rlhf_helpers.live.export import WEIGHTS
+
+STEPS = 50
+CLOSE = {"rtol": 1e-3, "atol": 1e-3}  # float32, after 50 steps
+
+
+def published_data(path) -> list[dict]:
+    """What the committed outputs of a chapter give to the page."""
+    pattern = re.compile(r'<script type="application/json" class="baby-live-data">(.*?)</script>', re.S)
+    outputs = (o for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", []))
+    return [json.loads(text) for o in outputs for text in pattern.findall(o.get("data", {}).get("text/html", ""))]
+
+
+def run_in_torch(figure, steps: int) -> dict[str, np.ndarray]:
+    """Rows 0 to ``steps`` of every series of one number, and the last of the others, on the kernel."""
+    if figure.start is None:
+        return figure.now
+    figure.reset(seed=0)
+    figure.step(steps)
+    return {**figure.now, **figure.history}
+
+
+def run_in_onnxruntime(data: dict, steps: int) -> dict[str, np.ndarray]:
+    """The same from a graph, fed with the same uniforms."""
+    session = onnxruntime.InferenceSession(base64.b64decode(data["graph"]))
+    wanted = {x.name for x in session.get_inputs()}
+    controls = {f"control/{c['name']}": np.float32(c["value"]) for c in data["controls"]}
+    state = unpacked(data["starts"][0]) if "starts" in data else {}
+    generator = torch.Generator().manual_seed(0)
+    rows = []
+    for _ in range(steps + 1 if state else 1):
+        feeds = {f"state/{name}": value for name, value in state.items()} | controls
+        if data["noise"]:
+            feeds["noise"] = torch.rand(data["noise"], generator=generator).numpy()
+        outputs = session.run(None, {name: np.asarray(x) for name, x in feeds.items() if name in wanted})
+        named = dict(zip((x.name for x in session.get_outputs()), outputs, strict=True))
+        state = {name: named[f"next/{name}"] for name in state}
+        rows.append({name.removeprefix("series/"): x for name, x in named.items() if name.startswith("series/")})
+    if not state:
+        return rows[0]
+    return {name: np.array([row[name] for row in rows]) if x.ndim == 0 else x for name, x in rows[-1].items()}
+
+
+def unpacked(packed: dict) -> dict[str, np.ndarray]:
+    """The states that ``page_data`` packs."""
+    state = {}
+    for name, told in packed.items():
+        if "like" in told:
+            state[name] = state[told["like"]]
+        elif "bytes" in told:
+            state[name] = np.frombuffer(base64.b64decode(told["bytes"]), told["type"]).reshape(told["shape"])
+        elif "file" in told:
+            state[name] = np.frombuffer((WEIGHTS / told["file"]).read_bytes(), "<f4").reshape(told["shape"])
+        else:
+            state[name] = np.full(told["shape"], told["fill"], told["type"])
+    return state

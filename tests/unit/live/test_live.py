@@ -1,0 +1,656 @@
+"""Live figures driven from Python: what a reader does with the mouse, and what an author can get wrong."""
+
+import asyncio
+import json
+import re
+import time
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+from ipywidgets import Checkbox, Dropdown, FloatLogSlider, FloatSlider, IntSlider
+
+from rlhf_helpers.live import Bars, Chips, Curves, Plot, Say, Strip, Table, figure, live
+from rlhf_helpers.live.run import NotFinite
+from rlhf_helpers.live.session import short
+
+
+def drift(state, noise, *, kl_coeff, learning_rate):
+    """Ten logits, pushed towards token 1 and pulled back; a stand-in for a training step."""
+    logits = state["logits"]
+    probs = torch.softmax(logits, dim=-1)
+    tokens = (torch.cumsum(probs, -1)[:-1] < noise[..., None]).sum(-1)
+    reward = (tokens == 1).to(logits.dtype).mean()
+    push = torch.zeros_like(logits).index_fill(0, torch.tensor([1]), 1.0)
+    series = {
+        "reward": reward,
+        "kl": 2.302585 - torch.special.entr(probs).sum(),
+        "optimum": torch.sigmoid(1 / kl_coeff - 2.197225),
+        "probs": probs,
+        "table": probs.expand(10, 10),
+        "samples": tokens,
+    }
+    return {"logits": logits + learning_rate * (push - kl_coeff * logits), "n": state["n"] + 1}, series
+
+
+def start(seed):
+    return {"logits": torch.zeros(10) + 0.01 * seed, "n": torch.zeros((), dtype=torch.int64)}
+
+
+PANELS = (
+    Curves(["reward", "kl", "optimum"], title="It climbs", y_label="reward; KL in nats"),
+    Strip("probs"),
+    Table("table"),
+    Chips("samples", rows=2),
+    Bars("probs"),
+)
+STATUS = "reward {reward:.2f}, KL {kl:.3f}, optimum {optimum:.2f}, pull {kl_coeff:.2g}, step {step}, seed {seed}"
+
+
+def training(function=drift, **changes):
+    arguments = {
+        "start": start,
+        "noise": (4, 8),
+        "steps": 20,
+        "panels": PANELS,
+        "caption": "A caption.",
+        "status": STATUS,
+        "kl_coeff": FloatLogSlider(value=0.1, min=-2, max=1),
+        "learning_rate": FloatSlider(value=0.5, min=0, max=4),
+    }
+    return live(function, **(arguments | changes))
+
+
+def clip(*, ratio, clip_eps=0.2):
+    grid = torch.linspace(0, 2, 41)
+    value = torch.minimum(ratio, ratio.clamp(1 - clip_eps, 1 + clip_eps))
+    return {
+        "grid": grid,
+        "surrogate": torch.minimum(grid, grid.clamp(1 - clip_eps, 1 + clip_eps)),
+        "here": value,
+        "ratio": ratio,
+        "log_ratio": torch.log(ratio),
+    }
+
+
+def computing(function=clip, **changes):
+    arguments = {
+        "ratio": FloatSlider(value=1, min=0, max=2, step=0.1),
+        "caption": "The clip.",
+        "status": "pays {here:.2f}",
+        "panels": [Plot("grid", ["surrogate"], points=[("ratio", "here")]), Bars(["here", "ratio"])],
+    }
+    return live(function, **(arguments | changes))
+
+
+# A run
+
+
+def test_the_first_row_is_the_start_and_each_step_adds_one():
+    fig = training()
+    assert fig.session.step == 0
+    assert fig.history["kl"].shape == (1,)
+    assert fig.now["kl"] == pytest.approx(0, abs=1e-6)
+    fig.step()
+    fig.step(4)
+    assert fig.history["kl"].shape == (6,)
+    assert np.all(np.diff(fig.history["kl"]) > 0)
+    assert fig.history["kl"][-1] == fig.now["kl"]
+
+
+def test_the_function_is_asked_once_per_state():
+    calls = []
+
+    def counted(state, noise, **controls):
+        calls.append(int(state["n"]))
+        return drift(state, noise, **controls)
+
+    fig = training(counted)
+    fig.step(5)
+    assert calls == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_run_has_an_end():
+    fig = training()
+    fig.step(100)
+    assert fig.session.step == 20
+    fig.step()
+    assert fig.session.step == 20
+
+
+def test_reset_restores_the_start_and_keeps_the_run_as_a_faint_line():
+    fig = training()
+    first = fig.canvas.frame
+    fig.step(5)
+    before = fig.canvas.frame["rows"]
+    fig.reset()
+    assert fig.canvas.frame == first
+    assert fig.canvas.previous == before
+    fig.step(5)
+    assert fig.canvas.frame["rows"] == before, "the same seed and settings give the same run"
+
+
+def test_seeds_differ_and_choosing_one_resets():
+    fig = training()
+    fig.step(5)
+    fig.seeds.value = 3
+    assert fig.session.step == 0
+    assert "seed 3" in fig.status
+    fig.step(5)
+    other = fig.history["reward"]
+    fig.reset(seed=0)
+    fig.step(5)
+    assert not np.array_equal(other, fig.history["reward"])
+    with pytest.raises(ValueError, match="seed: expected 0 to 4, got 5"):
+        fig.reset(seed=5)
+
+
+def test_runs_are_in_float32_and_the_picture_in_float64_with_the_same_noise():
+    seen = []
+
+    def watch(state, noise, *, kl_coeff, learning_rate):
+        seen.append((state["logits"].dtype, noise.dtype, kl_coeff.dtype, torch.zeros(1).dtype, noise.double().sum()))
+        return drift(state, noise, kl_coeff=kl_coeff, learning_rate=learning_rate)
+
+    fig = training(watch)
+    assert seen[0][:4] == (torch.float32,) * 4
+    fig.picture()
+    assert seen[-1][:4] == (torch.float64,) * 4
+    assert seen[1][4] == seen[0][4]
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_global_randomness_is_left_alone():
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    fig = training()
+    fig.step(3)
+    fig.picture()
+    torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
+
+
+# Controls
+
+
+def test_a_moved_slider_changes_what_is_shown_now_and_leaves_a_mark():
+    fig = training()
+    fig.step(5)
+    before, samples = fig.canvas.frame, fig.now["samples"]
+    fig.controls["kl_coeff"].value = 1.0
+    assert fig.now["optimum"] == pytest.approx(1 / (1 + np.exp(-1 + 2.197225)), rel=1e-5)
+    assert fig.session.step == 5
+    np.testing.assert_array_equal(fig.now["samples"], samples)  # the same random numbers
+    assert fig.canvas.frame["rows"]["optimum"][:5] == before["rows"]["optimum"][:5]
+    assert fig.canvas.frame["rows"]["optimum"][5] != before["rows"]["optimum"][5]
+    assert fig.canvas.frame["marks"] == [{"step": 5, "text": "kl_coeff 1"}]
+    assert "pull 1," in fig.canvas.frame["status"]
+
+
+def test_a_drag_is_one_mark_and_a_move_back_is_none():
+    fig = training()
+    fig.set(kl_coeff=1.0)
+    assert fig.marks == [], "at the start there is nothing to mark"
+    fig.step(5)
+    fig.set(kl_coeff=2.0)
+    fig.set(kl_coeff=3.0)
+    assert [(m["step"], m["from"], m["to"]) for m in fig.marks] == [(5, 1.0, 3.0)]
+    fig.set(kl_coeff=1.0)
+    assert fig.marks == []
+    fig.step(8)
+    fig.set(learning_rate=1.0)
+    fig.step(6)
+    fig.set(learning_rate=2.0)
+    assert [m["step"] for m in fig.marks] == [13, 19]
+    fig.reset()
+    assert fig.marks == []
+
+
+def test_every_control_at_both_ends_and_through_a_run():
+    fig = training()
+    for name, control in fig.controls.items():
+        log = isinstance(control, FloatLogSlider)
+        for end in (control.min, control.max):
+            fig.set(**{name: control.base**end if log else end})
+            fig.step(3)
+            assert all(np.isfinite(values).all() for values in fig.history.values())
+            json.dumps(fig.canvas.frame, allow_nan=False)
+        fig.reset()
+
+
+def test_controls_of_every_kind_arrive_as_numbers_of_the_states_dtype():
+    got = {}
+
+    def function(*, a, b, c, d):
+        got.update(a=a, b=b, c=c, d=d)
+        return {"x": a + b + c + d}
+
+    fig = live(
+        function,
+        panels=[Bars("x")],
+        caption="c",
+        a=Checkbox(True),
+        b=IntSlider(3, 0, 5),
+        c=FloatSlider(0.5),
+        d=Dropdown(options=[("few", 2), ("many", 64)], value=64),
+    )
+    assert {k: float(v) for k, v in got.items()} == {"a": 1.0, "b": 3.0, "c": 0.5, "d": 64.0}
+    assert {v.dtype for v in got.values()} == {torch.float32}
+    assert {v.shape for v in got.values()} == {torch.Size([])}
+    fig.set(a=False, d=2)
+    assert fig.now["x"] == 5.5
+
+
+def test_controls_have_words():
+    fig = training(kl_coeff=FloatSlider(value=0.1, description="pull to the reference, β"))
+    assert [c.description for c in fig.controls.values()] == ["pull to the reference, β", "learning rate"]
+    with pytest.raises(ValueError, match=r"gamma: no such control; there are \['kl_coeff', 'learning_rate'\]"):
+        fig.set(gamma=1)
+
+
+def test_a_figure_that_computes_redraws_at_once():
+    fig = computing()
+    first = fig.canvas.frame
+    fig.controls["ratio"].value = 1.6
+    assert fig.now["here"] == pytest.approx(1.2)
+    assert fig.canvas.frame["now"] != first["now"]
+    assert fig.status == "pays 1.20."
+    assert not hasattr(fig, "buttons")
+    for action in (fig.step, fig.reset, fig.play):
+        with pytest.raises(RuntimeError, match="only computes"):
+            action()
+
+
+def test_buttons():
+    fig = training()
+    fig.buttons["step"].click()
+    assert fig.session.step == 1
+    fig.buttons["play"].click()  # without an event loop it runs to the end at once
+    assert fig.session.step == 20
+    fig.buttons["play"].click()  # and after the end from the start
+    assert fig.session.step == 20
+    assert len(fig.canvas.previous["kl"]) == 21
+    fig.buttons["reset"].click()
+    assert fig.session.step == 0
+
+
+# Playing
+
+
+class Clock:
+    """Time that passes only when the function computes or the loop sleeps."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+def play(cost, steps=200, while_playing=None):
+    """Play a figure whose steps take `cost` seconds; return it and how long each turn kept the loop."""
+    clock, turns, frames = Clock(), [], []
+
+    def slow(state, noise, **controls):
+        clock.now += cost
+        turns[-1:] = [turns[-1] + cost] if turns else []
+        return drift(state, noise, **controls)
+
+    real_sleep = asyncio.sleep
+
+    async def sleep(seconds):
+        clock.now += seconds
+        frames.append(clock.now)
+        turns.append(0.0)
+        await real_sleep(0)
+
+    async def main():
+        fig = training(slow, steps=steps)
+        turns.append(0.0)
+        fig.play()
+        assert fig.playing
+        assert fig.buttons["play"].description == "Pause"
+        while fig.playing:
+            if while_playing:
+                while_playing(fig)
+            await real_sleep(0)
+        return fig
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figure.time, "perf_counter", clock.perf_counter)
+        patch.setattr(figure.asyncio, "sleep", sleep)
+        fig = asyncio.run(main())
+    return fig, turns, frames, clock.now
+
+
+@pytest.mark.parametrize("cost", [0.0001, 0.0025, 0.012, 0.029])
+def test_playing_gives_the_loop_its_turn(cost):
+    fig, turns, frames, _ = play(cost)
+    assert fig.session.step == 200
+    assert fig.error is None
+    assert fig.buttons["play"].description == "Play"
+    assert max(turns) <= figure.BUSY + cost + 1e-9, "a turn ends with the step that crosses the limit"
+    assert np.diff(frames).min() >= figure.FRAME - 1e-9 or cost > 0.02
+
+
+def test_three_hundred_quick_steps_take_about_two_seconds():
+    _, _, frames, seconds = play(0.0025, steps=300)
+    assert 1.5 < seconds < 2.5
+    assert np.diff(frames).mean() == pytest.approx(figure.FRAME, rel=0.05)
+
+
+def test_a_slider_moved_while_playing_acts_at_the_next_step_without_reset():
+    def meddle(fig):
+        if fig.session.step >= 50 and fig.controls["kl_coeff"].value == 0.1:
+            fig.controls["kl_coeff"].value = 1.0
+
+    fig, *_ = play(0.0025, while_playing=meddle)
+    optimum = fig.history["optimum"]
+    (mark,) = fig.marks
+    assert 50 <= mark["step"] <= 60
+    assert np.ptp(optimum[: mark["step"] + 1]) == 0
+    assert np.ptp(optimum[mark["step"] + 1 :]) == 0
+    assert optimum[0] != optimum[-1]
+    assert len(optimum) == 201
+
+
+def test_pause_reset_and_seed_while_playing():
+    async def main():
+        fig = training(steps=2000)
+        fig.play()
+        await asyncio.sleep(0.08)
+        fig.pause()
+        assert not fig.playing
+        step = fig.session.step
+        assert 0 < step < 2000
+        await asyncio.sleep(0.08)
+        assert fig.session.step == step
+        fig.play()
+        await asyncio.sleep(0.01)
+        fig.reset()
+        assert not fig.playing
+        assert fig.session.step == 0
+        fig.play()
+        await asyncio.sleep(0.01)
+        fig.seeds.value = 2
+        assert not fig.playing
+        assert fig.session.step == 0
+        await asyncio.sleep(0.06)
+        assert fig.session.step == 0, "no old task goes on"
+
+    asyncio.run(main())
+
+
+def test_an_error_while_playing_stops_and_is_told():
+    def breaks(state, noise, **controls):
+        if state["n"] == 7:
+            raise RuntimeError("out of tokens")
+        return drift(state, noise, **controls)
+
+    async def main():
+        fig = training(breaks)
+        fig.play()
+        while fig.playing:
+            await asyncio.sleep(0.01)
+        return fig
+
+    fig = asyncio.run(main())
+    assert fig.session.step == 6
+    assert fig.status == "RuntimeError: out of tokens"
+    assert fig.canvas.frame["error"] is True
+    assert fig.buttons["play"].description == "Play"
+
+
+# When something goes wrong
+
+
+def explode(state, noise, *, kl_coeff, learning_rate):
+    x = state["x"]
+    return {"x": x * learning_rate}, {"loss": x, "optimum": kl_coeff}
+
+
+def exploding(**changes):
+    return training(
+        explode,
+        start=lambda seed: {"x": torch.ones(())},
+        noise=None,
+        steps=300,
+        panels=[Curves(["loss", "optimum"])],
+        status="loss {loss:.2g}",
+        learning_rate=FloatLogSlider(value=1e6, min=-1, max=9),
+        **changes,
+    )
+
+
+def test_a_state_that_overflows_stops_the_run_with_a_word():
+    fig = exploding()
+    with pytest.raises(NotFinite):
+        fig.step(300)
+    assert fig.session.step == 6  # 1e36 is the last that float32 holds
+    assert np.isfinite(fig.history["loss"]).all()
+    assert fig.status == (
+        "Stopped: after update 6 `x` is no longer a finite number. Reset, or lower the learning rate."
+    )
+    json.dumps(fig.canvas.frame, allow_nan=False)
+    fig.set(learning_rate=1.0)  # and it goes on from where all was well
+    fig.step(3)
+    assert fig.session.step == 9
+    assert fig.error is None
+
+
+def test_a_series_that_is_no_number_stops_the_run_where_all_was_well():
+    def function(state, noise, **controls):
+        new, series = drift(state, noise, **controls)
+        return new, series | {"reward": torch.where(state["n"] == 4, torch.nan, series["reward"])}
+
+    fig = training(function)
+    with pytest.raises(NotFinite, match="`reward`"):
+        fig.step(10)
+    assert fig.session.step == 3
+    assert fig.history["reward"].shape == (4,)
+    assert np.isfinite(fig.history["reward"]).all()
+    expected = training()
+    expected.step(3)
+    np.testing.assert_array_equal(fig.history["kl"], expected.history["kl"])
+    with pytest.raises(NotFinite):
+        fig.step()
+    assert fig.session.step == 3
+
+
+def test_a_figure_that_computes_says_what_is_not_finite_and_draws_the_rest():
+    fig = computing(panels=[Bars(["log_ratio", "here"])])
+    fig.controls["ratio"].value = 0.0
+    assert isinstance(fig.error, NotFinite)
+    assert fig.status == "`log_ratio` is not a finite number at these settings."
+    assert fig.canvas.frame["now"] == {"log_ratio": None, "here": 0.0}
+    fig.controls["ratio"].value = 1.0
+    assert fig.error is None
+
+
+def test_exceptions_are_raised_to_python_and_shown_to_readers():
+    def moody(*, ratio):
+        if ratio > 1.5:
+            raise ValueError("too much")
+        return {"ratio": ratio}
+
+    fig = live(moody, ratio=FloatSlider(value=1, max=2), panels=[Bars("ratio")], caption="c")
+    fig.controls["ratio"].value = 1.8
+    assert fig.status == "ValueError: too much"
+    assert fig.canvas.frame["error"] is True
+    with pytest.raises(ValueError, match="too much"):
+        fig.set(ratio=1.9)
+    fig.set(ratio=1.0)
+    assert fig.error is None
+    assert fig.canvas.frame["error"] is False
+
+
+def test_rules_speak_up():
+    fig = training(says=[Say("kl", above=0.5, text="Collapsed"), Say("kl", below=0.1, after=1, text="Too slow")])
+    assert "Too slow" not in fig.status
+    fig.set(learning_rate=0.0)
+    fig.step(1)
+    assert fig.status.endswith("Too slow.")
+    fig.set(learning_rate=4.0)
+    fig.step(3)
+    assert fig.status.endswith("Collapsed.")
+
+
+# What an author can get wrong
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: training(gamma=FloatSlider()), TypeError, "gamma: no such keyword in drift"),
+        (lambda: training(kl_coeff=0.1), TypeError, "kl_coeff: expected an ipywidgets control with a number"),
+        (lambda: training(kl_coeff=ipywidgets.Text("a")), TypeError, "kl_coeff: expected an ipywidgets control"),
+        (lambda: training(lambda state, noise: None), TypeError, "kl_coeff: no such keyword"),
+        (lambda: training(lambda *, kl_coeff, learning_rate: None), TypeError, "it must take (state, noise"),
+        (lambda: live(clip, caption="c", panels=[Bars("here")]), TypeError, "clip needs a control for ['ratio']"),
+        (lambda: training(caption=" "), ValueError, "caption: expected a text"),
+        (lambda: training(panels=[]), ValueError, "panels: expected at least one"),
+        (lambda: training(panels=["kl"]), TypeError, "panels: expected Curves, Bars"),
+        (
+            lambda: training(panels=[Curves("loss")]),
+            ValueError,
+            "panels: Curves names 'loss', but the function returns",
+        ),
+        (lambda: training(panels=[Curves("probs")]), ValueError, "panels: Curves needs 'probs' with 0 dimension(s)"),
+        (lambda: training(panels=[Strip("kl")]), ValueError, "panels: Strip needs 'kl' with 1 dimension(s)"),
+        (lambda: Curves([]), ValueError, "names: expected the names of one or more series"),
+        (lambda: Plot("x", ["y"], points=["a"]), ValueError, "points: expected pairs"),
+        (lambda: training(status="{loss:.2f}"), ValueError, "status: {loss} is neither a control nor a series"),
+        (lambda: training(status="{kl:>8}"), ValueError, "status: {kl:>8} is not understood"),
+        (lambda: training(status="{kl!r}"), ValueError, "status: {kl:} is not understood"),
+        (lambda: training(says=[Say("loss", above=1, text="a")]), ValueError, "says: 'loss' is no series"),
+        (lambda: Say("kl", "a"), ValueError, "give `above` or `below`"),
+        (lambda: training(steps=0), ValueError, "steps: expected a whole number of at least 1"),
+        (lambda: training(seeds=True), ValueError, "seeds: expected a whole number"),
+        (lambda: training(noise=(0,)), ValueError, "noise: expected a shape such as (32, 8), got (0,)"),
+        (lambda: training(start=3), TypeError, "start: expected a function"),
+        (lambda: training(start=lambda seed: 3), TypeError, "start: expected a dict of tensors"),
+        (lambda: computing(noise=(2,)), ValueError, "noise: only a figure with `start` has random numbers"),
+        (lambda: computing(panels=[Curves("here")]), ValueError, "Curves shows a history"),
+        (lambda: computing(lambda *, ratio: 3), TypeError, "expected a dict of series, got int"),
+        (lambda: training(lambda s, n, **k: s), TypeError, "expected (state, series), two dicts, got dict"),
+        (lambda: training(lambda s, n, **k: ({}, {})), ValueError, "got a state with [], expected ['logits', 'n']"),
+    ],
+)
+def test_errors_name_the_argument(make, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        make()
+
+
+# The picture and the notebook
+
+
+def test_picture_is_the_default_run_whatever_the_reader_did():
+    fig = training()
+    fig.set(kl_coeff=3.0)
+    fig.step(7)
+    first = fig.picture().html
+    fresh = training()
+    assert fresh.picture().html == first
+    fresh.step(20)
+    assert f"After 20 updates: {fresh.status}" in first
+    assert first.count("<svg") == len(PANELS)
+    assert first.startswith('<figure class="baby-figure baby-live">')
+    assert first.endswith("<figcaption>A caption.</figcaption></figure>")
+    for alt in re.findall(r'aria-label="([^"]*)"', first):
+        assert "After 20 updates" in alt
+    assert "KL goes from 0 to" in first
+
+
+def test_picture_of_a_run_that_overflows_says_so():
+    html = exploding(says=()).picture().html
+    assert "is no longer a finite number." in html
+    assert "nan" not in html.lower()
+
+
+def test_mimebundle_has_the_picture_and_a_stable_text(monkeypatch):
+    monkeypatch.delenv("BABY_RLHF_PUBLISH", raising=False)
+    fig = computing()
+    bundle = fig._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"}
+    assert bundle["text/plain"] == repr(fig) == "Live figure: The clip."
+    assert bundle["text/html"] == fig.picture().html
+
+
+def test_what_is_published_carries_what_a_page_needs(monkeypatch):
+    monkeypatch.setenv("BABY_RLHF_PUBLISH", "1")
+    fig = computing()
+    markup = fig._repr_mimebundle_()["text/html"]
+    assert markup.startswith(fig.picture().html.split("<figcaption>")[0])
+    assert 'class="baby-live-data"' in markup
+    assert "With JavaScript" in markup
+
+
+def test_status_has_no_negative_zero():
+    fig = live(
+        lambda *, x: {"x": x},
+        x=FloatSlider(value=-0.001, min=-1, step=0.001),
+        panels=[Bars("x")],
+        caption="c",
+        status="x is {x:.2f} or {x:.0%} or {x:+.1f}",
+    )
+    assert fig.status == "x is 0.00 or 0% or 0.0."
+
+
+@pytest.mark.parametrize("panel", [*PANELS, Plot("probs", ["probs"], points=[("kl", "reward")], trails=[("kl", "kl")])])
+def test_panels_are_json_and_draw_themselves(panel):
+    fig = training(panels=[panel])
+    fig.step(3)
+    spec = json.loads(json.dumps(fig.canvas.spec, allow_nan=False))["panels"][0]
+    assert spec["kind"] == type(panel).__name__.lower()
+    names = [*panel.tracks(), *panel.needs()]
+    assert set(spec["looks"]) == set(names)
+    assert set(fig.canvas.frame["rows"]) == set(panel.tracks())
+    assert set(fig.canvas.frame["now"]) == set(panel.needs())
+    ax = panel.draw(fig.session.view())
+    assert ax.lines or ax.patches
+    assert panel.describe(fig.session.view()).endswith(".")
+
+
+def test_chips_send_only_the_rows_they_show():
+    assert np.shape(training().canvas.frame["now"]["samples"]) == (2, 8)
+
+
+def test_numbers_for_the_page_are_short():
+    assert short(torch.tensor(1 / 3).numpy()) == 0.33333
+    assert short(np.array([1.0, np.nan, np.inf])) == [1.0, None, None]
+    assert short(np.array([[1, 2]])) == [[1, 2]]
+
+
+def test_nothing_keeps_the_kernel_longer_than_a_tenth_of_a_second():
+    """The promise of the book: a moved slider shows within 100 ms; the median leaves room for a busy machine."""
+    fig = training()
+    fig.step(20)
+    times = []
+    for value in np.linspace(0.02, 5, 15):
+        begun = time.perf_counter()
+        fig.controls["kl_coeff"].value = value
+        json.dumps(fig.canvas.frame)
+        times.append(time.perf_counter() - begun)
+    assert np.median(times) < 0.1
+
+
+def test_a_series_and_a_control_of_one_name():
+    fig = live(
+        lambda *, x: {"x": 2 * x},
+        x=FloatSlider(value=1.0),
+        panels=[Bars("x")],
+        caption="c",
+        status="{x:.0f}",
+        says=[Say("x", "twice", above=1.5)],
+    )
+    assert fig.status == "2. twice."  # what was computed, as in the page
+
+
+def test_chips_with_letters_say_words():
+    ids = torch.tensor([[2, 0, -1], [1, 2, 0]])
+    panel = Chips("ids", title="Words", letters=".ab", accent=0)
+    fig = live(lambda *, x: {"ids": ids, "x": x}, x=FloatSlider(value=1.0), panels=[panel], caption="c")
+    assert panel.describe(fig.session.view()) == "Words: b., ab.."
+    texts = [text.get_text() for text in panel.draw(fig.session.view()).texts]
+    assert [text for text in texts if len(text) == 1] == ["b", ".", "a", "b", "."]

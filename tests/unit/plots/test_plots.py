@@ -1,0 +1,312 @@
+"""The drawing functions, and `show`: what is drawn is what was given, and it is the same bytes every time."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.colors import to_hex
+
+from rlhf_helpers import plots
+from rlhf_helpers.plots.labels import line_styles, spread
+from rlhf_helpers.plots.motif import short
+from rlhf_helpers.plots.style import RC
+
+UNIFORM = np.full(10, 0.1)
+RUN = {"reward": np.linspace(0.1, 0.9, 50), "kl": np.linspace(0, 1.5, 50), "optimum": np.full(50, 0.95)}
+
+
+def squares(ax, color):
+    """Heights of the filled squares of a color."""
+    return [abs(p.get_height()) for p in ax.patches if p.get_fill() and to_hex(p.get_facecolor()) == color.lower()]
+
+
+def shown(ax, alt="something"):
+    """The markup of axes, and its SVG as a tree."""
+    markup = plots.show(ax, caption="A caption.", alt=alt).html
+    return markup, ET.fromstring(markup[markup.index("<svg") : markup.index("</svg>") + 6])
+
+
+# The motif
+
+
+def test_strip_fills_each_square_by_its_probability():
+    probs = np.array([0.05, 0.5, 0.25, 0.2])
+    ax = plots.token_strip(probs)
+    blue, accent = squares(ax, plots.COLORS["policy"]), squares(ax, plots.COLORS["accent"])
+    np.testing.assert_allclose(np.array(blue) / accent[0], probs[[0, 2, 3]] / probs[1])
+    assert [t.get_text() for t in ax.texts] == ["0", ".05", "1", ".50", "2", ".25", "3", ".20"]
+
+
+def test_strip_outlines_the_accent_token_even_when_it_is_empty():
+    ax = plots.token_strip([0.5, 0.0, 0.5])
+    edges = [to_hex(p.get_edgecolor()) for p in ax.patches if not p.get_fill()]
+    assert edges == ["#000000", plots.COLORS["accent"].lower(), "#000000"]
+    assert not squares(ax, plots.COLORS["accent"])
+    assert not squares(plots.token_strip([0.5, 0.5], accent=None), plots.COLORS["accent"])
+
+
+def test_table_is_a_strip_for_every_row():
+    table = np.eye(10)[:, ::-1]
+    ax = plots.policy_table(table)
+    assert len(squares(ax, plots.COLORS["policy"])) == 9
+    assert len(squares(ax, plots.COLORS["accent"])) == 1
+    assert len([p for p in ax.patches if not p.get_fill()]) == 100
+
+
+def test_chips_show_ids_and_leave_padding_empty():
+    ax = plots.completion_chips(torch.tensor([[3, 1, 1], [1, 7, -1]]), row_labels=["a", "b"])
+    assert [t.get_text() for t in ax.texts] == ["3", "1", "1", "a", "1", "7", "b"]
+    assert len(squares(ax, plots.COLORS["accent"])) == 3
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.token_strip([[0.5, 0.5]]), "probs: expected 1 dimension"),
+        (lambda: plots.token_strip([0.5, 1.5]), "probs: expected probabilities between 0 and 1, got 0.5 to 1.5"),
+        (lambda: plots.token_strip([0.5, np.nan]), "probs: expected probabilities"),
+        (lambda: plots.policy_table(UNIFORM), "table: expected 2 dimension"),
+        (lambda: plots.completion_chips(np.zeros((0, 3))), "ids: expected shape"),
+        (lambda: plots.completion_chips([[1]], row_labels=["a", "b"]), "row_labels: expected 1 texts, got 2"),
+        (lambda: plots.curves({}), "series: expected at least one"),
+        (lambda: plots.curves({"kl": [[1.0]]}), "kl: expected a 1-D series"),
+        (lambda: plots.curves({"kl": [1.0, 2.0]}, x=[0]), "x: expected shape"),
+        (lambda: plots.curves({"kl": [1.0]}, colors={"kl": "pink"}), "colors: 'kl' must be one of"),
+        (lambda: plots.bars({"a": [1, 2], "b": [1]}), "series: expected numbers or 1-D series of one length"),
+        (lambda: plots.bars({}), "series: expected at least one"),
+        (lambda: plots.show(plots.bars([1]), caption="", alt="a"), "caption: expected a text"),
+        (lambda: plots.show(plots.bars([1]), caption="a", alt=None), "alt: expected a text"),
+    ],
+)
+def test_errors_name_the_argument(draw, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        draw()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.1, ".10"), (1.0, "1"), (0.996, "1"), (0.994, ".99"), (0.004, "0"), (0.0, "0"), (0.05, ".05")]
+)
+def test_short_probabilities(value, text):
+    assert short(value) == text
+
+
+# Curves, bars, functions
+
+
+def test_curves_draw_the_series_in_their_quantities_colors():
+    ax = plots.curves(RUN)
+    for line, (name, values) in zip(ax.lines, RUN.items(), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), values)
+        assert to_hex(line.get_color()) == plots.COLORS[name].lower()
+    assert [t.get_text() for t in ax.texts] == ["reward", "KL", "optimum"]
+    assert ax.get_legend() is None
+
+
+def test_curves_accept_what_numpy_can_read_and_gaps():
+    ax = plots.curves({"loss": torch.tensor([3.0, 2.0, float("nan")]), "reward": [0, 1, 2]}, labels={"reward": None})
+    assert [(t.get_text(), t.xy) for t in ax.texts] == [("loss", (1.0, 2.0))]
+
+
+def test_bands_levels_and_marks():
+    low, high = RUN["reward"] - 0.1, RUN["reward"] + 0.1
+    ax = plots.curves({"reward": RUN["reward"]}, bands={"reward": (low, high)}, levels={"optimum": 0.95}, marks=[10])
+    (band,) = ax.collections
+    ys = band.get_paths()[0].vertices[:, 1]
+    assert ys.min() == pytest.approx(low.min())
+    assert ys.max() == pytest.approx(high.max())
+    assert [t.get_text() for t in ax.texts] == ["reward", "optimum"]
+    assert ax.lines[1].get_ydata()[0] == 0.95
+    assert ax.lines[2].get_xdata()[0] == 10
+
+
+def test_lines_of_one_color_are_told_apart_and_yardsticks_are_dashed():
+    styles = line_styles(["reward", "mean_reward", "optimum", "loss", "margin"])
+    assert styles["reward"] != styles["mean_reward"]
+    assert styles["loss"] != styles["margin"]
+    assert styles["reward"] == styles["loss"] == "-"
+    assert styles["optimum"] != "-"
+
+
+@pytest.mark.parametrize(
+    ("name", "quantity"),
+    [
+        ("reward", "reward"),
+        ("mean_reward", "reward"),
+        ("kl", "kl"),
+        ("kl_to_reference", "kl"),
+        ("optimum", "optimum"),
+        ("ref_logprobs", "reference"),
+        ("old_probs", "old"),
+        ("probs", "policy"),
+        ("entropy", None),
+        ("preferred", None),
+    ],
+)
+def test_quantities_by_name(name, quantity):
+    assert plots.quantity_of(name) == quantity
+    assert plots.color_of(name) == plots.COLORS.get(quantity, plots.TEXT)
+
+
+def test_names_at_the_ends_never_overlap():
+    ax = plots.curves({"reward": [0, 0.5], "kl": [0, 0.5], "optimum": [0.5, 0.5], "loss": [1, 0.49]})
+    _, tree = shown(ax)
+    places = {t.text: float(t.get("y")) for t in tree.iter("text") if t.text in ("reward", "KL", "optimum", "loss")}
+    gaps = np.diff(sorted(places.values()))
+    assert len(places) == 4
+    assert gaps.min() >= 12  # 11 points and some air
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=8), st.floats(0.1, 2))
+def test_spread_keeps_order_and_distance(positions, gap):
+    places = spread(positions, gap)
+    order = np.argsort(positions, kind="stable")
+    assert np.all(np.diff(np.array(places)[order]) >= gap - 1e-6)
+    if np.all(np.diff(np.sort(positions)) >= gap):
+        np.testing.assert_allclose(places, positions, atol=1e-9)
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=5))
+def test_spread_stays_inside_where_there_is_room(positions):
+    places = spread(positions, 1.0, -3.0, 3.0)
+    assert min(places) >= -3 - 1e-9
+    assert max(places) <= 3 + 1e-9
+    assert len(places) == 1 or np.diff(sorted(places)).min() >= 1 - 1e-6
+
+
+def test_bars_up_down_grouped_and_single():
+    heights = lambda ax: [p.get_height() for p in ax.patches]  # noqa: E731
+    assert heights(plots.bars([1.0, -2.0], accent=1)) == [1.0, -2.0]
+    grouped = plots.bars({"old": [0.2, 0.8], "new": [0.5, 0.5]})
+    assert heights(grouped) == [0.2, 0.8, 0.5, 0.5]
+    assert [t.get_text() for t in grouped.texts] == ["old", "new"]
+    single = plots.bars({"reward": 0.5, "kl": -0.001})
+    assert heights(single) == [0.5, -0.001]
+    assert [t.get_text() for t in single.texts] == ["0.50", "0.00"]
+
+
+def test_line_plot_has_points_trails_and_ranges():
+    x = np.linspace(0, 2, 21)
+    ax = plots.line_plot(
+        x,
+        {"surrogate": x**2},
+        points=[(1.0, 1.0, "here")],
+        trails=[([0, 1], [0, 1], "here")],
+        x_range=(0, 1.5),
+        labels={"here": "you are here"},
+    )
+    assert ax.get_xlim() == (0, 1.5)
+    assert {t.get_text() for t in ax.texts} == {"surrogate", "you are here"}
+    alone = plots.line_plot((), {}, points=[([0.1, 0.2], [0.3, 0.4], "reward")])
+    np.testing.assert_allclose(alone.lines[0].get_ydata(), [0.3, 0.4])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: plots.curves(RUN, ax),
+        lambda ax: plots.bars([1, 2], ax),
+        lambda ax: plots.line_plot([0, 1], {"a": [0, 1]}, ax),
+        lambda ax: plots.token_strip(UNIFORM, ax),
+        lambda ax: plots.policy_table(np.full((3, 10), 0.1), ax),
+        lambda ax: plots.completion_chips([[1, 2]], ax),
+    ],
+)
+def test_axes_in_axes_out(draw):
+    _, ax = plots.figure()
+    assert draw(ax) is ax
+
+
+# show
+
+
+def test_show_gives_a_captioned_accessible_figure():
+    result = plots.show(plots.curves(RUN, title="Up <it> goes"), caption="See `kl` & more.", alt='A "curve".')
+    assert result.html.startswith('<figure class="baby-figure"><svg role="img" aria-label="A &quot;curve&quot;."')
+    assert result.html.endswith("<figcaption>See <code>kl</code> &amp; more.</figcaption></figure>")
+    assert "Up &lt;it&gt; goes" in result.html
+    assert repr(result) == "Figure: See `kl` & more."
+    assert set(result._repr_mimebundle_()) == {"text/html", "text/plain"}
+
+
+def test_show_is_the_same_byte_for_byte_and_ignores_the_last_bit():
+    def once(noise=0.0):
+        series = {name: values * (1 + noise) for name, values in RUN.items()}
+        return plots.show(plots.curves(series, title="a"), caption="c", alt="a").html
+
+    assert once() == once()
+    assert once() == once(4e-16)
+
+
+def test_show_speaks_the_pages_colors():
+    markup, tree = shown(plots.curves(RUN, title="t", y_label="y"))
+    assert "var(--q-reward, #D55E00)" in markup
+    assert "currentColor" in markup
+    assert not re.search(r'(fill|stroke)="(#|black|white)', markup), "a color that does not follow dark mode"
+    strip, _ = shown(plots.token_strip(UNIFORM))
+    assert "var(--q-accent-fill, #E69F00)" in strip
+    for element in tree.iter():
+        assert element.get("style") is None or element.tag == "svg"
+
+
+def test_show_leaves_nothing_that_leaks_into_the_page():
+    markup, tree = shown(plots.curves(RUN))
+    assert "<style" not in markup
+    assert "metadata" not in markup
+    assert "xlink" not in markup
+    assert {e.get("id") for e in tree.iter() if e.get("id")} == set(re.findall(r"[(\"]#([\w-]+)", markup))
+
+
+def test_ids_of_two_figures_differ():
+    ids = [set(re.findall(r' id="([^"]+)"', shown(plots.curves(RUN), alt)[0])) for alt in ("one", "two")]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+
+
+def test_show_is_small_and_coordinates_are_rounded():
+    markup, _ = shown(plots.curves({name: np.resize(values, 301) for name, values in RUN.items()}))
+    assert len(markup) < 30_000
+    assert not re.search(r"\d\.\d{3}", markup)
+
+
+def test_text_is_legible_on_a_phone():
+    _, tree = shown(plots.curves(RUN, title="t", y_label="y"))
+    width = float(tree.get("viewBox").split()[2])
+    sizes = [float(t.get("font-size").removesuffix("px")) for t in tree.iter("text")]
+    assert min(sizes) * 343 / width >= 9.5
+
+
+def test_long_titles_wrap():
+    words = "the policy without a detached copy of itself moves its weights and learns nothing at all"
+    ax = plots.curves(RUN, title=words)
+    lines = ax.get_title(loc="left").split("\n")
+    assert len(lines) == 2
+    assert " ".join(lines) == words
+
+
+def test_level_stretches_cost_nothing():
+    flat, _ = shown(plots.curves({"optimum": np.ones(300)}))
+    assert len(flat) < 5_000
+
+
+def test_pyplot_figures_are_closed():
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    fig, ax = plt.subplots()
+    ax.plot([0, 1])
+    plots.show(fig, caption="c", alt="a")
+    assert plt.get_fignums() == before
+
+
+def test_style_does_not_leak():
+    import matplotlib
+
+    before = matplotlib.rcParams["axes.spines.top"]
+    plots.curves(RUN)
+    assert matplotlib.rcParams["axes.spines.top"] == before
+    with plots.style():
+        assert matplotlib.rcParams["svg.hashsalt"] == RC["svg.hashsalt"]

@@ -1,0 +1,175 @@
+import math
+
+import pytest
+import torch
+from support.enumeration import F64
+
+from rlhf_helpers import (
+    baby_ppo,
+    dpo,
+    grpo,
+    policy_table,
+    ppo,
+    reweighted_ppo,
+    rloo,
+    spo,
+    train,
+    training_step,
+    uniform_policy,
+)
+from rlhf_helpers.functional import adam
+
+RUNS = {  # name -> (method, options of the step, knobs)
+    "baby_ppo": (baby_ppo, {}, {}),
+    "ppo": (ppo, {}, {}),
+    "ppo, four epochs, narrow clip": (ppo, {}, {"epochs": 4, "clip_eps": 0.05}),
+    "ppo, KL in the loss": (ppo, {}, {"kl_in": "loss"}),
+    "ppo with a critic, three epochs": (ppo, {"critic": True}, {"epochs": 3, "lam": 0.9, "value_coeff": 0.5}),
+    "rloo": (rloo, {}, {}),
+    "grpo": (grpo, {}, {"epochs": 2}),
+    "dpo, offline": (dpo, {"sample_from": "reference"}, {}),
+    "dpo, soft labels, online": (dpo, {}, {"soft_labels": True}),
+    "spo": (spo, {}, {}),
+    "reweighted_ppo": (reweighted_ppo, {}, {}),
+}
+STEPS, B, T = 15, 16, 6
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_step_is_the_training_loop(name):
+    method, options, knobs = RUNS[name]
+    epochs = knobs.get("epochs", 1)
+    policy = uniform_policy(generator=torch.Generator().manual_seed(7))
+    history = train(
+        method,
+        steps=STEPS,
+        learning_rate=0.1,
+        kl_coeff=0.3,
+        seed=2,
+        batch_size=B,
+        completion_length=T,
+        policy=policy,
+        **options,
+        **knobs,
+    )
+
+    start, step = training_step(method, batch_size=B, completion_length=T, **options)
+    state = {key: value.double() for key, value in start(7).items()}
+    generator = torch.Generator().manual_seed(2)
+    numbers = {"kl_coeff": torch.tensor(0.3, dtype=F64), "learning_rate": torch.tensor(0.1, dtype=F64)}
+    rows = []
+    for n in range(STEPS):
+        noise = torch.full((B, T), 0.5, dtype=F64)  # between two batches the step must not look at it
+        if n % epochs == 0:
+            noise = torch.rand(B, T, generator=generator, dtype=F64)
+        before = {key: value.clone() for key, value in state.items()}
+        following, series = step(state, noise, **numbers, **knobs)
+        assert all(torch.equal(state[key], before[key]) for key in state)  # a pure function
+        rows.append(series)
+        state = following
+    for key in history.series:
+        ours = torch.stack([row[key] for row in rows])
+        torch.testing.assert_close(ours, history[key], rtol=1e-8, atol=1e-10)
+    parameters = [*history.policy.parameters(), *(history.models.critic.parameters() if options.get("critic") else ())]
+    trained = torch.cat([p.detach().flatten() for p in parameters])
+    torch.testing.assert_close(state["params"], trained, rtol=1e-7, atol=1e-9)
+    assert (state["params"] - state["ref"]).abs().max() > 0.1
+
+
+def run_one(steps=1, method=ppo, **knobs):
+    start, step = training_step(method, batch_size=B, completion_length=T)
+    state, generator = start(0), torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        noise = torch.rand(B, T, generator=generator)
+        before = state
+        state, series = step(state, noise, kl_coeff=torch.tensor(0.5), learning_rate=torch.tensor(0.1), **knobs)
+    return before, state, series
+
+
+def test_the_series_describe_the_state_that_went_in():
+    state, following, series = run_one()
+    assert series["reward"].item() == pytest.approx((series_ids(state) == 1).float().mean().item())
+    assert series["kl"].item() == pytest.approx(0.0, abs=1e-6)
+    assert series["entropy"].item() == pytest.approx(math.log(10), rel=1e-6)
+    torch.testing.assert_close(series["policy"], torch.full((10, 10), 0.1))
+    assert following["t"].item() == 1.0
+    state, following, series = run_one(steps=20)
+    assert series["kl"] > 0.05
+    torch.testing.assert_close(series["probs"], series["policy"][0])
+    torch.testing.assert_close(series["policy"].sum(-1), torch.ones(10))
+    assert series["completions"].shape == (8, T)
+    assert series["completions"].dtype == torch.int64
+    policy = uniform_policy()
+    torch.nn.utils.vector_to_parameters(state["params"], policy.parameters())
+    torch.testing.assert_close(series["policy"], policy_table(policy).exp().detach())
+
+
+def series_ids(state):
+    """Tokens of the first batch, by hand: from a uniform policy the uniforms themselves say which."""
+    noise = torch.rand(B, T, generator=torch.Generator().manual_seed(0))
+    return (noise * 10).long()
+
+
+@pytest.mark.parametrize("kl_coeff", [0.1, 0.5, 2.0])
+def test_the_optimum_is_the_mean_reward_of_the_best_policy(kl_coeff):
+    start, step = training_step(rloo)
+    _, series = step(start(0), torch.rand(32, 8), kl_coeff=torch.tensor(kl_coeff), learning_rate=torch.tensor(0.1))
+    formula = math.exp(1 / kl_coeff) / (math.exp(1 / kl_coeff) + 9)
+    assert series["optimum"].item() == pytest.approx(formula, rel=1e-5)
+
+
+def test_the_start_is_uniform_and_the_seed_draws_the_embedding():
+    start, _ = training_step(ppo, critic=True)
+    before = torch.get_rng_state()
+    first, again, other = start(0), start(0), start(1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first["params"], other["params"])
+    assert torch.equal(first["params"], first["ref"])
+    assert first["params"].numel() == 10 * 16 + 16 * 10 + 10 + 10 + 8  # embedding, head, and the critic's two tables
+
+
+def test_sliders_act_at_once():
+    def move(**change):
+        start, step = training_step(ppo)
+        knobs = {"kl_coeff": torch.tensor(0.1), "learning_rate": torch.tensor(0.1)} | change
+        state, generator = start(0), torch.Generator().manual_seed(0)
+        for _ in range(3):
+            state, _ = step(state, torch.rand(32, 8, generator=generator), **knobs)
+        return state["params"]
+
+    usual = move()
+    assert torch.equal(usual, move())
+    for change in (
+        {"kl_coeff": torch.tensor(2.0)},
+        {"learning_rate": torch.tensor(0.01)},
+        {"epochs": torch.tensor(3.0)},
+    ):
+        assert not torch.equal(usual, move(**change))
+    start, step = training_step(ppo)
+    still, _ = step(start(0), torch.rand(32, 8), kl_coeff=torch.tensor(0.1), learning_rate=torch.tensor(0.0))
+    assert torch.equal(still["params"], start(0)["params"])
+
+
+def test_adam_is_pytorchs():
+    generator = torch.Generator().manual_seed(0)
+    params = torch.randn(30, generator=generator, dtype=F64)
+    theirs = torch.nn.Parameter(params.clone())
+    optimizer = torch.optim.Adam([theirs], lr=0.05)
+    m, v, t = torch.zeros_like(params), torch.zeros_like(params), torch.zeros((), dtype=F64)
+    for n in range(50):
+        gradient = torch.randn(30, generator=generator, dtype=F64) * 10 ** (n % 5 - 2) * (torch.arange(30) > 3)
+        theirs.grad = gradient.clone()
+        optimizer.step()
+        params, m, v, t = adam(params, gradient, m, v, t, 0.05)
+        torch.testing.assert_close(params, theirs.detach(), rtol=1e-12, atol=1e-14)
+    assert t.item() == 50.0
+
+
+def test_unknown_knobs_are_refused():
+    start, step = training_step(ppo)
+    knobs = {"kl_coeff": torch.tensor(0.1), "learning_rate": torch.tensor(0.1)}
+    with pytest.raises(TypeError, match="unexpected keyword argument 'klip_eps'"):
+        step(start(0), torch.rand(32, 8), **knobs, klip_eps=torch.tensor(0.1))
+    with pytest.raises(ValueError, match="sample_from must be one of 'policy', 'reference', got 'memory'"):
+        training_step(ppo, sample_from="memory")[1](start(0), torch.rand(32, 8), **knobs)

@@ -1,0 +1,280 @@
+import copy
+import math
+
+import pytest
+import torch
+from support.enumeration import F64, kl
+
+import rlhf_helpers._progress
+from rlhf_helpers import (
+    Models,
+    TinyCritic,
+    TinyPolicy,
+    baby_ppo,
+    collect,
+    dpo,
+    grpo,
+    policy_table,
+    ppo,
+    reinforce_loss,
+    rloo,
+    sample_with,
+    spo,
+    token_logprobs,
+    train,
+    uniform_policy,
+)
+
+RUN = {"steps": 12, "learning_rate": 0.1, "kl_coeff": 0.1, "seed": 3, "batch_size": 8, "completion_length": 5}
+
+
+def by_hand(method, *, steps, learning_rate, kl_coeff, seed, batch_size, completion_length, epochs=1, clip_eps=0.2):
+    """The same run, written out, with every series recomputed from the policy's table and the drawn tokens."""
+    generator = torch.Generator().manual_seed(seed)
+    policy = TinyPolicy(generator=generator).double()
+    reference = copy.deepcopy(policy)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=learning_rate)
+    prompt_ids = torch.zeros(batch_size, 1, dtype=torch.int64)
+    series = {name: [] for name in ("reward", "kl", "entropy", "loss", "ratio", "clip_share")}
+    for step in range(steps):
+        if step % epochs == 0:
+            uniforms = torch.rand(batch_size, completion_length, generator=generator, dtype=F64)
+            completion_ids = sample_with(policy, prompt_ids, uniforms)
+            sampler = copy.deepcopy(policy)
+        states = torch.cat([prompt_ids, completion_ids[:, :-1]], dim=1)
+        table, old, ref = (policy_table(p).detach() for p in (policy, sampler, reference))
+        ratios = [
+            math.exp(table[s, a] - old[s, a])
+            for s, a in zip(states.flatten().tolist(), completion_ids.flatten().tolist(), strict=True)
+        ]
+        rows = states.flatten()
+        series["reward"].append((completion_ids == 1).sum().item() / completion_ids.numel())
+        series["kl"].append(kl(table, ref)[rows].mean().item())
+        series["entropy"].append((-table.exp() * table).sum(-1)[rows].mean().item())
+        series["ratio"].append(sum(ratios) / len(ratios))
+        series["clip_share"].append(sum(not 1 - clip_eps <= r <= 1 + clip_eps for r in ratios) / len(ratios))
+        rollout = collect(Models(sampler), reference, uniforms)
+        loss, _ = method(Models(policy), rollout, kl_coeff=kl_coeff)
+        series["loss"].append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return series
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize("method", [baby_ppo, ppo])
+def test_every_series_is_what_its_definition_says(method, epochs):
+    history, expected = train(method, **RUN, epochs=epochs), by_hand(method, **RUN, epochs=epochs)
+    for name, values in expected.items():
+        torch.testing.assert_close(history[name], torch.tensor(values, dtype=F64), rtol=1e-9, atol=1e-12)
+    assert set(history.series) == set(expected)
+    on_fresh_samples = history["ratio"][::epochs]
+    torch.testing.assert_close(on_fresh_samples, torch.ones_like(on_fresh_samples))
+    assert (history["clip_share"] > 0).any() == (epochs > 1)  # a batch used again leaves the clip range
+    assert history["kl"][0] == 0.0
+    assert (history["kl"][1:] > 0).all()
+
+
+def test_the_clip_range_of_the_series_is_the_methods():
+    wide, narrow = (train(ppo, **RUN, epochs=3, clip_eps=eps) for eps in (0.4, 0.05))
+    assert wide["clip_share"].sum() < narrow["clip_share"].sum()
+    torch.testing.assert_close(wide["ratio"][:2], narrow["ratio"][:2])  # the first update clips nothing
+    expected = by_hand(lambda *a, **k: ppo(*a, **k, clip_eps=0.05), **RUN, epochs=3, clip_eps=0.05)
+    torch.testing.assert_close(narrow["clip_share"], torch.tensor(expected["clip_share"], dtype=F64))
+
+
+def test_a_run_from_the_references_samples_is_measured_on_the_policys_own():
+    losses = []
+
+    def method(models, rollout, *, kl_coeff):
+        # the batch comes from the reference: its old log-probabilities are the reference's, at every step
+        torch.testing.assert_close(rollout.old_logprobs, rollout.ref_logprobs, rtol=0, atol=0)
+        loss, _ = dpo(models, rollout, kl_coeff=kl_coeff)
+        losses.append(loss.item())
+        batches.append(rollout.completion_ids)
+        return loss, {}
+
+    batches = []
+    start = uniform_policy(generator=torch.Generator().manual_seed(0))
+    knobs = RUN | {"learning_rate": 0.3, "steps": 20}
+    history = train(method, **knobs, sample_from="reference", policy=start)
+    generator = torch.Generator().manual_seed(knobs["seed"])
+    uniforms = [torch.rand(8, 5, generator=generator, dtype=F64) for _ in range(20)]
+    prompt_ids = torch.zeros(8, 1, dtype=torch.int64)
+    for u, batch in zip(uniforms, batches, strict=True):
+        assert torch.equal(batch, sample_with(start.double(), prompt_ids, u))
+    assert history["loss"].tolist() == losses
+    own = sample_with(history.policy, prompt_ids, uniforms[-1])  # nearly the policy of the last row
+    assert abs(history["reward"][-1].item() - (own == 1).double().mean().item()) < 0.1
+    reference_reward = torch.stack([(batch == 1).double().mean() for batch in batches])
+    assert history["reward"][-5:].mean() > reference_reward[-5:].mean() + 0.2
+    assert torch.equal(history["ratio"], torch.ones(20, dtype=F64))
+    assert torch.equal(history["clip_share"], torch.zeros(20, dtype=F64))
+
+
+@pytest.mark.parametrize("method", [ppo, dpo])
+def test_a_seed_gives_the_same_bytes_and_no_state_outside_is_touched(method):
+    start = uniform_policy(generator=torch.Generator().manual_seed(0))
+    before = (torch.get_rng_state(), torch.get_default_dtype(), copy.deepcopy(start.state_dict()))
+    runs = [train(method, **RUN | {"seed": seed}, policy=start) for seed in (0, 0, 1)]
+    for name in runs[0].series:
+        assert runs[0][name].numpy().tobytes() == runs[1][name].numpy().tobytes()
+    assert not torch.equal(runs[0]["loss"], runs[2]["loss"])
+    for one, same in zip(runs[0].policy.parameters(), runs[1].policy.parameters(), strict=True):
+        assert one.detach().numpy().tobytes() == same.detach().numpy().tobytes()
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert torch.get_default_dtype() == before[1]
+    for name, tensor in start.state_dict().items():
+        assert torch.equal(tensor, before[2][name])
+        assert tensor.dtype == before[2][name].dtype
+
+
+def test_the_seed_draws_the_weights_too():
+    first, again, other = (train(baby_ppo, **RUN | {"seed": seed, "steps": 1}) for seed in (0, 0, 1))
+    table, same, different = (policy_table(h.reference) for h in (first, again, other))
+    assert torch.equal(table, same)
+    assert not torch.allclose(table, different)
+
+
+def test_the_reference_is_the_start_and_stays_frozen():
+    start = TinyPolicy(generator=torch.Generator().manual_seed(5))
+    history = train(baby_ppo, **RUN, policy=start)
+    torch.testing.assert_close(policy_table(history.reference), policy_table(start.double()))
+    assert not any(p.requires_grad for p in history.reference.parameters())
+    assert (policy_table(history.policy) - policy_table(start)).abs().max() > 0.1
+    assert history.policy is history.models.policy
+
+
+def test_each_series_has_one_number_for_each_step_in_float64():
+    history = train(ppo, **RUN, critic=True)
+    assert set(history.series) == {"reward", "kl", "entropy", "loss", "ratio", "clip_share", "value_loss"}
+    for values in history.series.values():
+        assert values.shape == (12,)
+        assert values.dtype == F64
+        assert not values.requires_grad
+
+
+def test_the_critic_learns_what_is_to_come():
+    history = train(ppo, steps=150, learning_rate=0.03, kl_coeff=0.0, seed=0, critic=True, completion_length=4)
+    prompt_ids = torch.zeros(400, 1, dtype=torch.int64)
+    uniforms = torch.rand(400, 4, generator=torch.Generator().manual_seed(1), dtype=F64)
+    rollout = collect(history.models, history.reference, uniforms)
+    to_go = rollout.rewards.flip(1).cumsum(1).flip(1).mean(0)
+    torch.testing.assert_close(rollout.values.mean(0), to_go, rtol=0, atol=0.3)
+    assert rollout.values[:, 0].mean() > rollout.values[:, -1].mean() + 1
+    assert prompt_ids.equal(rollout.prompt_ids)
+
+
+def test_a_method_is_any_function_and_its_series_are_kept():
+    def greedy(models, rollout, *, kl_coeff, sharpness=1.0):
+        logprobs = token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)
+        loss = reinforce_loss(logprobs, sharpness * (rollout.rewards - rollout.rewards.mean()))
+        return loss, {"sharpness": torch.tensor(sharpness), "paid": rollout.rewards.sum()}
+
+    history = train(greedy, **RUN | {"steps": 40}, sharpness=3.0)
+    assert history["reward"][-5:].mean() > history["reward"][:5].mean() + 0.3
+    assert history["sharpness"].tolist() == [3.0] * 40
+    torch.testing.assert_close(history["paid"].double() / 40, history["reward"])
+    with pytest.raises(KeyError, match="no series called 'margin'; this run has reward, kl, entropy"):
+        history["margin"]
+
+
+def test_a_reward_of_your_own():
+    history = train(rloo, **RUN | {"steps": 40}, reward=lambda ids: (ids == 7).float() - 2.0)
+    assert history["reward"][0] < -1
+    assert policy_table(history.policy).argmax(-1)[0] == 7
+
+
+@pytest.mark.parametrize("method", [ppo, rloo, grpo, spo])
+def test_knobs_that_a_method_does_not_have_are_refused(method):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'klip_eps'"):
+        train(method, **RUN, klip_eps=0.1)
+
+
+def test_a_loss_that_is_no_number_says_what_to_do():
+    def breaks(models, rollout, *, kl_coeff):
+        logprobs = token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)
+        calls.append(1)
+        return logprobs.mean() * (math.nan if len(calls) > 2 else 1.0), {}
+
+    calls = []
+    with pytest.raises(ValueError, match="the loss is nan at step 2: lower learning_rate=0.1"):
+        train(breaks, **RUN)
+
+
+@pytest.mark.parametrize("learning_rate", [1e3, 1e30, 1e300])
+@pytest.mark.parametrize("method", [ppo, dpo, spo, grpo])
+def test_a_learning_rate_too_large_ends_in_numbers_or_in_advice(method, learning_rate):
+    try:
+        history = train(method, **RUN | {"learning_rate": learning_rate}, epochs=2)
+    except ValueError as error:
+        assert "lower" in str(error)  # noqa: PT017
+        assert "learning" in str(error)  # noqa: PT017
+    else:
+        assert all(values.isfinite().all() for values in history.series.values())
+
+
+def test_a_progress_bar_waits_two_seconds(monkeypatch, capsys):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    train(baby_ppo, **RUN)
+    assert capsys.readouterr() == ("", "")
+    seen = {}
+    monkeypatch.setattr(rlhf_helpers._progress, "tqdm", lambda steps, **kwargs: seen.update(kwargs) or steps)
+    train(baby_ppo, **RUN)
+    assert seen == {"desc": "baby_ppo", "delay": 2, "leave": False, "disable": False}
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    train(baby_ppo, **RUN)
+    assert seen["disable"]
+
+
+# a batch
+
+
+def test_a_batch_knows_who_sampled_and_what_it_was_worth():
+    policy, reference = (TinyPolicy(generator=torch.Generator().manual_seed(seed)).double() for seed in (0, 1))
+    critic = TinyCritic().double()
+    with torch.no_grad():
+        critic.token_value.copy_(torch.arange(10.0))
+    uniforms = torch.rand(6, 4, generator=torch.Generator().manual_seed(2), dtype=F64)
+    for sample_from, sampler in (("policy", policy), ("reference", reference)):
+        rollout = collect(Models(policy, critic), reference, uniforms, sample_from=sample_from)
+        assert torch.equal(rollout.prompt_ids, torch.zeros(6, 1, dtype=torch.int64))
+        assert torch.equal(rollout.completion_ids, sample_with(sampler, rollout.prompt_ids, uniforms))
+        scored = {
+            name: token_logprobs(p, rollout.prompt_ids, rollout.completion_ids)
+            for name, p in (("old", sampler), ("ref", reference))
+        }
+        torch.testing.assert_close(rollout.old_logprobs, scored["old"])
+        torch.testing.assert_close(rollout.ref_logprobs, scored["ref"])
+        assert torch.equal(rollout.rewards, (rollout.completion_ids == 1).double())
+        states = torch.cat([rollout.prompt_ids, rollout.completion_ids[:, :-1]], dim=1)
+        assert torch.equal(rollout.values, states.double())  # the value of a state is asked before its token is drawn
+        assert not any(x.requires_grad for x in rollout if x is not None)
+    assert collect(Models(policy), reference, uniforms).values is None
+
+
+# refusing
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
+        ({"steps": 2.0}, TypeError, "steps must be a whole number, got float"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"completion_length": -1}, ValueError, "completion_length must be at least 1, got -1"),
+        ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        ({"learning_rate": -0.1}, ValueError, r"learning_rate must be in \[0.0, inf\), got -0.1"),
+        ({"learning_rate": math.nan}, ValueError, "learning_rate must be .* got nan"),
+        ({"learning_rate": "fast"}, TypeError, "learning_rate must be a number, got str"),
+        ({"kl_coeff": -1}, ValueError, r"kl_coeff must be in \[0.0, inf\), got -1.0"),
+        ({"kl_coeff": math.nan}, ValueError, "kl_coeff must be .* got nan"),
+        ({"sample_from": "critic"}, ValueError, "sample_from must be one of 'policy', 'reference', got 'critic'"),
+        ({"reward": lambda ids: ids.sum(1)}, ValueError, r"shapes must match, got {'rewards': \(8,\)"),
+        ({"reward": lambda ids: ids * math.nan}, ValueError, "rewards must be finite"),
+    ],
+)
+def test_train_refuses(change, error, message):
+    with pytest.raises(error, match=message):
+        train(ppo, **RUN | change)

@@ -1,0 +1,343 @@
+"""The offline bundle: what is in it, that it installs and is ready without a network, and runs figures from a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import bundle
+import numpy as np
+import pytest
+from support.browser import needs_chromium, serve
+from support.live_pages import READY, SERIES, drive, first_that_trains, start
+from wheelhouse import PLATFORMS, Target, WheelError, build_from_source, resolve, this_platform
+
+STEPS = 60
+HERE = (this_platform(), f"{sys.version_info.major}.{sys.version_info.minor}")
+# Starts a program in a network of its own, where only this machine's own address answers.
+ALONE = """
+import fcntl, os, socket, struct, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    fcntl.ioctl(one, 0x8914, struct.pack("16sh", b"lo", 0x41))  # SIOCSIFFLAGS: up and running
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+# Pre-flight with patience: a busy machine is no failure.
+PREFLIGHT = "import sys, preflight_probes as p; p.PATIENCE = 120; import preflight; sys.exit(preflight.main())"
+
+
+@pytest.fixture(scope="module")
+def usb(html_dir, tmp_path_factory) -> Path:
+    """A bundle for machines like this one."""
+    if HERE[0] is None:
+        pytest.skip("no wheels are offered for this kind of machine")
+    out = tmp_path_factory.mktemp("stick") / "usb"
+    probe = [sys.executable, "-m", "pip", "download", "--no-deps", f"--dest={out}", f"tqdm=={metadata.version('tqdm')}"]
+    if subprocess.run(probe, capture_output=True).returncode:
+        pytest.skip("pip reaches no packages from here, so there is nothing to make a wheelhouse of")
+    try:
+        bundle.make_bundle(out, html_dir, [Target(*HERE)], [])
+    except WheelError as error:
+        if "graphics cards" not in str(error):
+            raise
+        pytest.skip("pip finds no CPU build of PyTorch here")
+    return out
+
+
+@pytest.fixture(scope="module")
+def offline() -> list[str]:
+    """What to put before a command so that it runs without a network; nothing where that is not permitted."""
+    command = ["unshare", "--map-root-user", "--net", sys.executable, "-c", ALONE]
+    allowed = shutil.which("unshare") and not subprocess.run([*command, "true"], capture_output=True).returncode
+    return command if allowed else []
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """A learner's environment: no settings of pip, no way out, this Python first on the path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return kept | nowhere | {"PIP_CONFIG_FILE": os.devnull, "PATH": path}
+
+
+def test_sums_are_those_of_all_files(usb):
+    import hashlib
+
+    told = dict(reversed(line.split("  ", 1)) for line in (usb / "SHA256SUMS").read_text("utf-8").splitlines())
+    there = {path.relative_to(usb).as_posix() for path in usb.rglob("*") if path.is_file()} - {"SHA256SUMS"}
+    assert told.keys() == {name for name in there if not name.startswith(".venv/")}
+    for name in ("requirements.txt", "book/index.html", "book/live/runtime.js"):
+        assert told[name] == hashlib.sha256((usb / name).read_bytes()).hexdigest()
+
+
+def test_a_learner_finds_what_start_here_names(usb):
+    text = (usb / "START_HERE.html").read_text("utf-8")
+    for script in ("START_HERE.html", "install.sh", "install.bat"):
+        assert not re.search(r"\$(pythons|versions|commands|machines|patch)", (usb / script).read_text("utf-8"))
+    named = ["install.sh", "install.bat", "preflight.py", "wheelhouse", "notebooks", "requirements.txt", "SHA256SUMS"]
+    for name in re.findall(r'href="([^"]+)"', text) + named:
+        assert name in text
+        assert (usb / name).exists(), name
+    assert "://" not in text
+    assert b"\r\n" in (usb / "install.bat").read_bytes()
+    assert b"\r" not in (usb / "install.sh").read_bytes()
+    assert (usb / "notebooks" / "index.ipynb").is_file()
+
+
+def test_nothing_that_only_pages_need_is_on_the_stick(usb):
+    wheels = [path.name.lower() for path in (usb / "wheelhouse").iterdir()]
+    assert all(name.endswith(".whl") for name in wheels)
+    wanted, ours = bundle.requirements()
+    for pin in (*wanted, ours):
+        begin = re.sub("[-.]", "_", pin.split("==")[0]).lower() + f"-{pin.split('==')[1]}"
+        assert [name for name in wheels if name.startswith(begin)], begin
+    assert not [name for name in wheels if name.startswith(("sphinx", "jupyter_book", "nvidia", "pytest"))]
+
+
+def test_it_installs_and_is_ready_without_a_network(usb, offline, environment):
+    def run(*command, **more):
+        return subprocess.run([*offline, *command], cwd=usb, env=environment, capture_output=True, text=True, **more)
+
+    if os.name == "nt":
+        pytest.skip("install.bat waits for a key")
+    if offline:
+        reach = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)"
+        assert "unreachable" in run(sys.executable, "-c", reach).stderr
+    installed = run("sh", "install.sh")
+    python = str(usb / ".venv" / "bin" / "python")
+    found = run(python, "-c", "import rlhf_helpers; print(rlhf_helpers.__file__)")
+    assert str(usb / ".venv") in found.stdout, installed.stdout[-3000:] + installed.stderr[-3000:]
+    ready = run(python, "-c", PREFLIGHT)
+    assert ready.returncode == 0, ready.stdout + ready.stderr
+    assert ready.stdout.splitlines()[-1] == "Ready."
+    assert "notebooks in `notebooks`" in ready.stdout
+
+
+def test_preflight_finds_a_package_that_is_gone_and_names_the_wheelhouse(usb, environment, tmp_path):
+    (tmp_path / "wheelhouse").mkdir()
+    for name in ("preflight.py", "preflight_probes.py"):
+        shutil.copy(usb / name, tmp_path)
+    text = (usb / "requirements.txt").read_text("utf-8") + "no-such-package==1.0\n"
+    (tmp_path / "requirements.txt").write_text(text, "utf-8")
+    command = [sys.executable, "preflight.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "no-such-package" in done.stdout.splitlines()[-1]
+    assert "--no-index --find-links wheelhouse" in done.stdout
+    assert f"the wheelhouse has nothing for Python {HERE[1]}" in done.stdout
+
+
+# Wheels for other machines
+
+
+def write_wheel(folder: Path, name: str, *lines: str) -> Path:
+    """An empty wheel, of a name like `package-1.0-py3-none-any`, with more lines of metadata."""
+    package, version, tag = name.split("-", 2)
+    lines = ("Metadata-Version: 2.1", f"Name: {package.replace('_', '-')}", f"Version: {version}", *lines)
+    path = folder / f"{name}.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{package}-{version}.dist-info/METADATA", "\n".join(lines) + "\n")
+        wheel.writestr(f"{package}-{version}.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+        wheel.writestr(f"{package}-{version}.dist-info/RECORD", "")
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory) -> list[str]:
+    """A small index: what `needs` asks for depends on the machine."""
+    folder = tmp_path_factory.mktemp("wheels")
+    asks = [
+        'for-windows; sys_platform == "win32" and os_name == "nt" and platform_machine == "AMD64"',
+        'for-macs; platform_system == "Darwin" and platform_machine == "arm64"',
+        'for-linux; platform_system == "Linux"',
+        'for-old; python_version < "3.12"',
+        "late-patch",
+    ]
+    files = {
+        "needs-1.0-py3-none-any": asks,
+        "for_windows-1.0-py3-none-win_amd64": [],
+        "for_macs-1.0-py3-none-macosx_11_0_arm64": [],
+        "for_linux-1.0-py3-none-manylinux_2_17_x86_64": [],
+        "for_old-1.0-cp311-none-any": [],
+        "late_patch-1.0-py3-none-any": [],
+        "wants_gpu-1.0-py3-none-any": ["nvidia-thing"],
+        "nvidia_thing-1.0-py3-none-any": [],
+    }
+    for name, requires in files.items():
+        lines = ["Requires-Python: >=3.11.5"] if name.startswith("late_patch") else []
+        write_wheel(folder, name, *lines, *(f"Requires-Dist: {one}" for one in requires))
+    return ["--no-index", f"--find-links={folder}"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "python", "extra"),
+    [
+        ("windows", "3.12", ["for-windows"]),
+        ("macos-arm", "3.13", ["for-macs"]),
+        ("linux", "3.11", ["for-linux", "for-old"]),
+    ],
+)
+def test_dependencies_are_those_of_the_other_machine(wheels, platform, python, extra):
+    found = resolve(Target(platform, python), ["needs==1.0"], wheels)
+    assert {pin.split("==")[0] for pin in found} == {"needs", "late-patch", *extra}
+
+
+def test_a_wheel_that_does_not_exist_is_named_with_the_machine(wheels):
+    with pytest.raises(WheelError, match=r"no wheel of for-windows\S* for linux with Python 3.12"):
+        resolve(Target("linux", "3.12"), ["for-windows==1.0"], wheels)
+
+
+def test_a_pytorch_for_graphics_cards_is_refused(wheels):
+    with pytest.raises(WheelError, match="--extra-index-url"):
+        resolve(Target("linux", "3.12"), ["wants-gpu"], wheels)
+
+
+@pytest.fixture
+def source(request, tmp_path) -> list[str]:
+    """An index that has `plain` as a source alone; the wheel that comes of it has the parameter as its tag."""
+    project = tmp_path / "plain-1.0"
+    project.mkdir()
+    write_wheel(project, f"plain-1.0-{request.param}")
+    settings = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (project / "pyproject.toml").write_text(settings, "utf-8")
+    backend = f"""
+import shutil
+def build_wheel(folder, settings=None, metadata=None):
+    shutil.copy("plain-1.0-{request.param}.whl", folder)
+    return "plain-1.0-{request.param}.whl"
+"""
+    (project / "backend.py").write_text(backend, "utf-8")
+    with tarfile.open(tmp_path / "plain-1.0.tar.gz", "w:gz") as archive:
+        archive.add(project, project.name)
+    return ["--no-index", "--no-cache-dir", f"--find-links={tmp_path}"]
+
+
+@pytest.mark.parametrize("source", ["py3-none-any", "py2.py3-none-any"], indirect=True)
+def test_a_package_that_is_only_a_source_comes_as_a_wheel_for_any_machine(source, tmp_path):
+    target = Target("windows", "3.13")
+    with pytest.raises(WheelError, match="no wheel of plain==1.0"):
+        resolve(target, ["plain==1.0"], source)
+    build_from_source(["plain==1.0"], tmp_path / "built", source)
+    assert resolve(target, ["plain==1.0"], [*source, f"--find-links={tmp_path / 'built'}"]) == ["plain==1.0"]
+
+
+OWN_TAG = f"cp{sys.version_info.major}{sys.version_info.minor}-none-any"
+OWN_MACHINE = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+
+
+@pytest.mark.parametrize("source", [OWN_TAG, OWN_MACHINE], indirect=True)
+def test_a_source_whose_wheel_is_for_this_machine_alone_is_refused(source, tmp_path):
+    with pytest.raises(WheelError, match="must fit any machine, and this does not: plain-1.0-"):
+        build_from_source(["plain==1.0"], tmp_path / "built", source)
+
+
+def test_a_source_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(WheelError, match="could not build the wheel of plain==1.0"):
+        build_from_source(["plain==1.0"], tmp_path / "built", ["--no-index", f"--find-links={tmp_path}"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--platform", "amiga"], [*PLATFORMS]),
+        (["--python", "3.9"], ["from 3.11 on, got 3.9"]),
+        (["--python", "4"], []),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_do(options, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bundle.py", *options])
+    with pytest.raises(SystemExit, match="2"):
+        bundle.main()
+    said = capsys.readouterr().err
+    assert all(word in said for word in words)
+
+
+# Live figures, from a file
+
+
+@needs_chromium
+@pytest.mark.parametrize("chapter", [None, "10_names"])  # the first that trains, and one that begins with weights
+def test_a_figure_runs_from_a_file_as_it_does_over_http(browser, site, html_dir, tmp_path, chapter):
+    book = tmp_path / "book"
+    bundle.copy_book(html_dir, book)
+    name, index = first_that_trains() if chapter is None else (chapter, 0)
+    errors, series = [], []
+    for address in (site, f"{book.as_uri()}/"):
+        context = browser.new_context()
+        context.route(lambda url, root=address: not url.startswith((root, "blob:")), lambda route: route.abort())
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("requestfailed", lambda request: errors.append(request.url))
+        page.goto(f"{address}book/{name}.html")
+        figure = start(page, index)
+        assert figure.get_attribute("data-state") == "ready", figure.inner_text()
+        figure.get_by_role("button", name="Play", exact=True).click()
+        page.wait_for_function(READY, arg=index)
+        drive(figure, "while (figure.frame.step < 5) await new Promise(next => setTimeout(next, 5)); figure.pause()")
+        drive(figure, f"await figure.restart(); await figure.advance({STEPS})")
+        series.append(figure.evaluate(SERIES))
+        context.close()
+    assert errors == []
+    assert series[0] == series[1]
+    assert len(next(rows for rows in series[0].values() if isinstance(rows, list))) == STEPS + 1
+
+
+# Loads weights as the scripts of live figures do, and something else.
+READS_WEIGHTS = """
+async function weights(file) {
+  const answer = await fetch(new URL(`../weights/${file}`, import.meta.url));
+  if (!answer.ok) throw new Error(`${file} could not be loaded`);
+  return new Float32Array(await answer.arrayBuffer());
+}
+async function text(address) {
+  return (await fetch(address)).text();
+}
+globalThis.read = async () =>
+  [...(await weights("some.f32")), await text("data:,one"), await text("data:,/weights/it")];
+"""
+
+
+@needs_chromium
+def test_weights_are_those_of_their_file(browser, html_dir, tmp_path):
+    served, copied = tmp_path / "served", tmp_path / "copied"
+    for name in ("live", "vendor"):
+        shutil.copytree(html_dir / name, served / name)
+    (served / "live" / "reads.js").write_text(READS_WEIGHTS, "utf-8")
+    for name in ("weights", "book"):
+        (served / name).mkdir()
+    numbers = np.random.default_rng(0).standard_normal(30_000).astype("<f4")
+    (served / "weights" / "some.f32").write_bytes(numbers.tobytes())
+    page = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="../live/reads.js"></script>'
+    (served / "book" / "page.html").write_text(page, "utf-8")
+    bundle.copy_book(served, copied)
+    with serve(served) as site:
+        for address in (site, f"{copied.as_uri()}/"):
+            page = browser.new_page()
+            page.goto(f"{address}book/page.html")
+            *read, one, other = page.evaluate("read()")
+            page.close()
+            np.testing.assert_array_equal(np.array(read, "<f4"), numbers, err_msg=address)
+            assert (one, other) == ("one", "/weights/it")
+
+
+def test_no_page_of_the_copy_needs_a_server(html_dir, tmp_path):
+    book = tmp_path / "book"
+    bundle.copy_book(html_dir, book)
+    html = "".join(page.read_text("utf-8") for page in book.rglob("*.html"))
+    scripts = re.findall(r"<script[^>]*>", html)
+    assert any("live/page.js" in script for script in scripts)
+    assert not [script for script in scripts if "module" in script]
+    text = (book / "live" / "runtime.js").read_text("utf-8")
+    runtime = json.loads(text.removeprefix("globalThis.babyRuntime = ").rstrip(";\n"))
+    assert runtime.keys() == {"worker", "wasm", "weights"}
+    assert runtime["weights"].keys() == {path.name for path in (html_dir / "weights").glob("*")}
