@@ -6,7 +6,6 @@ from rlhf_helpers.advantages import gae, group_advantages, rloo_advantages
 from rlhf_helpers.best_policies import best_of_n, every_count, tilt
 from rlhf_helpers.exact import expected_reward_and_kl, optimal_policy, policy_table
 from rlhf_helpers.feedback import judge_utilities, prefer, preference_pairs, token_utilities
-from rlhf_helpers.functional import training_step
 from rlhf_helpers.gpt import Memory, ScalarGPT, TinyGPT
 from rlhf_helpers.losses import (
     aggregate,
@@ -23,19 +22,14 @@ from rlhf_helpers.losses import (
     spo_loss,
     value_loss,
 )
+from rlhf_helpers.masks import mask_after_end
 from rlhf_helpers.methods import baby_ppo, dpo, grpo, ppo, reweighted_ppo, rloo, spo
 from rlhf_helpers.policy import TinyCritic, TinyPolicy, uniform_policy
 from rlhf_helpers.reward_model import fit_reward_model, fit_utilities
 from rlhf_helpers.rewards import token_reward
 from rlhf_helpers.rollout import Models, Rollout, collect, shaped_rewards
-from rlhf_helpers.sampling import (
-    generate,
-    mask_after_end,
-    next_token_logprobs,
-    sample_with,
-    sequence_logprobs,
-    token_logprobs,
-)
+from rlhf_helpers.sampling import generate, next_token_logprobs, sample_with, sequence_logprobs, token_logprobs
+from rlhf_helpers.ten_token_step import training_step
 from rlhf_helpers.training import History, train
 
 __all__ = [

@@ -73,28 +73,6 @@ def check_ids(name: str, ids: Tensor, vocab_size: int | None = None) -> None:
             raise ValueError(f"{name} must be token ids in [0, {vocab_size}), got values from {low} to {high}")
 
 
-def check_mask(completion_mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """Return the mask as bool (1 = counts), or None; raise unless it is bool or float zeros and ones of one shape."""
-    if completion_mask is None:
-        return None
-    if not isinstance(completion_mask, Tensor):
-        raise TypeError(f"completion_mask must be a torch.Tensor, got {type(completion_mask).__name__}")
-    if completion_mask.dtype != torch.bool and not completion_mask.is_floating_point():
-        raise TypeError(f"completion_mask must be a bool or floating-point tensor, got {completion_mask.dtype}")
-    if completion_mask.shape != like.shape:
-        shapes = {"completion_mask": tuple(completion_mask.shape), "tokens": tuple(like.shape)}
-        raise ValueError(f"shapes must match, got {shapes}")
-    mask = completion_mask != 0
-    if values_are_known() and not (completion_mask == mask).all():
-        raise ValueError("completion_mask must hold only 0 and 1 (1 = the token counts)")
-    return mask
-
-
-def keep(tensor: Tensor | None, mask: Tensor | None) -> Tensor | None:
-    """Return ``tensor`` with 0 where the mask is 0, so that nothing masked reaches ``exp`` or a gradient."""
-    return tensor if tensor is None or mask is None else torch.where(mask, tensor, 0.0)
-
-
 def check_knob(low: float = 0.0, high: float = math.inf, *, inclusive: bool = False, **knobs: float | Tensor) -> None:
     """Raise unless each knob is a number in [low, high); ``inclusive`` admits ``high`` too."""
     for name, knob in knobs.items():

@@ -7,7 +7,7 @@ wants to have recorded. Write your own in the same shape and hand it to ``train`
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_choice, check_knob, keep, values_are_known
+from rlhf_helpers._checks import check_choice, check_knob, values_are_known
 from rlhf_helpers.advantages import gae, group_advantages, rloo_advantages
 from rlhf_helpers.losses import (
     aggregate,
@@ -21,6 +21,7 @@ from rlhf_helpers.losses import (
     spo_loss,
     value_loss,
 )
+from rlhf_helpers.masks import keep
 from rlhf_helpers.rollout import Models, Rollout, shaped_rewards, state_values
 from rlhf_helpers.sampling import sequence_logprobs, token_logprobs
 

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_choice, check_knob, check_same_shape, keep
+from rlhf_helpers._checks import check_choice, check_knob, check_same_shape
 from rlhf_helpers.losses import kl_estimate
+from rlhf_helpers.masks import keep, mask_after_end
 from rlhf_helpers.rewards import token_reward
-from rlhf_helpers.sampling import Policy, mask_after_end, next_token_logprobs, sample_with, taken
+from rlhf_helpers.sampling import Policy, next_token_logprobs, sample_with, taken
 
 
 class Models(NamedTuple):

@@ -5,16 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import (
-    check_count,
-    check_ids,
-    check_knob,
-    check_mask,
-    check_ndim,
-    check_tensors,
-    keep,
-    values_are_known,
-)
+from rlhf_helpers._checks import check_count, check_ids, check_knob, check_ndim, check_tensors, values_are_known
+from rlhf_helpers.masks import check_mask, keep
 
 Policy = Callable[[Tensor], Tensor]  # ids (B, L) -> logits (B, L, V)
 
@@ -183,32 +175,6 @@ def next_token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tens
     ids = torch.cat([prompt_ids, completion_ids], dim=1)
     logits = policy(ids[:, :-1])[:, prompt_ids.shape[1] - 1 :]  # the row before each completion token
     return logits.log_softmax(-1)
-
-
-def mask_after_end(completion_ids: Tensor, end_id: int) -> Tensor:
-    r"""Return the mask of completions that end where the policy says so: 1 up to and with the first end token.
-
-    .. math:: m_t = \prod_{s < t} [y_s \neq \mathrm{end}]
-
-    Args:
-        completion_ids: (B, T) int64. What stands after the first end token was never meant.
-        end_id: the end token.
-
-    Returns:
-        The completion mask, (B, T) bool. A completion without an end token was cut off and counts in full.
-
-    Raises:
-        TypeError: ids are not int64.
-        ValueError: ids are not (B, T), or empty.
-
-    Example:
-        >>> ids = torch.tensor([[3, 1, 0, 5], [0, 0, 0, 0], [3, 1, 2, 5]])
-        >>> mask_after_end(ids, 0).int().tolist()
-        [[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]]
-    """
-    check_ids("completion_ids", completion_ids)
-    is_end = (completion_ids == end_id).long()
-    return is_end.cumsum(1) == is_end  # no end before this token
 
 
 def sequence_logprobs(logprobs: Tensor, completion_mask: Tensor | None = None) -> Tensor:

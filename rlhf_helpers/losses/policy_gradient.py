@@ -7,12 +7,10 @@ from rlhf_helpers._checks import (
     check_choice,
     check_finite,
     check_knob,
-    check_mask,
     check_ndim,
     check_same_shape,
     check_tensors,
     given,
-    keep,
     values_are_known,
 )
 from rlhf_helpers.losses.terms import (
@@ -23,6 +21,7 @@ from rlhf_helpers.losses.terms import (
     policy_ratio,
     spread_over_tokens,
 )
+from rlhf_helpers.masks import check_mask, keep
 
 
 def baby_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, rewards: Tensor, *, kl_coeff: float = 0.1) -> Tensor:

@@ -9,13 +9,12 @@ from rlhf_helpers._checks import (
     check_choice,
     check_finite,
     check_knob,
-    check_mask,
     check_ndim,
     check_same_shape,
     check_tensors,
-    keep,
     values_are_known,
 )
+from rlhf_helpers.masks import check_mask, keep
 
 KL_KINDS = ("k1", "k2", "k3")
 AGGREGATIONS = ("token_mean", "sequence_mean", "fixed_length")

@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_finite, check_knob, check_mask, check_ndim, check_same_shape, given, keep
+from rlhf_helpers._checks import check_finite, check_knob, check_ndim, check_same_shape, given
 from rlhf_helpers.losses.terms import aggregate
+from rlhf_helpers.masks import check_mask, keep
 
 
 def value_loss(

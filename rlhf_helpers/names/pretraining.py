@@ -12,8 +12,9 @@ from rlhf_helpers._checks import check_count, check_knob
 from rlhf_helpers._progress import progress
 from rlhf_helpers.gpt import TinyGPT
 from rlhf_helpers.losses import aggregate
+from rlhf_helpers.masks import mask_after_end
 from rlhf_helpers.names.text import END, encode, load_names, load_surnames
-from rlhf_helpers.sampling import Policy, mask_after_end, token_logprobs
+from rlhf_helpers.sampling import Policy, token_logprobs
 
 WEIGHTS = Path(str(files("rlhf_helpers"))) / "weights" / "names.f32"
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import check_ids, check_ndim, check_tensors, values_are_known
+from rlhf_helpers.masks import mask_after_end
 from rlhf_helpers.names.text import ALPHABET, END, PAD
-from rlhf_helpers.sampling import mask_after_end
 
 NAME_FEATURES = ("letters", "ends in a", "l, m, n", "k, x, z", "doubled letters", "starts with a vowel")
 """What :func:`name_features` counts, in its order."""

@@ -11,7 +11,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from rlhf_helpers import ScalarGPT, TinyCritic, TinyGPT, TinyPolicy, generate, sample_with, token_logprobs
-from rlhf_helpers.functional import AtParameters
+from rlhf_helpers.flat import AtParameters
 
 PAD = 5
 EXACT = {"rtol": 0, "atol": 1e-12}

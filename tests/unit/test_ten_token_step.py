@@ -17,7 +17,7 @@ from rlhf_helpers import (
     training_step,
     uniform_policy,
 )
-from rlhf_helpers.functional import adam
+from rlhf_helpers.flat import adam
 
 RUNS = {  # name -> (method, options of the step, knobs)
     "baby_ppo": (baby_ppo, {}, {}),

@@ -1,0 +1,76 @@
+"""Modules and Adam on one flat vector of parameters: a training step without objects that change."""
+
+from torch import Tensor, nn
+from torch.func import functional_call
+
+
+class AtParameters:
+    """A module with a flat vector in the place of its parameters, which gradients flow into.
+
+    Args:
+        module: the module; it stays as it is.
+        flat: as ``parameters_to_vector(module.parameters())`` gives it, (N,).
+
+    Raises:
+        ValueError: flat has another length.
+
+    Example:
+        >>> import torch
+        >>> from rlhf_helpers import uniform_policy
+        >>> policy = uniform_policy(vocab_size=2, hidden_dim=1)
+        >>> # 2 for the embedding, 2 for the head, 2 for its bias
+        >>> AtParameters(policy, torch.tensor([0.0, 0.0, 0.0, 0.0, 5.0, 6.0]))(torch.tensor([[0]])).tolist()
+        [[[5.0, 6.0]]]
+    """
+
+    def __init__(self, module: nn.Module, flat: Tensor):
+        self.module = module
+        sizes = [parameter.numel() for parameter in module.parameters()]
+        if flat.shape != (sum(sizes),):
+            raise ValueError(f"flat must have shape ({sum(sizes)},), got {tuple(flat.shape)}")
+        parts = zip(module.named_parameters(), flat.split(sizes), strict=True)
+        self.parameters = {name: part.view(parameter.shape) for (name, parameter), part in parts}
+        if hasattr(module, "memory"):
+            self.memory = module.memory
+
+    def __call__(self, *arguments) -> Tensor:
+        """Call the module with these parameters."""
+        return functional_call(self.module, self.parameters, arguments)
+
+
+def adam(
+    params: Tensor, gradient: Tensor, m: Tensor, v: Tensor, t: Tensor, learning_rate: Tensor | float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    r"""Return Adam's next parameters and moments; what ``torch.optim.Adam`` does with its defaults, as a formula.
+
+    .. math::
+        m &\leftarrow 0.9\,m + 0.1\,g \\
+        v &\leftarrow 0.999\,v + 0.001\,g^2 \\
+        \theta &\leftarrow \theta - \eta\, \frac{m / (1 - 0.9^t)}{\sqrt{v / (1 - 0.999^t)} + 10^{-8}}
+
+    Args:
+        params: theta, (N,).
+        gradient: g, (N,).
+        m: first moment, (N,).
+        v: second moment, (N,).
+        t: number of steps taken before this one, scalar.
+        learning_rate: eta.
+
+    Returns:
+        ``(params, m, v, t)`` after the step.
+
+    Reference:
+        Kingma and Ba 2015, Adam, arXiv 1412.6980, algorithm 1.
+
+    Example:
+        >>> import torch
+        >>> one, zero = torch.ones(1), torch.zeros(1)
+        >>> # first step: the sign of the gradient
+        >>> adam(one, 5 * one, zero, zero, torch.tensor(0.0), 0.1)[0]
+        tensor([0.9000])
+    """
+    t = t + 1
+    m = 0.9 * m + 0.1 * gradient
+    v = 0.999 * v + 0.001 * gradient**2
+    m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
+    return params - learning_rate * m_hat / (v_hat.sqrt() + 1e-8), m, v, t
