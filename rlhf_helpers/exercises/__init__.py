@@ -1,6 +1,6 @@
 """Checks of the exercises that say what went wrong, and questions with answers that explain. Both work offline."""
 
-from . import (
+from rlhf_helpers.exercises import (
     baby_rlhf,
     bug_hunt,
     dpo,
@@ -13,8 +13,8 @@ from . import (
     side_by_side,
     spo,
 )
-from .diagnosis import NotAttempted
-from .question import Question, question
+from rlhf_helpers.exercises.diagnosis import NotAttempted
+from rlhf_helpers.exercises.question import Question, question
 
 __all__ = ["Question", "check", "question"]
 

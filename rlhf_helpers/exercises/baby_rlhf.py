@@ -1,19 +1,16 @@
-"""Checks of the exercises of the chapter on the smallest loop."""
+"""Exercises of the chapter on the smallest loop, and what a wrong answer is told."""
 
-from __future__ import annotations
-
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..advantages import gae
-from ..losses import baby_ppo_loss
-from .diagnosis import Checker, NotAttempted, choice, function, numbers, show
+from rlhf_helpers.advantages import gae
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, call, choice, function, numbers, outcome, written
+from rlhf_helpers.losses import baby_ppo_loss
 
-ANY = math.nan
+# ---- The silent bug
 
 
 def _loss(logprobs: Tensor, old_logprobs: Tensor, rewards: Tensor) -> Tensor:
@@ -38,31 +35,41 @@ repaired_loss = function(
             "rewards": torch.tensor([0, 1]),
         },
     ],
-    {
-        "That is still the loss that does not learn, with both graphs in place.": lambda new, old, pay: _baby(
-            (new - old).exp(), old - new, pay
+    [
+        Mistake(
+            "That is still the loss that does not learn, with both graphs in place.",
+            lambda new, old, pay: _baby((new - old).exp(), old - new, pay),
         ),
-        "You detached both, so nothing is left that could learn.": lambda new, old, pay: _baby(
-            (new - old).exp(), old - new, pay
-        ).detach(),
-        "You detached the log-probabilities of now, and they are the ones that should learn.": lambda new, old, pay: (
-            _baby((new.detach() - old).exp(), old - new.detach(), pay)
+        Mistake(
+            "You detached both, so nothing is left that could learn.",
+            lambda new, old, pay: _baby((new - old).exp(), old - new, pay).detach(),
         ),
-        "You detached old_logprobs in the ratio only; the penalty still holds its graph.": lambda new, old, pay: _baby(
-            (new - old.detach()).exp(), old - new, pay
+        Mistake(
+            "You detached the log-probabilities of now, and they are the ones that should learn.",
+            lambda new, old, pay: _baby((new.detach() - old).exp(), old - new.detach(), pay),
         ),
-        "You detached old_logprobs in the penalty only; the ratio still holds its graph.": lambda new, old, pay: _baby(
-            (new - old).exp(), old.detach() - new, pay
+        Mistake(
+            "You detached old_logprobs in the ratio only; the penalty still holds its graph.",
+            lambda new, old, pay: _baby((new - old.detach()).exp(), old - new, pay),
         ),
-        "You detached the whole ratio, and its slope is what learns.": lambda new, old, pay: _baby(
-            (new - old).exp().detach(), old.detach() - new, pay
+        Mistake(
+            "You detached old_logprobs in the penalty only; the ratio still holds its graph.",
+            lambda new, old, pay: _baby((new - old).exp(), old.detach() - new, pay),
         ),
-        "You left out the penalty, kl_coeff times the mean of old - new.": lambda new, old, pay: _baby(
-            (new - old.detach()).exp(), torch.zeros(()), pay
+        Mistake(
+            "You detached the whole ratio, and its slope is what learns.",
+            lambda new, old, pay: _baby((new - old).exp().detach(), old.detach() - new, pay),
         ),
-    },
+        Mistake(
+            "You left out the penalty, kl_coeff times the mean of old - new.",
+            lambda new, old, pay: _baby((new - old.detach()).exp(), torch.zeros(()), pay),
+        ),
+    ],
     gradients=True,
 )
+
+
+# ---- Ten switches
 
 switches = numbers(
     (5.0, 1.0, 1.0, 0.1),
@@ -75,22 +82,27 @@ switches = numbers(
     },
 )
 
+
+# ---- Repair the first loop
+
 SCORES, COUNT = torch.tensor([1.0, -1.0, 2.0, 0.0]), 4000
 
 
-def act(attempt: object) -> str | None:
-    """Compare ``attempt(scores, count)`` with tokens drawn from the softmax, and their log-probabilities."""
-    if not callable(attempt):
-        return f"Hand over the function itself, without calling it; you gave a {type(attempt).__name__}."
+def _drawn(attempt: Callable) -> tuple[Tensor, object, object]:
+    """Scores, what an attempt makes of them, and what it makes of other scores with the same random numbers."""
     scores = SCORES.clone().requires_grad_()
-    try:
-        result, other = _seeded(attempt, scores), _seeded(attempt, SCORES.flip(0))
-    except Exception as error:  # whatever the reader's code raises is the diagnosis
-        if "ellipsis" in str(error).lower():
-            raise NotAttempted from None
-        return f"Your function raises {type(error).__name__}: {error}. It was called with scores = {show(SCORES)}."
-    if result is ... or (isinstance(result, tuple) and any(value is ... for value in result)):
-        raise NotAttempted
+    return scores, _seeded(attempt, scores), _seeded(attempt, SCORES.flip(0))
+
+
+def _seeded(attempt: Callable, scores: Tensor) -> object:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return call(attempt, scores, COUNT)
+
+
+def _judge(drawn: tuple[Tensor, object, object]) -> str | None:
+    """Compare the result with tokens drawn from the softmax, and their log-probabilities."""
+    scores, result, other = drawn
     if not (isinstance(result, tuple) and len(result) == 2 and all(isinstance(value, Tensor) for value in result)):
         return "Return 2 tensors: the tokens, and their log-probabilities."
     actions, logprobs = result
@@ -101,17 +113,12 @@ def act(attempt: object) -> str | None:
     return _drawn_from_elsewhere(actions, blind) or _other_numbers(scores, actions, logprobs)
 
 
-def _seeded(attempt: Callable, scores: Tensor) -> object:
-    """The attempt's result with the same random numbers at every call."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return attempt(scores, COUNT)
-
-
 def _drawn_from_elsewhere(actions: Tensor, blind: bool) -> str | None:
     """Say so when the tokens do not come from the softmax of the scores; ``blind`` if other scores give the same."""
     wanted, found = SCORES.softmax(-1), actions.bincount(minlength=4) / COUNT
-    said = f"From scores = {show(SCORES)} token 2 should come in {wanted[2]:.0%} of the draws, in yours {found[2]:.0%}."
+    said = (
+        f"From scores = {written(SCORES)} token 2 should come in {wanted[2]:.0%} of the draws, in yours {found[2]:.0%}."
+    )
     if blind:
         return f"Your tokens come from dice: the scores have no say in them. {said}"
     if torch.allclose(wanted, found, atol=0.05):
@@ -124,28 +131,48 @@ def _drawn_from_elsewhere(actions: Tensor, blind: bool) -> str | None:
     return f"Your tokens are not drawn from the softmax of the scores. {said}"
 
 
+OTHER_NUMBERS = [
+    Mistake(
+        "These are the log-sigmoids again: ten switches that do not compete.",
+        lambda scores, actions: logsigmoid(scores)[actions],
+    ),
+    Mistake(
+        "These are probabilities; take their logs.",
+        lambda scores, actions: scores.softmax(-1)[actions],
+    ),
+    Mistake(
+        "These are the scores, before any softmax.",
+        lambda scores, actions: scores[actions],
+    ),
+    Mistake(
+        "You took the softmax over the tokens that were drawn. Take it over all scores, then pick.",
+        lambda scores, actions: scores[actions].log_softmax(-1),
+    ),
+]
+
+
 def _other_numbers(scores: Tensor, actions: Tensor, logprobs: Tensor) -> str | None:
     """Say what the second tensor is when it is not the log-probabilities of the tokens."""
     wanted = scores.log_softmax(-1)[actions]
     if logprobs.shape != wanted.shape:
         return f"One log-probability for each token is shape ({COUNT},); yours has shape {tuple(logprobs.shape)}."
-    yours, right = show(logprobs[0].detach()), show(wanted[0].detach())
-    mistakes: dict[str, Callable[[], Tensor]] = {
-        "These are the log-sigmoids again: ten switches that do not compete.": lambda: logsigmoid(scores)[actions],
-        "These are probabilities; take their logs.": lambda: wanted.exp(),
-        "These are the scores, before any softmax.": lambda: scores[actions],
-        "You took the softmax over the tokens that were drawn. Take it over all scores, then pick.": lambda: scores[
-            actions
-        ].log_softmax(-1),
-    }
     if not torch.allclose(logprobs, wanted, atol=1e-4):
-        fitting = (words for words, mistake in mistakes.items() if torch.allclose(logprobs, mistake(), atol=1e-4))
-        words = next(fitting, "These are not the log-probabilities of the tokens.")
+        words = "These are not the log-probabilities of the tokens."
+        for mistake in OTHER_NUMBERS:
+            if torch.allclose(logprobs, mistake.does(scores, actions), atol=1e-4):
+                words = mistake.words
+                break
+        yours, right = written(logprobs[0].detach()), written(wanted[0].detach())
         return f"{words} Token {actions[0]} came first; you give it {yours}, expected {right}."
     if not logprobs.requires_grad:
         return f"The {COUNT} values are right, but they are detached from the scores, so nothing can be learned."
     return None
 
+
+repaired_loop = outcome(_drawn, _judge, called_with={"scores": SCORES})
+
+
+# ---- A raise for everybody
 
 raise_for_everybody = choice(
     "centered",
@@ -157,21 +184,24 @@ raise_for_everybody = choice(
 )
 
 
+# ---- A baseline for free
+
+
 def _moments(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
-    """The right answer to the exercise on the baseline, by enumeration."""
+    """Mean and variance of the gradient, by enumeration."""
     gradients = (pay - baseline)[:, None] * (torch.eye(len(p)) - p)
     mean = p @ gradients
     return mean, (p @ gradients**2 - mean**2).sum()
 
 
-def _second_moment(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
-    mean, variance = _moments(p, pay, baseline)
-    return mean, variance + (mean**2).sum()
-
-
 def _unweighted(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
     gradients = (pay - baseline)[:, None] * (torch.eye(len(p)) - p)
     return gradients.mean(0), gradients.var(0, unbiased=False).sum()
+
+
+def _second_moment(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
+    mean, variance = _moments(p, pay, baseline)
+    return mean, variance + (mean**2).sum()
 
 
 def _deviation(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
@@ -185,14 +215,20 @@ mean_and_variance = function(
         {"p": torch.tensor([0.5, 0.3, 0.2]), "pay": torch.tensor([1.0, 0.0, 0.5]), "baseline": 0.4},
         {"p": torch.tensor([0.25, 0.75]), "pay": torch.tensor([0.0, 1.0]), "baseline": 0.2},
     ],
-    {
-        "You weigh all tokens alike; a sample shows token y with probability p[y].": _unweighted,
-        "You left out the baseline.": lambda p, pay, baseline: _moments(p, pay, 0.0),
-        "You add the baseline; it is subtracted from the pay.": lambda p, pay, baseline: _moments(p, pay, -baseline),
-        "That is the mean of the squares; subtract the square of the mean.": _second_moment,
-        "That is the standard deviation, and the variance was asked for.": _deviation,
-    },
+    [
+        Mistake("You weigh all tokens alike; a sample shows token y with probability p[y].", _unweighted),
+        Mistake("You left out the baseline.", lambda p, pay, baseline: _moments(p, pay, 0.0)),
+        Mistake(
+            "You add the baseline; it is subtracted from the pay.",
+            lambda p, pay, baseline: _moments(p, pay, -baseline),
+        ),
+        Mistake("That is the mean of the squares; subtract the square of the mean.", _second_moment),
+        Mistake("That is the standard deviation, and the variance was asked for.", _deviation),
+    ],
 )
+
+
+# ---- Paid later
 
 
 def _to_go(rewards: Tensor) -> Tensor:
@@ -205,25 +241,31 @@ reward_to_go = function(
         {"rewards": torch.tensor([[0.0, 1.0, 0.0, 2.0], [1.0, 0.0, 0.0, 0.0]])},
         {"rewards": torch.tensor([[3.0, 0.5, -1.0]])},
     ],
-    {
-        "You add up what was paid so far; a token can only earn what comes at its place or later.": lambda rewards: (
-            rewards.cumsum(1)
+    [
+        Mistake(
+            "You add up what was paid so far; a token can only earn what comes at its place or later.",
+            lambda rewards: rewards.cumsum(1),
         ),
-        "You give every token the whole sum, and with it what was paid before it was written.": lambda rewards: (
-            rewards.sum(1, keepdim=True).expand_as(rewards)
+        Mistake(
+            "You give every token the whole sum, and with it what was paid before it was written.",
+            lambda rewards: rewards.sum(1, keepdim=True).expand_as(rewards),
         ),
-        "You leave out what the token itself is paid.": lambda rewards: _to_go(rewards) - rewards,
-        "You add over the batch; the tokens of a completion lie along axis 1.": lambda rewards: (
-            rewards.flip(0).cumsum(0).flip(0)
+        Mistake("You leave out what the token itself is paid.", lambda rewards: _to_go(rewards) - rewards),
+        Mistake(
+            "You add over the batch; the tokens of a completion lie along axis 1.",
+            lambda rewards: rewards.flip(0).cumsum(0).flip(0),
         ),
-        "You turned the tokens round and did not turn them back.": lambda rewards: rewards.flip(1).cumsum(1),
-    },
+        Mistake(
+            "You turned the tokens round and did not turn them back.",
+            lambda rewards: rewards.flip(1).cumsum(1),
+        ),
+    ],
 )
 
 EXERCISES: dict[str, Checker] = {
     "ex-baby-bug": repaired_loss,
     "ex-baby-switches": switches,
-    "ex-baby-repair": act,
+    "ex-baby-repair": repaired_loop,
     "ex-baby-raise": raise_for_everybody,
     "ex-baby-baseline": mean_and_variance,
     "ex-baby-later": reward_to_go,

@@ -1,20 +1,22 @@
 """How an attempt is compared with the right answer and with the mistakes that people make.
 
-A checker is a function that takes an attempt and returns None when it is right, or a diagnosis in plain words. Most are
-made here: `numbers` for predictions, `function` for code. What one of them cannot say is a checker written by hand.
+A checker is a function that takes an attempt and returns None when it is right, or a diagnosis in plain words. Checkers
+are made here: by :func:`numbers` and :func:`choice` for predictions, by :func:`function` for code, and by
+:func:`outcome` for code whose result needs a judge of its own.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Real
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 Checker = Callable[[object], str | None]
+Result = TypeVar("Result")
+ANY = math.nan  # in an answer of several numbers: whatever this one is
 TOLERANCE = 1e-4  # relative and absolute; float32 sums of a few numbers are ten times closer
 
 
@@ -22,25 +24,34 @@ class NotAttempted(Exception):
     """The placeholder is still in its place."""
 
 
+class Mistake(NamedTuple):
+    """A mistake in code: what the reader did, in words, and a function that does just that."""
+
+    words: str
+    does: Callable
+
+
 def numbers(
     right: float | tuple[float, ...], mistakes: dict[float | tuple[float, ...], str], *, tolerance: float = 0.01
 ) -> Checker:
-    """A checker for a number, or for several in a tuple, that the reader works out without running anything.
+    """Make a checker for a number, or for several in a tuple, that the reader works out without running anything.
 
     Args:
         right: the answer.
-        mistakes: a wrong answer -> what leads to it. In a tuple, math.nan stands for any value.
+        mistakes: a wrong answer -> what leads to it. In a tuple, ``ANY`` is any value.
         tolerance: relative error that still counts as right; absolute around 0.
+
+    Returns:
+        The checker.
     """
-    expected = right if isinstance(right, tuple) else (right,)
+    expected = _as_tuple(right)
 
     def close(a: float, b: float) -> bool:
         return math.isnan(b) or math.isclose(a, b, rel_tol=tolerance, abs_tol=0.0 if b else tolerance)
 
     def diagnose(attempt) -> str | None:
-        given = tuple(attempt) if isinstance(attempt, tuple | list) else (attempt,)
-        if any(value is ... for value in given):
-            raise NotAttempted
+        given = _as_tuple(attempt)
+        _refuse_dots(given)
         if len(given) != len(expected) or not all(_is_number(value) for value in given):
             return f"Answer with {_count(len(expected), 'number')}; you gave {attempt!r}."
         values = [float(value) for value in given]
@@ -48,12 +59,11 @@ def numbers(
         if not wrong_places:
             return None
         for wrong, why in mistakes.items():
-            wrong = wrong if isinstance(wrong, tuple) else (wrong,)
-            if all(map(close, values, wrong)):
-                return f"You say {', '.join(map(show, values))}. {why}"
+            if all(map(close, values, _as_tuple(wrong))):
+                return f"You say {', '.join(map(written, values))}. {why}"
         place = wrong_places[0]
         yours, wanted = values[place], expected[place]
-        which = f"Number {place + 1} of your answer, {show(yours)}," if len(expected) > 1 else show(yours)
+        which = f"Number {place + 1} of your answer, {written(yours)}," if len(expected) > 1 else written(yours)
         if wanted and math.isclose(yours, -wanted, rel_tol=tolerance):
             return f"{which} has the wrong sign."
         return f"{which} is too {'large' if yours > wanted else 'small'}. Open the first hint and try again."
@@ -62,11 +72,14 @@ def numbers(
 
 
 def choice(right: str, mistakes: dict[str, str]) -> Checker:
-    """A checker for one word out of a few.
+    """Make a checker for one word out of a few.
 
     Args:
         right: the answer.
         mistakes: every other word -> why it is wrong.
+
+    Returns:
+        The checker.
     """
 
     def diagnose(attempt) -> str | None:
@@ -79,6 +92,83 @@ def choice(right: str, mistakes: dict[str, str]) -> Checker:
     return diagnose
 
 
+def outcome(run: Callable[[Callable], Result], judge: Callable[[Result], str | None], *, called_with: dict) -> Checker:
+    """Make a checker for a function that the reader writes, from two functions of ours.
+
+    Args:
+        run: takes the attempt, calls it with :func:`call`, and returns what the judge needs. An error that it raises
+            is the diagnosis.
+        judge: takes that, and returns None or a diagnosis.
+        called_with: inputs by name, which the diagnosis of an error shows.
+
+    Returns:
+        The checker.
+    """
+
+    def diagnose(attempt) -> str | None:
+        if not callable(attempt):
+            return f"Hand over the function itself, without calling it; you gave a {type(attempt).__name__}."
+        try:
+            result = run(attempt)
+        except NotAttempted:
+            raise
+        except Exception as error:  # whatever the reader's code raises is the diagnosis
+            if "ellipsis" in str(error).lower():  # the dots were used as if they were a value
+                raise NotAttempted from None
+            return f"Your function raises {type(error).__name__}: {error}. It was called with {_inputs(called_with)}."
+        return judge(result)
+
+    return diagnose
+
+
+def call(attempt: Callable, *inputs):
+    """Call an attempt.
+
+    Args:
+        attempt: the reader's function.
+        *inputs: its arguments.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        NotAttempted: when that is the placeholder, or has it in a tuple or a list.
+    """
+    result = attempt(*inputs)
+    _refuse_dots(_as_tuple(result))
+    return result
+
+
+def function(right: Callable, cases: list[dict], mistakes: list[Mistake], *, gradients: bool = False) -> Checker:
+    """Make a checker for a function that the reader writes, from one that is right and some that are not.
+
+    Args:
+        right: a function that does what is asked.
+        cases: inputs by name, in the order of the arguments; small, so that a diagnosis can show them.
+        mistakes: the first that behaves like the attempt, in all cases, is the diagnosis.
+        gradients: whether the gradients with respect to the floating-point inputs must agree as well.
+
+    Returns:
+        The checker.
+    """
+
+    def judge(found: list[Behavior]) -> str | None:
+        if not all(behavior.outputs for behavior in found):
+            return "Your function returns None. Is a `return` missing?"
+        wanted = [_behavior(right, case, gradients) for case in cases]
+        fault = _first_difference(found, wanted, cases)
+        if fault is None:
+            return None
+        values_agree = _first_difference(found, [replace(behavior, gradients={}) for behavior in wanted], cases) is None
+        for mistake in mistakes:
+            made = [_behavior(mistake.does, case, gradients and values_agree) for case in cases]
+            if _first_difference(found, made, cases) is None:
+                return f"{mistake.words} {fault}"
+        return fault
+
+    return outcome(lambda attempt: [_behavior(attempt, case, gradients) for case in cases], judge, called_with=cases[0])
+
+
 @dataclass(frozen=True)
 class Behavior:
     """What a function does on one case: its outputs, and their gradient with respect to each input (None: no path)."""
@@ -87,55 +177,15 @@ class Behavior:
     gradients: dict[str, Tensor | None]
 
 
-def function(right: Callable, cases: list[dict], mistakes: dict[str, Callable], *, gradients: bool = False) -> Checker:
-    """A checker for a function that the reader writes.
-
-    Args:
-        right: a function that does what is asked.
-        cases: inputs by name, in the order of the arguments; small, so that a diagnosis can show them.
-        mistakes: what the reader did, in words -> a function that does just that. The first that behaves like the
-            attempt, in all cases, is the diagnosis.
-        gradients: whether the gradients with respect to the floating-point inputs must agree as well.
-    """
-
-    def diagnose(attempt) -> str | None:
-        if not callable(attempt):
-            return f"Hand over the function itself, without calling it; you gave a {type(attempt).__name__}."
-        try:
-            found = [_behavior(attempt, case, gradients) for case in cases]
-        except NotAttempted:
-            raise
-        except Exception as error:  # whatever the reader's code raises is the diagnosis
-            if "ellipsis" in str(error).lower():  # the dots were used as if they were a value
-                raise NotAttempted from None
-            return f"Your function raises {type(error).__name__}: {error}. It was called with {_inputs(cases[0])}."
-        if not all(behavior.outputs for behavior in found):
-            return "Your function returns None. Is a `return` missing?"
-        wanted = [_behavior(right, case, gradients) for case in cases]
-        fault = _first_difference(found, wanted, cases)
-        if fault is None:
-            return None
-        values_agree = _first_difference(found, [replace(behavior, gradients={}) for behavior in wanted], cases) is None
-        for words, mistake in mistakes.items():
-            made = [_behavior(mistake, case, gradients and values_agree) for case in cases]
-            if _first_difference(found, made, cases) is None:
-                return f"{words} {fault}"
-        return fault
-
-    return diagnose
-
-
 def _behavior(function: Callable, case: dict, gradients: bool) -> Behavior:
     leaves = {
         name: value.detach().clone().requires_grad_() if gradients and _is_float(value) else _copy(value)
         for name, value in case.items()
     }
-    result = function(*leaves.values())
-    if result is ...:
-        raise NotAttempted
+    result = call(function, *leaves.values())
     if result is None:
         return Behavior((), {})
-    outputs = tuple(_as_tensor(value) for value in (result if isinstance(result, tuple | list) else (result,)))
+    outputs = tuple(map(_as_tensor, _as_tuple(result)))
     found = {}
     inputs = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Tensor) and leaf.requires_grad}
     if inputs:
@@ -167,33 +217,33 @@ def _difference(yours: Behavior, wanted: Behavior, case: dict) -> str | None:
         elif _close(a, -b):
             hint = "The sign is the wrong way round. "
         elif (factor := _factor(a, b)) is not None:
-            hint = f"It is {show(factor)} times what it should be. "
-        return f"{hint}With {_inputs(case)}: yours is {show(a)}, expected {show(b)}."
+            hint = f"It is {written(factor)} times what it should be. "
+        return f"{hint}With {_inputs(case)}: yours is {written(a)}, expected {written(b)}."
     for name, b in wanted.gradients.items():
         a = yours.gradients[name]
         if a is None and b is None or _close(_zero(a, case[name]), _zero(b, case[name])):
             continue
         if b is None or not b.any():
-            return f"The values agree, but a gradient reaches {name}, {show(a)}, and none should: detach it."
+            return f"The values agree, but a gradient reaches {name}, {written(a)}, and none should: detach it."
         if a is None or not a.any():
-            return f"The values agree, but no gradient reaches {name}; expected {show(b)}."
-        return f"The values agree, but the gradient for {name} does not: yours is {show(a)}, expected {show(b)}."
+            return f"The values agree, but no gradient reaches {name}; expected {written(b)}."
+        return f"The values agree, but the gradient for {name} does not: yours is {written(a)}, expected {written(b)}."
     return None
 
 
-def show(value) -> str:
-    """A number or a small tensor in a few digits; of a large one, its shape."""
+def written(value) -> str:
+    """Write a number or a small tensor in a few digits; of a large tensor, its shape."""
     if isinstance(value, Tensor) and value.numel() > 12:
         return f"shape {tuple(value.shape)}"
     if isinstance(value, Tensor) and value.ndim:
-        return f"[{', '.join(show(entry) for entry in value)}]"
+        return f"[{', '.join(written(entry) for entry in value)}]"
     if isinstance(value, Real | Tensor) and not isinstance(value, bool):
         return f"{float(value):.4g}"
     return repr(value)
 
 
 def _inputs(case: dict) -> str:
-    return ", ".join(f"{name} = {show(value)}" for name, value in case.items())
+    return ", ".join(f"{name} = {written(value)}" for name, value in case.items())
 
 
 def _close(a: Tensor, b: Tensor) -> bool:
@@ -213,6 +263,15 @@ def _factor(a: Tensor, b: Tensor) -> float | None:
 
 def _zero(gradient: Tensor | None, like: Tensor) -> Tensor:
     return torch.zeros_like(like) if gradient is None else gradient
+
+
+def _refuse_dots(values: tuple) -> None:
+    if any(value is ... for value in values):
+        raise NotAttempted
+
+
+def _as_tuple(value) -> tuple:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
 def _is_number(value) -> bool:

@@ -1,17 +1,15 @@
-"""Checks of the exercises of the chapter on PPO."""
-
-from __future__ import annotations
+"""Exercises of the chapter on PPO, and what a wrong answer is told."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from ..exact import optimal_policy
-from ..losses import clipped_surrogate, kl_estimate
-from .diagnosis import Checker, function, numbers
+from rlhf_helpers.exact import optimal_policy
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, function, numbers
+from rlhf_helpers.losses import clipped_surrogate, kl_estimate
 
-ANY = math.nan
+# ---- The price of nine tenths
 
 price = numbers(
     1 / math.log(81),
@@ -25,44 +23,34 @@ price = numbers(
     },
 )
 
-DELTAS = (0.1, 0.2, 0.2)
+
+# ---- Three surprises
+
+SURPRISES = (0.1, 0.2, 0.2)
 
 deltas = numbers(
-    (*DELTAS, 0.25, 0.3, 0.2),
+    (*SURPRISES, 0.25, 0.3, 0.2),
     {
-        (
-            -0.5,
-            -0.6,
-            0.2,
-            ANY,
-            ANY,
-            ANY,
-        ): "You compare the pay with the critic and leave out what is still to come: add the next value.",
+        (-0.5, -0.6, 0.2, ANY, ANY, ANY): "You compare the pay with the critic and leave out what is still to come: "
+        "add the next value.",
         (0.1, 0.2, 1.0, ANY, ANY, ANY): "After the last token nothing is to come, so its next value is 0.",
-        (
-            0.5,
-            0.4,
-            0.2,
-            ANY,
-            ANY,
-            ANY,
-        ): "These are the returns minus the values, which is lambda 1; one surprise looks one token ahead.",
-        (
-            *DELTAS,
-            0.1,
-            0.25,
-            0.325,
-        ): "You carry the surprises forward. A token is credited with what comes after it: begin at the end.",
-        (*DELTAS, 0.5, 0.4, 0.2): "The last three are lambda 1: add half of the next token's advantage.",
-        (*DELTAS, *DELTAS): "The last three are lambda 0: add half of the next token's advantage.",
-        (
-            *DELTAS,
-            0.2,
-            0.3,
-            0.2,
-        ): "You look one surprise ahead. Add half of the next token's advantage, which holds all that follow.",
+        (0.5, 0.4, 0.2, ANY, ANY, ANY): "These are the returns minus the values, which is lambda 1; one surprise looks "
+        "one token ahead.",
+        (*SURPRISES, 0.1, 0.25, 0.325): "You carry the surprises forward. A token is credited with what comes after "
+        "it: begin at the end.",
+        (*SURPRISES, 0.5, 0.4, 0.2): "The last three are lambda 1: add half of the next token's advantage.",
+        (*SURPRISES, *SURPRISES): "The last three are lambda 0: add half of the next token's advantage.",
+        (*SURPRISES, 0.2, 0.3, 0.2): "You look one surprise ahead. Add half of the next token's advantage, which holds "
+        "all that follow.",
     },
 )
+
+
+# ---- Who needs the minimum?
+
+
+def _clip(ratio: Tensor) -> Tensor:
+    return ratio.clamp(0.8, 1.2)
 
 
 surrogate = function(
@@ -71,22 +59,29 @@ surrogate = function(
         {"ratio": torch.tensor([0.5, 1.5, 0.5, 1.5]), "advantages": torch.tensor([2.0, 2.0, -1.0, -1.0])},
         {"ratio": torch.tensor([0.7, 1.3, 0.9]), "advantages": torch.tensor([-0.5, -3.0, 1.0])},
     ],
-    {
-        "That is your colleague's loss: a ratio outside the range has no way back.": lambda ratio, advantages: (
-            ratio.clamp(0.8, 1.2) * advantages
+    [
+        Mistake(
+            "That is your colleague's loss: a ratio outside the range has no way back.",
+            lambda ratio, advantages: _clip(ratio) * advantages,
         ),
-        "That is the larger of the two; the pessimist takes the smaller.": lambda ratio, advantages: torch.maximum(
-            ratio * advantages, ratio.clamp(0.8, 1.2) * advantages
+        Mistake(
+            "That is the larger of the two; the pessimist takes the smaller.",
+            lambda ratio, advantages: torch.maximum(ratio * advantages, _clip(ratio) * advantages),
         ),
-        "You take the minimum of the ratios; with a negative advantage that is the larger product. Multiply first.": lambda ratio, advantages: (
-            torch.minimum(ratio, ratio.clamp(0.8, 1.2)) * advantages
+        Mistake(
+            "You take the minimum of the ratios; with a negative advantage that is the larger product. Multiply first.",
+            lambda ratio, advantages: torch.minimum(ratio, _clip(ratio)) * advantages,
         ),
-        "Nothing is clipped.": lambda ratio, advantages: ratio * advantages,
-        "You clip the product; the range is one for the ratio.": lambda ratio, advantages: torch.minimum(
-            ratio * advantages, (ratio * advantages).clamp(0.8, 1.2)
+        Mistake("Nothing is clipped.", lambda ratio, advantages: ratio * advantages),
+        Mistake(
+            "You clip the product; the range is one for the ratio.",
+            lambda ratio, advantages: torch.minimum(ratio * advantages, _clip(ratio * advantages)),
         ),
-    },
+    ],
 )
+
+
+# ---- A toll with three faults
 
 
 def _after_toll(rewards: Tensor, logprobs: Tensor, ref_logprobs: Tensor, kl_coeff: float, kind: str = "k1") -> Tensor:
@@ -109,26 +104,37 @@ after_toll = function(
             "kl_coeff": 0.2,
         },
     ],
-    {
-        "Three faults are still there: the sign, the estimate, and the missing detach.": lambda pay, new, ref, coeff: (
-            pay + coeff * kl_estimate(new, ref, "k3")
+    [
+        Mistake(
+            "Three faults are still there: the sign, the estimate, and the missing detach.",
+            lambda pay, new, ref, coeff: pay + coeff * kl_estimate(new, ref, "k3"),
         ),
-        "The estimate is still k3, which gives a wrong gradient in the reward.": lambda pay, new, ref, coeff: (
-            _after_toll(pay, new, ref, coeff, "k3")
+        Mistake(
+            "The estimate is still k3, which gives a wrong gradient in the reward.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, coeff, "k3"),
         ),
-        "k2 gives a wrong gradient in the reward, like k3; the one that is right there is k1.": lambda pay, new, ref, coeff: (
-            _after_toll(pay, new, ref, coeff, "k2")
+        Mistake(
+            "k2 gives a wrong gradient in the reward, like k3; the one that is right there is k1.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, coeff, "k2"),
         ),
-        "You pay out for leaving the reference: the sign, or the order in kl_estimate, is the wrong way round.": lambda pay, new, ref, coeff: (
-            _after_toll(pay, new, ref, -coeff)
+        Mistake(
+            "You pay out for leaving the reference: the sign, or the order in kl_estimate, is the wrong way round.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, -coeff),
         ),
-        "You charge every token the average; each token pays its own toll.": lambda pay, new, ref, coeff: (
-            pay - coeff * (new - ref).detach().mean()
+        Mistake(
+            "You charge every token the average; each token pays its own toll.",
+            lambda pay, new, ref, coeff: pay - coeff * (new - ref).detach().mean(),
         ),
-        "The price, kl_coeff, is missing.": lambda pay, new, ref, coeff: _after_toll(pay, new, ref, 1.0),
-    },
+        Mistake(
+            "The price, kl_coeff, is missing.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, 1.0),
+        ),
+    ],
     gradients=True,
 )
+
+
+# ---- Two kinds of pay
 
 
 def _optimum(reference: Tensor, pay: Tensor, kl_coeff: float) -> Tensor:
@@ -142,59 +148,75 @@ optimum = function(
         {"reference": torch.tensor([0.5, 0.3, 0.2]), "pay": torch.tensor([0.0, 1.0, 0.5]), "kl_coeff": 0.5},
         {"reference": torch.tensor([0.9, 0.1]), "pay": torch.tensor([-1.0, 2.0]), "kl_coeff": 2.0},
     ],
-    {
-        "You left out the reference: this is the tilt of a uniform one.": lambda reference, pay, kl_coeff: (
-            pay / kl_coeff
-        ).softmax(0),
-        "You multiply by kl_coeff. A high price must make the pay matter less: divide.": lambda reference, pay, kl_coeff: (
-            (reference.log() + pay * kl_coeff).softmax(0)
+    [
+        Mistake(
+            "You left out the reference: this is the tilt of a uniform one.",
+            lambda reference, pay, kl_coeff: (pay / kl_coeff).softmax(0),
         ),
-        "It does not sum to one: divide by Z.": lambda reference, pay, kl_coeff: reference * (pay / kl_coeff).exp(),
-        "You put probabilities into the softmax; it wants their logs.": lambda reference, pay, kl_coeff: (
-            reference + pay / kl_coeff
-        ).softmax(0),
-        "These are logs; probabilities were asked for.": lambda reference, pay, kl_coeff: (
-            reference.log() + pay / kl_coeff
-        ).log_softmax(0),
-        "You tilt by the pay itself. It is e to the power of pay / kl_coeff.": lambda reference, pay, kl_coeff: (
-            reference * (pay / kl_coeff) / (reference * pay / kl_coeff).sum()
+        Mistake(
+            "You multiply by kl_coeff. A high price must make the pay matter less: divide.",
+            lambda reference, pay, kl_coeff: (reference.log() + pay * kl_coeff).softmax(0),
         ),
-    },
+        Mistake(
+            "It does not sum to one: divide by Z.",
+            lambda reference, pay, kl_coeff: reference * (pay / kl_coeff).exp(),
+        ),
+        Mistake(
+            "You put probabilities into the softmax; it wants their logs.",
+            lambda reference, pay, kl_coeff: (reference + pay / kl_coeff).softmax(0),
+        ),
+        Mistake(
+            "These are logs; probabilities were asked for.",
+            lambda reference, pay, kl_coeff: (reference.log() + pay / kl_coeff).log_softmax(0),
+        ),
+        Mistake(
+            "You tilt by the pay itself. It is e to the power of pay / kl_coeff.",
+            lambda reference, pay, kl_coeff: reference * (pay / kl_coeff) / (reference * pay / kl_coeff).sum(),
+        ),
+    ],
 )
 
 
-def _adapt(kl_coeff: float, kl: float, target: float, n: int, horizon: int) -> float:
-    error = min(max(kl / target - 1, -0.2), 0.2)
-    return kl_coeff * (1 + error * n / horizon)
+# ---- An elastic leash
 
 
-adapt = function(
-    _adapt,
+def _clip_error(error: float) -> float:
+    return min(max(error, -0.2), 0.2)
+
+
+controller = function(
+    lambda kl_coeff, kl, target, n, horizon: kl_coeff * (1 + _clip_error(kl / target - 1) * n / horizon),
     [
         {"kl_coeff": 0.15, "kl": 9.0, "target": 6.0, "n": 512, "horizon": 10000},
         {"kl_coeff": 0.3, "kl": 2.0, "target": 6.0, "n": 300, "horizon": 1000},
         {"kl_coeff": 0.2, "kl": 6.6, "target": 6.0, "n": 64, "horizon": 320},
     ],
-    {
-        "The error is not clipped to the range from -0.2 to 0.2.": lambda coeff, kl, target, n, horizon: (
-            coeff * (1 + (kl / target - 1) * n / horizon)
+    [
+        Mistake(
+            "The error is not clipped to the range from -0.2 to 0.2.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 + (kl / target - 1) * n / horizon),
         ),
-        "A KL above the target must raise the price; yours lowers it.": lambda coeff, kl, target, n, horizon: (
-            coeff * (1 - min(max(kl / target - 1, -0.2), 0.2) * n / horizon)
+        Mistake(
+            "A KL above the target must raise the price; yours lowers it.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 - _clip_error(kl / target - 1) * n / horizon),
         ),
-        "You divide the target by the KL; the error is the KL over the target, minus one.": lambda coeff, kl, target, n, horizon: (
-            coeff * (1 + min(max(target / kl - 1, -0.2), 0.2) * n / horizon)
+        Mistake(
+            "You divide the target by the KL; the error is the KL over the target, minus one.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 + _clip_error(target / kl - 1) * n / horizon),
         ),
-        "You left out n / horizon, which makes the change slow.": lambda coeff, kl, target, n, horizon: (
-            coeff * (1 + min(max(kl / target - 1, -0.2), 0.2))
+        Mistake(
+            "You left out n / horizon, which makes the change slow.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 + _clip_error(kl / target - 1)),
         ),
-        "You add to the price; it is multiplied, so that it changes by a share of itself.": lambda coeff, kl, target, n, horizon: (
-            coeff + min(max(kl / target - 1, -0.2), 0.2) * n / horizon
+        Mistake(
+            "You add to the price; it is multiplied, so that it changes by a share of itself.",
+            lambda coeff, kl, target, n, horizon: coeff + _clip_error(kl / target - 1) * n / horizon,
         ),
-        "You clip KL / target before you subtract one.": lambda coeff, kl, target, n, horizon: (
-            coeff * (1 + (min(max(kl / target, -0.2), 0.2) - 1) * n / horizon)
+        Mistake(
+            "You clip KL / target before you subtract one.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 + (_clip_error(kl / target) - 1) * n / horizon),
         ),
-    },
+    ],
 )
 
 EXERCISES: dict[str, Checker] = {
@@ -203,5 +225,5 @@ EXERCISES: dict[str, Checker] = {
     "ex-ppo-min": surrogate,
     "ex-ppo-toll": after_toll,
     "ex-ppo-two": optimum,
-    "ex-ppo-controller": adapt,
+    "ex-ppo-controller": controller,
 }

@@ -1,16 +1,14 @@
 """A question with answers that explain: plain HTML that needs no kernel, no script and no other host."""
 
-from __future__ import annotations
-
 import hashlib
 from functools import cache
 from pathlib import Path
 
-from ..plots.svg import inline
+from rlhf_helpers._html import inline
 
 
 class Question:
-    """What `question` returns: shown by a notebook, by a page and by a slide as the same HTML."""
+    """What :func:`question` returns: shown by a notebook, by a page and by a slide as the same HTML."""
 
     def __init__(self, html: str, text: str):
         """Keep what is shown.

@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from rlhf_helpers._html import inline
+
 from .labels import settle_all
 from .style import COLORS, TEXT, styled
 
@@ -78,11 +80,6 @@ def figure_html(svgs: list[str], caption: str, *, status: str = "", kind: str = 
     line = f'<p class="baby-status">{inline(status)}</p>' if status else ""
     classes = f"baby-figure {kind}".strip()
     return f'<figure class="{classes}">{"".join(svgs)}{line}<figcaption>{inline(caption)}</figcaption></figure>'
-
-
-def inline(text: str) -> str:
-    """Plain text as HTML; `code` in backticks becomes code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
 @styled

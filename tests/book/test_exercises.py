@@ -1,9 +1,9 @@
 """Exercises of the chapters: complete, in step with their checks, and every typical mistake gets its own diagnosis."""
 
-from __future__ import annotations
-
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.chapters import CHAPTERS
 
 from rlhf_helpers.exercises import EXERCISES, check, question
-from rlhf_helpers.exercises.diagnosis import choice, function, numbers
+from rlhf_helpers.exercises.diagnosis import ANY, Mistake, choice, function, numbers
 
 KINDS = ("Predict, then run", "Complete the code", "Find the bug", "Explain", "Extend")
 DIFFICULTY = r"(easy|medium|hard)"
@@ -115,7 +115,7 @@ def ratio(logprobs, old_logprobs):
 
 
 diagnose_ratio = function(
-    ratio, [LOGPROBS], {"That is old over new.": lambda new, old: (old.detach() - new).exp()}, gradients=True
+    ratio, [LOGPROBS], [Mistake("That is old over new.", lambda new, old: (old.detach() - new).exp())], gradients=True
 )
 
 
@@ -129,6 +129,19 @@ def test_dots_are_no_attempt_and_no_error(stub, monkeypatch, capsys):
     monkeypatch.setitem(EXERCISES, "ex-test", diagnose_ratio)
     check("ex-test", stub)
     assert capsys.readouterr().out.startswith("Not attempted yet")
+
+
+@pytest.mark.parametrize("label", ["ex-baby-repair", "ex-grpo-size"])
+def test_an_exercise_with_a_judge_of_its_own_treats_dots_and_errors_like_the_others(label, capsys):
+    for stub in (lambda *inputs: ..., lambda *inputs: unfinished(None, None), lambda *inputs: (inputs[0], ...)):
+        check(label, stub)
+    assert capsys.readouterr().out.count("Not attempted yet") == 3
+    check(label, lambda: 0)
+    check(label, 0.5)
+    error, no_function = capsys.readouterr().out.splitlines()
+    assert error.startswith("Not yet. Your function raises TypeError: ")
+    assert re.search(r"It was called with (scores|size) = ", error)
+    assert no_function == "Not yet. Hand over the function itself, without calling it; you gave a float."
 
 
 @pytest.mark.parametrize(
@@ -169,7 +182,7 @@ def test_a_number_passes_when_it_is_close_and_only_then(right):
 
 
 def test_the_place_of_a_wrong_number_is_named():
-    diagnose = numbers((1.25, 0.0), {(float("nan"), 1.0): "The log of one is zero."})
+    diagnose = numbers((1.25, 0.0), {(ANY, 1.0): "The log of one is zero."})
     assert diagnose((1.25, 0.005)) is None
     assert "Number 1 of your answer, 1.3," in diagnose((1.3, 0.0))
     assert "The log of one" in diagnose((7.0, 1.0))
@@ -186,6 +199,11 @@ def test_a_choice_explains_the_others():
 def test_an_unknown_label_is_an_error():
     with pytest.raises(ValueError, match="label must be an exercise of the book, got 'ex-nothing'"):
         check("ex-nothing", ...)
+
+
+def test_exercises_come_without_matplotlib():
+    code = "import sys, rlhf_helpers.exercises; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 # ---- questions

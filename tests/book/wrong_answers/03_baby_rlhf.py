@@ -1,4 +1,4 @@
-"""What learners answer in the chapter on the smallest loop: a fragment of the diagnosis -> the attempt."""
+"""Wrong answers to the exercises of chapter 3, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import torch
 

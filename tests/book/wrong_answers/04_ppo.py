@@ -1,4 +1,4 @@
-"""What learners answer in the chapter on PPO: a fragment of the diagnosis -> the attempt."""
+"""Wrong answers to the exercises of chapter 4, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import torch
 
@@ -31,7 +31,7 @@ def as_found(rewards, logprobs, ref_logprobs, kl_coeff):
     return rewards + kl_coeff * kl
 
 
-def sign_mended(rewards, logprobs, ref_logprobs, kl_coeff):
+def sign_fixed(rewards, logprobs, ref_logprobs, kl_coeff):
     kl = kl_estimate(logprobs, ref_logprobs, "k3")
     return rewards - kl_coeff * kl
 
@@ -111,7 +111,7 @@ WRONG = {
     },
     "ex-ppo-toll": {
         "Three faults": as_found,
-        "still k3": sign_mended,
+        "still k3": sign_fixed,
         "right there is k1": calm_but_wrong,
         "pay out for leaving": paid_for_leaving,
         "none should: detach it": no_detach,

@@ -1,4 +1,4 @@
-"""Answers to the exercises of chapter 7 as people get them wrong, with a fragment of what they should be told."""
+"""Wrong answers to the exercises of chapter 7, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import torch
 
@@ -12,7 +12,7 @@ def lost_dimension(rewards):
     return (rewards - rewards.mean(1)) / (rewards.std(1) + 1e-4)
 
 
-def half_mended(rewards):
+def half_fixed(rewards):
     mean = rewards.mean(-1, keepdim=True)
     return (rewards - mean) / (rewards.std(0) + 1e-4)
 
@@ -108,7 +108,7 @@ WRONG = {
     "ex-grpo-bug": {
         "Still an average over prompts": still_over_prompts,
         "keepdim": lost_dimension,
-        "the standard deviation still runs over prompts": half_mended,
+        "the standard deviation still runs over prompts": half_fixed,
         "the mean still runs over prompts": other_half,
         "over all prompts at once": one_pot,
         "of the whole batch": batch_std,

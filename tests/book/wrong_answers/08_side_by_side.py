@@ -1,4 +1,4 @@
-"""Answers to the exercises of chapter 8 as people get them wrong, with a fragment of what they should be told."""
+"""Wrong answers to the exercises of chapter 8, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import math
 

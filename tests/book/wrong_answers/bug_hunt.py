@@ -1,4 +1,4 @@
-"""What readers answer in the bug hunt when they are wrong, and what they must be told."""
+"""Wrong answers to the exercises of the bug hunt, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import math
 
