@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -198,3 +199,13 @@ def test_the_teaching_plans_leave_no_minute_out():
         assert all(end == begin for (_, end), (begin, _) in zip(minutes, minutes[1:], strict=False)), plan[:40]
         ends.append(minutes[-1][1])
     assert ends == [60, 210, 450]
+
+
+def test_the_citation_is_that_of_this_version():
+    citation = yaml.safe_load(text_of("CITATION.cff"))
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    config = yaml.safe_load(text_of("_config.yml"))
+    assert citation["version"] == project["version"]
+    assert citation["title"] == config["title"]
+    assert citation["authors"] == [{"name": config["author"]}]
+    assert project["license"] in citation["license"]

@@ -110,7 +110,7 @@ def open_room(folder: Path):
 
 
 class Learner:
-    """Somebody with a browser: an async context, which logs nobody in by itself.
+    """Somebody with a browser: an async context, which does not log in by itself.
 
     Args:
         room: the room to enter.
@@ -156,7 +156,7 @@ class Learner:
             return await answer.json() if answer.content_type == "application/json" else {}
 
     async def server_is(self, ready: bool) -> None:
-        """Wait until the own server runs, or has stopped, and open its page once it runs."""
+        """Wait until the learner's server runs, or has stopped, and open its page once it runs."""
         async with asyncio.timeout(PATIENCE):
             while (user := await self.ask("GET", f"/hub/api/users/{self.name}"))["pending"]:
                 await asyncio.sleep(0.2)
@@ -166,7 +166,7 @@ class Learner:
                 pass
 
     async def enter(self) -> None:
-        """Log in, start the own server and wait for it."""
+        """Log in, start the learner's server and wait for it."""
         if os.geteuid() == 0:  # Jupyter refuses to serve root, and this account may be it
             settings = self.room.folder / "learners" / self.name / ".jupyter" / "jupyter_server_config.json"
             settings.parent.mkdir(parents=True, exist_ok=True)
@@ -176,13 +176,13 @@ class Learner:
             await self.server_is(ready=True)
 
     async def run_chapter(self, chapter: str) -> None:
-        """Open the own copy of a chapter and run all its cells, as "Run All Cells" does."""
+        """Open the learner's copy of a chapter and run all its cells, as "Run All Cells" does."""
         notebook = await self.ask("GET", f"/user/{self.name}/api/contents/{chapter}.ipynb")
         cells = notebook["content"]["cells"]
         await self.run([cell["source"] for cell in cells if cell["cell_type"] == "code"], chapter)
 
     async def run(self, sources: list[str], name: str = "scratch") -> None:
-        """Run code on a kernel of the own server, one cell after the other.
+        """Run code on a kernel of the learner's server, one cell after the other.
 
         Raises:
             AssertionError: when a cell fails, with its number and what it said.

@@ -27,7 +27,7 @@ GB = 2**30
 
 # Measured by tests/benchmarks/room.py; book/room.md says what they mean and how to measure again.
 FOR_THE_SYSTEM = 1.5 * GB
-PER_LEARNER = 0.45 * GB  # a server and one chapter; plan for more, the hub refuses only whom it has no memory for
+PER_LEARNER = 0.45 * GB  # a server and one chapter; plan for more, the hub refuses a learner only when memory is short
 
 c = get_config()  # noqa: F821, the name that JupyterHub gives to a configuration
 
@@ -69,7 +69,7 @@ if TEACHER_PASSWORD:  # "teacher" sees who is there, and starts and stops server
     c.Authenticator.admin_users = {"teacher"}
     c.SharedPasswordAuthenticator.admin_password = TEACHER_PASSWORD
 
-# ---- what a learner gets: a server and a folder with an own copy of the notebooks; no system account is needed
+# ---- what a learner gets: a server, and a folder with their own copy of the notebooks; no system account
 
 
 def give_notebooks(spawner):
@@ -102,11 +102,11 @@ if shutil.which("prlimit"):  # Linux: a kernel that asks for more gets an error,
 memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 c.JupyterHub.active_server_limit = max(1, int((memory - FOR_THE_SYSTEM) / PER_LEARNER))  # more are asked to wait
 
-IDLE = 3600  # seconds; who comes back finds the files, and runs the notebook again
+IDLE = 3600  # seconds; learners who come back find their files, and run the notebook again
 c.Spawner.args = [
     f"--MappingKernelManager.cull_idle_timeout={IDLE}",
     "--MappingKernelManager.cull_connected=True",  # also in a tab that is still open
-    # no question about news, no look for updates: poor wifi is for learning
+    # no question about news, no search for updates: poor wifi is for learning
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
 ]
