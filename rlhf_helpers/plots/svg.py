@@ -14,9 +14,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from rlhf_helpers._html import inline
-
-from .labels import settle_all
-from .style import COLORS, TEXT, styled
+from rlhf_helpers.plots.labels import settle_all
+from rlhf_helpers.plots.style import COLORS, TEXT, styled
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
