@@ -139,6 +139,14 @@ def call(attempt: Callable, *inputs):
     return result
 
 
+@dataclass(frozen=True)
+class Behavior:
+    """What a function does on one case: its outputs, and their gradient with respect to each input (None: no path)."""
+
+    outputs: tuple[Tensor, ...]
+    gradients: dict[str, Tensor | None]
+
+
 def function(right: Callable, cases: list[dict], mistakes: list[Mistake], *, gradients: bool = False) -> Checker:
     """Make a checker for a function that the reader writes, from one that is right and some that are not.
 
@@ -167,14 +175,6 @@ def function(right: Callable, cases: list[dict], mistakes: list[Mistake], *, gra
         return fault
 
     return outcome(lambda attempt: [_behavior(attempt, case, gradients) for case in cases], judge, called_with=cases[0])
-
-
-@dataclass(frozen=True)
-class Behavior:
-    """What a function does on one case: its outputs, and their gradient with respect to each input (None: no path)."""
-
-    outputs: tuple[Tensor, ...]
-    gradients: dict[str, Tensor | None]
 
 
 def _behavior(function: Callable, case: dict, gradients: bool) -> Behavior:
