@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of the bug hunt, as learners write them: a fragment of the diagnosis -> the attempt."""
+"""Wrong answers in the bug hunt, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import math
 
