@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, settings
 from support.browser import CHROMIUM, serve
 
 ROOT = Path(__file__).resolve().parent.parent
-AXE = ROOT / "book" / "_npm" / "node_modules" / "axe-core" / "axe.min.js"
+SITE = ROOT / "book" / "_site"
+AXE = SITE / "node_modules" / "axe-core" / "axe.min.js"
 
 slow = [HealthCheck.too_slow]  # says something about a busy machine, nothing about the code
 settings.register_profile(
@@ -77,8 +78,5 @@ def axe_source(once_for_all) -> str:
     """The accessibility checker, from the locked npm packages."""
     with once_for_all[1]:
         if not AXE.is_file():
-            sys.path.insert(0, str(ROOT / "book" / "_ext"))
-            from baby_rlhf import install_packages
-
-            install_packages("mathjax", "axe-core")
+            subprocess.run([sys.executable, SITE / "npm.py", "mathjax", "axe-core"], check=True)
     return AXE.read_text("utf-8")

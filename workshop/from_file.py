@@ -6,8 +6,6 @@ and the weights that figures start from travel as text in `live/runtime.js`, whi
 figure. The logic stays that of the book's scripts.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import json
@@ -18,16 +16,14 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "book" / "_ext"))
-
-from baby_rlhf import NPM, install_packages  # noqa: E402
-
+SITE = HERE.parent / "book" / "_site"
+PACKAGES = SITE / "node_modules"
 MODULE = re.compile(r'<script type="module" src="([^"?]+)[^"]*"></script>')
 
 
 def classic(script: Path, *options: str) -> str:
     """A module with all that it imports as one plain script."""
-    package = next((NPM / "node_modules" / "@esbuild").iterdir())  # npm installs the one for this machine
+    package = next((PACKAGES / "@esbuild").iterdir())  # npm installs the one for this machine
     program = next(path for path in (package / "bin" / "esbuild", package / "esbuild.exe") if path.is_file())
     command = [program, script, "--bundle", "--format=iife", "--minify", "--log-level=warning", *options]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
@@ -47,11 +43,11 @@ def run_from_file(book: Path) -> None:
     Args:
         book: the folder with the pages; the copy still works on a server too.
     """
-    install_packages("esbuild", "onnxruntime-web")
+    subprocess.run([sys.executable, SITE / "npm.py", "esbuild", "onnxruntime-web"], check=True)
     vendor, live = book / "vendor" / "onnxruntime-web", book / "live"
     wasm = gzip.compress((vendor / "ort-wasm-simd-threaded.wasm").read_bytes(), mtime=0)
     # the edition that carries its loader, under the name that the worker imports
-    dist = NPM / "node_modules" / "onnxruntime-web" / "dist"
+    dist = PACKAGES / "onnxruntime-web" / "dist"
     shutil.copyfile(dist / "ort.wasm.bundle.min.mjs", vendor / "ort.wasm.min.mjs")
     worker = classic(live / "worker.js", "--define:import.meta.url=location.href")
     weights = {path.name: in_base64(path.read_bytes()) for path in sorted((book / "weights").glob("*.f32"))}

@@ -9,13 +9,12 @@ All other prose and the teaching notes become speaker notes (press S). A code ce
 nbconvert turns the result into reveal.js; scripts come from this machine, so no slide asks another host for anything.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import functools
 import http.server
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from tqdm import tqdm
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE / "reveal"
 ROOT = HERE.parent
+SITE = ROOT / "book" / "_site"
 HTML = ROOT / "_build" / "html"
 BUILD = "jupyter-book build ."
 REVEAL = ("reveal.css", "reveal.js", "plugin/notes.js")
@@ -79,16 +79,13 @@ def make_deck(name: str, html_dir: Path) -> str:
     return deck.title
 
 
-def bring_scripts(html_dir: Path) -> None:
+def copy_scripts(html_dir: Path) -> None:
     """Copy reveal.js, from the locked npm packages, and the slides' own styles and script to where slides find them."""
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    from baby_rlhf import NPM, install_packages
-
-    install_packages("reveal.js")
+    subprocess.run([sys.executable, SITE / "npm.py", "reveal.js"], check=True)
     for file in REVEAL:
         target = html_dir / "vendor" / "reveal.js" / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(NPM / "node_modules" / "reveal.js" / "dist" / file, target)
+        shutil.copyfile(SITE / "node_modules" / "reveal.js" / "dist" / file, target)
     for file in ("slides.css", "slides.js"):
         shutil.copyfile(ASSETS / file, html_dir / "slides" / file)
 
@@ -114,7 +111,7 @@ def make_slides(names: list[str], html_dir: Path = HTML) -> None:
     if not (html_dir / "vendor" / "mathjax").is_dir():
         raise SystemExit(f"There is no built book in {html_dir}. Build it first: {BUILD}")
     (html_dir / "slides").mkdir(exist_ok=True)
-    bring_scripts(html_dir)
+    copy_scripts(html_dir)
     for name in tqdm(names, desc="slides", unit="chapter", delay=2):
         make_deck(name, html_dir)
     write_index(html_dir)
@@ -147,12 +144,12 @@ def main() -> None:
         metavar="PORT",
         help="then serve them on this machine, on port 8000 unless you say another",
     )
-    told = parser.parse_args()
-    if unknown := [name for name in told.names if name not in known]:
+    args = parser.parse_args()
+    if unknown := [name for name in args.names if name not in known]:
         parser.error(f"no chapter is called {', '.join(unknown)}; there are {', '.join(known)}")
-    make_slides(told.names or known)
-    if told.serve is not None:
-        serve(told.serve)
+    make_slides(args.names or known)
+    if args.serve is not None:
+        serve(args.serve)
     else:
         print(f"Slides are in {(HTML / 'slides').relative_to(ROOT)}. To show them: python workshop/slides.py --serve")
 

@@ -16,7 +16,7 @@ from rlhf_helpers.masks import mask_after_end
 from rlhf_helpers.names.text import END, encode, load_names, load_surnames
 from rlhf_helpers.sampling import Policy, token_logprobs
 
-WEIGHTS = Path(str(files("rlhf_helpers"))) / "weights" / "names.f32"
+WEIGHTS = Path(str(files("rlhf_helpers"))) / "names" / "names.f32"
 
 
 def names_loss(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def test_requirements_are_pinned_exactly():
     assert len({pin.split("==")[0].lower() for pin in pins}) == len(pins)
 
 
-@pytest.mark.parametrize("folder", ["book/_npm", "workshop/room"])
+@pytest.mark.parametrize("folder", ["book/_site", "workshop/room"])
 def test_lock_file_is_exact_and_names_no_host(folder):
     lock = json.loads(text_of(f"{folder}/package-lock.json"))
     manifest = json.loads(text_of(f"{folder}/package.json"))

@@ -1,0 +1,39 @@
+"""What the stock theme gets wrong: a script that asks another host, and names that screen readers stumble over."""
+
+import re
+from pathlib import Path
+
+# pattern -> replacement, applied to every finished page
+REPAIRS = {
+    # a button is named by what it shows, not by a label beside it
+    r'(<button class="[^"]*search-button-field[^>]*?) aria-label="[^"]*"': r"\1",
+    r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"': r"\1",
+    r'<summary aria-label="Toggle hidden content">': "<summary>",
+    # the children of a list are its items
+    r'(<div class="citation"[^>]*) role="doc-biblioentry"': r'\1 role="listitem"',
+    # an id appears once on a page
+    r'<section id="(?:exercise|solution)-content">': "<section>",
+}
+
+
+def drop_thebe(app, pagename, templatename, context, doctree) -> None:
+    """Leave thebe's scripts out of the page: they declare a name twice and point to another host."""
+
+    def is_thebe(file) -> bool:
+        return "thebe" in str(file.filename or "") or "THEBE_JS_URL" in file.attributes.get("body", "")
+
+    for key in ("script_files", "css_files"):
+        context[key] = [file for file in context.get(key, []) if not is_thebe(file)]
+
+
+def repair_pages(app, exception) -> None:
+    """Apply REPAIRS to the finished pages."""
+    if exception or app.builder.format != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        html = page.read_text("utf-8")
+        repaired = html
+        for pattern, replacement in REPAIRS.items():
+            repaired = re.sub(pattern, replacement, repaired)
+        if repaired != html:
+            page.write_text(repaired, "utf-8")
