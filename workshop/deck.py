@@ -1,17 +1,15 @@
 """Cut a built page into slides and speaker notes."""
 
-from __future__ import annotations
-
 import ast
 import re
 from copy import copy
 from dataclasses import dataclass, field
 
 from bs4 import BeautifulSoup, NavigableString, Tag
-from fit import HEIGHT, fits, height, large_enough, listing, parts, text_size
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from plain import markdown
+from myst_to_markdown import markdown
+from slide_size import HEIGHT, fits, height, large_enough, listing, parts, text_size
 
 
 @dataclass
@@ -174,10 +172,10 @@ def teaching_notes(cells: list) -> tuple[dict[str, str], list[str]]:
 
 def words(heading: Tag) -> str:
     """The text of a heading, without its number and with the apostrophe of the source."""
-    plain = copy(heading)
-    for number in plain.select(".section-number"):
+    text = copy(heading)
+    for number in text.select(".section-number"):
         number.decompose()
-    return plain.get_text().strip().replace("’", "'")
+    return text.get_text().strip().replace("’", "'")
 
 
 def is_claim(element: Tag) -> bool:

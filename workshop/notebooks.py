@@ -6,14 +6,12 @@ A learner's copy has no answers and no outputs. An instructor's copy has both, t
 section what to say and to ask, with the minutes. Both run from top to bottom in JupyterLab, VS Code or Colab.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 from pathlib import Path
 
 import nbformat
-from plain import BOOK, markdown
+from myst_to_markdown import BOOK, markdown
 from tqdm import tqdm
 
 BUILT = BOOK.parent / "_build" / "workshop"
@@ -25,7 +23,7 @@ PROMPT = re.compile(r"^- \*\*(?P<minutes>\d+) min · (?P<heading>.+?)\.?\*\* (?P
 
 
 def without_answers(cells: list) -> list:
-    """The cells outside of answers; a Markdown cell keeps what stands before and after an answer."""
+    """The cells outside of answers; a Markdown cell keeps what comes before and after an answer."""
     kept, answering = [], False
     for cell in cells:
         if cell.cell_type != "markdown":

@@ -6,6 +6,7 @@
 // store: { load() -> clicks, save(clicks) -> null or what went wrong }, clicks: [{ chosen, rejected }, ...];
 // where a policy can be trained on the fit, also train(labels, utilities) -> null or what went wrong.
 
+// biome-ignore lint/correctness/noUnusedVariables: the pages' script and the widget call it
 const babyClicks = (() => {
   const FORMAT = "baby-rlhf clicks";
   const SHOWN_AFTER = 5; // clicks before a fit is worth looking at
@@ -86,7 +87,7 @@ const babyClicks = (() => {
     return file.clicks.map(({ chosen, rejected }) => ({ chosen, rejected }));
   }
 
-  const print = (name, clicks) => JSON.stringify({ format: FORMAT, version: 1, name, clicks }, null, 1) + "\n";
+  const print = (name, clicks) => `${JSON.stringify({ format: FORMAT, version: 1, name, clicks }, null, 1)}\n`;
 
   function element(parent, tag, kind, text) {
     const made = document.createElement(tag);
@@ -173,9 +174,15 @@ const babyClicks = (() => {
     function pair() {
       const answered = ([a, b]) =>
         clicks.some(({ chosen, rejected }) =>
-          [[a, b], [b, a]].some(([x, y]) => same(x.value, chosen) && same(y.value, rejected)));
+          [
+            [a, b],
+            [b, a],
+          ].some(([x, y]) => same(x.value, chosen) && same(y.value, rejected)),
+        );
       const open = spec.pairs.filter((candidate) => !answered(candidate));
-      return open.find((candidate) => !skipped.includes(candidate)) ?? ((skipped = []), open[0]);
+      const next = open.find((candidate) => !skipped.includes(candidate));
+      if (!next) skipped = [];
+      return next ?? open[0];
     }
 
     function choose(side) {
@@ -202,7 +209,8 @@ const babyClicks = (() => {
       const gaps = ours.map(([a, b]) => a.features.map((x, i) => x - b.features[i]));
       const words = [`${clicks.length} ${clicks.length === 1 ? "click" : "clicks"} of ${spec.pairs.length}.`];
       if (!now) words.push("That was the last pair.");
-      if (ours.length < clicks.length) words.push(`${clicks.length - ours.length} are about other pairs and left out of the fit.`);
+      if (ours.length < clicks.length)
+        words.push(`${clicks.length - ours.length} are about other pairs and left out of the fit.`);
       chart.replaceChildren();
       fitted = null;
       if (ours.length < SHOWN_AFTER) words.push(`A fit appears after ${SHOWN_AFTER}.`);
@@ -233,7 +241,11 @@ const babyClicks = (() => {
     }
 
     show();
-    return { show: () => ((clicks = store.load()), show()) };
+    const reload = () => {
+      clicks = store.load();
+      show();
+    };
+    return { show: reload };
   }
 
   return { mount, fit, learn, parse, print };

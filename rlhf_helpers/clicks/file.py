@@ -1,7 +1,5 @@
 """The file that clicks are kept in: the same for a notebook and for a page."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which of two do you prefer? A widget on a kernel; in a page the same script without one."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from html import escape
@@ -10,7 +8,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from .file import Item, load_clicks, save_clicks
+from rlhf_helpers.clicks.file import Item, load_clicks, save_clicks
 
 HERE = Path(__file__).parent
 WIDGET = """
@@ -32,7 +30,7 @@ export default {
 
 
 class Clicks(anywidget.AnyWidget):
-    """What `ask` returns: shown by a cell, and filled by a reader.
+    """What :func:`ask` returns: shown by a cell, and filled by a reader.
 
     Args:
         spec: what is asked, as the script reads it.

@@ -1,8 +1,9 @@
-"""Live figures: a pure torch function, real controls, a picture that moves. `live` makes one."""
+"""Live figures: a pure torch function, real controls, a picture that moves. ``live`` makes one."""
 
-from .base import Panel, Preset, Say
-from .figure import LiveFigure
-from .make import live
-from .panels import Bars, Chips, Curves, Plot, Strip, Table
+from rlhf_helpers.live.base import Panel
+from rlhf_helpers.live.figure import LiveFigure
+from rlhf_helpers.live.guidance import Preset, Say
+from rlhf_helpers.live.live_call import live
+from rlhf_helpers.live.panels import Bars, Chips, Curves, Plot, Strip, Table
 
 __all__ = ["Bars", "Chips", "Curves", "LiveFigure", "Panel", "Plot", "Preset", "Say", "Strip", "Table", "live"]

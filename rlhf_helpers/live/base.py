@@ -1,9 +1,7 @@
-"""What panels have in common, and the rules that speak up."""
-
-from __future__ import annotations
+"""What all panels have in common."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,7 +29,7 @@ class Panel:
         return {}
 
     def tracks(self) -> tuple[str, ...]:
-        """Series of one number per step of which it shows the history."""
+        """Series of one number per update of which it shows the history."""
         return ()
 
     def lines(self) -> tuple[str, ...]:
@@ -51,8 +49,8 @@ class Panel:
 
     def spec(self) -> dict:
         """All that the drawing module has to know, in JSON."""
-        told = {f.name: getattr(self, f.name) for f in fields(self)}
-        colors, labels = told.pop("colors", None), told.pop("labels", None)
+        settings = {f.name: getattr(self, f.name) for f in fields(self)}
+        colors, labels = settings.pop("colors", None), settings.pop("labels", None)
         names = list(dict.fromkeys([*self.tracks(), *self.needs()]))
         dashes = dict.fromkeys(names, "-") | line_styles(self.lines(), colors)
         looks = {
@@ -64,87 +62,48 @@ class Panel:
             }
             for name in names
         }
-        return {"kind": self.kind, "looks": looks} | told
+        return {"kind": self.kind, "looks": looks} | settings
 
 
 def names_of(value, argument: str) -> tuple[str, ...]:
-    """One name or several, as a tuple."""
+    """Return one name or several as a tuple.
+
+    Raises:
+        ValueError: there is none, or one is no text; the message has the argument's name.
+    """
     names = (value,) if isinstance(value, str) else tuple(value)
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"{argument}: expected the names of one or more series, got {value!r}")
+        raise ValueError(f"{argument} must be the names of one or more series, got {value!r}")
     return names
 
 
 def pairs_of(value, argument: str) -> tuple[tuple[str, str], ...]:
-    """Pairs (name of x, name of y)."""
+    """Return pairs (name of x, name of y).
+
+    Raises:
+        ValueError: one of them is no pair; the message has the argument's name.
+    """
     pairs = tuple(tuple(pair) if not isinstance(pair, str) else (pair,) for pair in value)
     if any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"{argument}: expected pairs (name of x, name of y), got {value!r}")
+        raise ValueError(f"{argument} must be pairs (name of x, name of y), got {value!r}")
     return pairs
 
 
-def plain(value: float) -> str:
-    """A number in words; rounding noise around zero is zero on every machine."""
+def number_in_words(value: float) -> str:
+    """Return a number with three digits; rounding noise around zero is zero on every machine."""
     return "0" if abs(value) < 1e-6 else f"{value:.3g}"
 
 
 def _course(values: np.ndarray) -> str:
-    first, last = plain(values[0]), plain(values[-1])
+    first, last = number_in_words(values[0]), number_in_words(values[-1])
     return f"stays at {first}" if first == last else f"goes from {first} to {last}"
 
 
 def _value(value: np.ndarray) -> str:
     value = np.asarray(value, dtype=float)
     if value.ndim == 0:
-        return f"is {plain(value)}"
+        return f"is {number_in_words(value)}"
     if value.ndim == 1 and value.size <= 12:
-        return "is " + ", ".join(plain(v) for v in value)
+        return "is " + ", ".join(number_in_words(v) for v in value)
     shape = " by ".join(map(str, value.shape))
-    return f"has {shape} values from {plain(np.nanmin(value))} to {plain(np.nanmax(value))}"
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Settings worth a look: a button that makes them, and a sentence that says what there is to see.
-
-    Args:
-        name: what stands on the button.
-        text: the sentence.
-        values: control name -> value; the other controls go back to where they were at first.
-    """
-
-    name: str
-    text: str
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Say:
-    """A sentence that appears when a series goes too far.
-
-    Args:
-        series: its name; one number per step.
-        text: what is said.
-        above: speaks when the series is larger.
-        below: speaks when the series is smaller. One of the two at least.
-        after: silent before this many steps.
-    """
-
-    series: str
-    text: str
-    above: float | None = None
-    below: float | None = None
-    after: int = 0
-
-    def __post_init__(self):
-        if self.above is None and self.below is None:
-            raise ValueError(f"Say({self.series!r}): give `above` or `below`")
-
-    def spec(self) -> dict:
-        """The rule in JSON."""
-        return asdict(self)
-
-    def applies(self, value: float, step: int) -> bool:
-        """Whether it speaks now."""
-        high = self.above is not None and value > self.above
-        return step >= self.after and (high or (self.below is not None and value < self.below))
+    return f"has {shape} values from {number_in_words(np.nanmin(value))} to {number_in_words(np.nanmax(value))}"

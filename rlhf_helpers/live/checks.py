@@ -1,127 +1,120 @@
 """What is wrong with a live figure is said when it is made, with the argument's name."""
 
-from __future__ import annotations
-
 import inspect
-import re
-import string
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from ipywidgets import ValueWidget
 
-from .base import Panel, Preset, Say
-from .controls import turn
-
-_FORMAT = re.compile(r"[+]?(\.\d+)?[feg%d]?")
+from rlhf_helpers._checks import check_count
+from rlhf_helpers.live.base import Panel
+from rlhf_helpers.live.controls import turn
+from rlhf_helpers.live.guidance import Preset, Say
+from rlhf_helpers.live.rules import FIELD, FORMAT
+from rlhf_helpers.live.run import name_of
 
 
 def check_controls(function: Callable, controls: Mapping, training: bool) -> None:
-    """The controls are widgets with numbers, and they are the function's keywords."""
+    """Raise TypeError unless the controls are widgets with numbers, and the function's keywords."""
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        signature = inspect.signature(function)
     except (TypeError, ValueError):
-        raise TypeError(f"function: expected a Python function, got {type(function).__name__}") from None
+        raise TypeError(f"function must be a Python function, got {type(function).__name__}") from None
+    parameters = list(signature.parameters.values())
     kinds = inspect.Parameter
     if training:
         positional = [p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
         if len(positional) < 2:
-            raise TypeError("function: with `start` it must take (state, noise, *, <controls>)")
+            raise TypeError(f"function must take (state, noise, *, <controls>) where start is given, got {signature}")
         parameters = [p for p in parameters if p not in positional[:2]]
     keywords = {p.name: p for p in parameters if p.kind in (kinds.KEYWORD_ONLY, kinds.POSITIONAL_OR_KEYWORD)}
     open_ended = any(p.kind is kinds.VAR_KEYWORD for p in parameters)
     for name, control in controls.items():
         if name not in keywords and not open_ended:
-            raise TypeError(f"{name}: no such keyword in {_name(function)}, which takes {sorted(keywords)}")
+            raise TypeError(f"controls must be keywords of {name_of(function)}, {sorted(keywords)}, got {name!r}")
         if not isinstance(control, ValueWidget) or not isinstance(control.value, Real):
             raise TypeError(
-                f"{name}: expected an ipywidgets control with a number (FloatSlider, FloatLogSlider, IntSlider, "
+                f"{name} must be an ipywidgets control with a number (FloatSlider, FloatLogSlider, IntSlider, "
                 f"Checkbox, Dropdown), got {control!r}"
             )
     missing = [n for n, p in keywords.items() if p.default is kinds.empty and n not in controls]
     if missing:
-        raise TypeError(f"{_name(function)} needs a control for {missing}; got {sorted(controls)}")
+        raise TypeError(f"controls must be given for {missing} of {name_of(function)}, got {sorted(controls)}")
 
 
 def check_presets(presets: Sequence[Preset], controls: Mapping) -> None:
-    """A preset sets controls that are there, to values that they can take."""
+    """Raise unless presets set controls that are there, to values that they can take."""
     for preset in presets:
         if not isinstance(preset, Preset):
-            raise TypeError(f"presets: expected Preset(name, text, values), got {type(preset).__name__}")
+            raise TypeError(f"presets must be Preset(name, text, values), got {type(preset).__name__}")
         for name, value in preset.values.items():
             if name not in controls:
-                raise ValueError(f"presets: {preset.name!r} sets {name}, but there are only {sorted(controls)}")
+                raise ValueError(f"presets must set controls, {sorted(controls)}, got {name!r} in {preset.name!r}")
             control, kept = controls[name], controls[name].value
+            refused = f"presets must set values that controls can take, got {name}={value} in {preset.name!r}"
             try:
                 turn(control, value)
                 taken = float(control.value)
             except Exception as error:
-                raise ValueError(f"presets: {preset.name!r} cannot set {name} to {value}: {error}") from None
+                raise ValueError(f"{refused}: {error}") from None
             finally:
                 control.value = kept
             if abs(taken - value) > 1e-9 * max(1.0, abs(value)):
-                raise ValueError(f"presets: {preset.name!r} sets {name} to {value}, the control takes {taken} instead")
+                raise ValueError(f"{refused}, which becomes {taken}")
 
 
 def check_arguments(start, noise, steps, panels, caption, seeds) -> None:
-    """The arguments that do not depend on what the function returns."""
+    """Raise on what is wrong with the arguments that do not depend on what the function returns."""
     if not isinstance(caption, str) or not caption.strip():
-        raise ValueError(f"caption: expected a text, got {caption!r}")
+        raise ValueError(f"caption must be a text, got {caption!r}")
     if start is not None and not callable(start):
-        raise TypeError(f"start: expected a function seed -> state, got {type(start).__name__}")
+        raise TypeError(f"start must be a function seed -> state, got {type(start).__name__}")
     if noise is not None:
         if start is None:
-            raise ValueError("noise: only a figure with `start` has random numbers")
-        if not all(isinstance(n, int) and n > 0 for n in noise):
-            raise ValueError(f"noise: expected a shape such as (32, 8), got {noise!r}")
-    for name, value in (("steps", steps), ("seeds", seeds)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name}: expected a whole number of at least 1, got {value!r}")
+            raise ValueError(f"noise must be None where there is no start, got {noise!r}")
+        if not all(isinstance(n, Integral) and n > 0 for n in noise):
+            raise ValueError(f"noise must be a shape such as (32, 8), got {noise!r}")
+    check_count(steps=steps, seeds=seeds)
     if not panels:
-        raise ValueError("panels: expected at least one")
+        raise ValueError("panels must be at least one, got none")
     for panel in panels:
         if not isinstance(panel, Panel):
-            raise TypeError(f"panels: expected Curves, Bars, Strip, Table, Chips or Plot, got {panel!r}")
+            raise TypeError(f"panels must be Curves, Bars, Strip, Table, Chips or Plot, got {panel!r}")
         if panel.tracks() and start is None:
-            raise ValueError(f"panels: {type(panel).__name__} shows a history, which a figure without `start` has not")
+            raise ValueError(f"panels must show no history where there is no start, got {type(panel).__name__}")
 
 
 def check_series(series: Mapping[str, np.ndarray], panels: Sequence[Panel], says: Sequence[Say]) -> None:
-    """The function returns what the panels and the rules ask for."""
+    """Raise unless the function returns what the panels and the rules ask for."""
     for panel in panels:
         kind = type(panel).__name__
         wanted = dict.fromkeys(panel.tracks(), (0,)) | panel.needs()
         for name, dimensions in wanted.items():
             if name not in series:
-                raise ValueError(f"panels: {kind} names {name!r}, but the function returns {sorted(series)}")
+                raise ValueError(f"panels must name series of the function, {sorted(series)}, got {name!r} in {kind}")
             if series[name].ndim not in dimensions:
-                raise ValueError(
-                    f"panels: {kind} needs {name!r} with {' or '.join(map(str, dimensions))} dimension(s), "
-                    f"got shape {series[name].shape}"
-                )
+                allowed = " or ".join(map(str, dimensions))
+                shape = series[name].shape
+                raise ValueError(f"{kind} must show series with {allowed} dimension(s), got {name!r} of shape {shape}")
     for say in says:
         if not isinstance(say, Say):
-            raise TypeError(f"says: expected Say(...), got {say!r}")
+            raise TypeError(f"says must be Say(...), got {say!r}")
         if say.series not in series or series[say.series].ndim:
-            raise ValueError(f"says: {say.series!r} is no series of one number; there are {numbers(series)}")
+            raise ValueError(f"says must name series of one number, {numbers(series)}, got {say.series!r}")
 
 
 def check_status(status: str, known: Sequence[str]) -> None:
-    """The status line names what exists, in formats that a page can write too."""
-    for _, name, form, conversion in string.Formatter().parse(status):
-        if name is None:
-            continue
-        if name not in known:
-            raise ValueError(f"status: {{{name}}} is neither a control nor a series of one number: {sorted(known)}")
-        if conversion or not _FORMAT.fullmatch(form or ""):
-            raise ValueError(f"status: {{{name}:{form}}} is not understood; use .2f, .3g, .1e, .0% or +.2f")
+    """Raise ValueError unless the status line names what exists, in formats that a page can write too."""
+    for field in FIELD.finditer(status):
+        if field[1] not in known:
+            raise ValueError(f"status must name controls or series of one number, {sorted(known)}, got {field[0]}")
+        if not FORMAT.fullmatch(field[2] or ""):
+            raise ValueError(f"status must use formats such as .2f, .3g, .1e, .0% or +.2f, got {field[0]}")
+    if stray := [part for part in FIELD.split(status)[::3] if set(part) & set("{}")]:
+        raise ValueError(f"status must use braces for names and formats alone, got {stray[0]!r}")
 
 
 def numbers(series: Mapping[str, np.ndarray]) -> list[str]:
-    """The series of one number."""
+    """Return the names of the series of one number."""
     return sorted(name for name, value in series.items() if value.ndim == 0)
-
-
-def _name(function: Callable) -> str:
-    return getattr(function, "__name__", "the function")

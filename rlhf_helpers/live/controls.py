@@ -1,7 +1,5 @@
 """The widgets of a live figure: its drawing, the bar that plays it, the bar of presets."""
 
-from __future__ import annotations
-
 import pathlib
 from collections.abc import Sequence
 
@@ -9,11 +7,11 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from .base import Preset
+from rlhf_helpers.live.guidance import Preset
 
 
 class Canvas(anywidget.AnyWidget):
-    """The drawing: `live.js` turns the specification and the present frame into SVG."""
+    """The drawing: ``live.js`` turns the specification and the present frame into SVG."""
 
     _esm = pathlib.Path(__file__).parent / "live.js"
     _css = pathlib.Path(__file__).parent / "live.css"
@@ -28,14 +26,14 @@ def turn(control: ipywidgets.ValueWidget, value: float) -> None:
 
 
 def box(kind: str, children: Sequence[ipywidgets.Widget], cls: type = ipywidgets.VBox) -> ipywidgets.Box:
-    """A box that the styles know by name."""
-    made = cls(children)
-    made.add_class(kind)
-    return made
+    """Return a box that the styles know by name."""
+    result = cls(children)
+    result.add_class(kind)
+    return result
 
 
 def run_bar(seeds: int) -> tuple[dict[str, ipywidgets.Button], ipywidgets.Dropdown, ipywidgets.Box]:
-    """Play, step, reset and the choice of seed: the buttons by name, the choice, and the bar with all of them."""
+    """Return the buttons play, step and reset by name, the choice of seed, and the bar with all of them."""
     buttons = {
         "play": ipywidgets.Button(description="Play", icon="play", button_style="primary"),
         "step": ipywidgets.Button(description="Step", icon="step-forward", tooltip="One update"),
@@ -46,7 +44,7 @@ def run_bar(seeds: int) -> tuple[dict[str, ipywidgets.Button], ipywidgets.Dropdo
 
 
 def preset_bar(presets: Sequence[Preset]) -> tuple[list[ipywidgets.Button], ipywidgets.HTML, ipywidgets.Box]:
-    """A button for each preset, the place for their sentences, and the box with all of it."""
+    """Return a button for each preset, the place for their sentences, and the box with all of it."""
     buttons = [ipywidgets.Button(description=preset.name, layout={"width": "auto"}) for preset in presets]
     sentence = ipywidgets.HTML()
     row = box("baby-presets", buttons, ipywidgets.HBox)

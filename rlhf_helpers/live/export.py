@@ -1,10 +1,8 @@
 """A live figure's function as an ONNX graph, and all else that a page needs to run it without a kernel.
 
-No formula is written a second time: the torch function is traced as it stands, with whatever it does inside (sampling
+No formula is written a second time: the torch function is traced as it is, with whatever it does inside (sampling
 from given uniforms, a backward pass, Adam).
 """
-
-from __future__ import annotations
 
 import base64
 import contextlib
@@ -14,14 +12,14 @@ import logging
 import os
 import warnings
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+from rlhf_helpers.names.pretraining import WEIGHTS
+
 LARGEST = 4096  # numbers in a constant that is worth carrying along, rather than computing in the page
 STATE, NEXT, SERIES, CONTROL, NOISE = "state/", "next/", "series/", "control/", "noise"
 
@@ -46,9 +44,10 @@ def export_graph(figure) -> bytes:
     from onnxscript import optimizer, rewriter
     from onnxscript.rewriter.rules import common as rules
 
-    state = {} if figure.start is None else figure.start(0)
-    noise = {} if figure.noise is None else {NOISE: torch.full(figure.noise, 0.5)}
-    controls = {name: torch.tensor(value) for name, value in figure.defaults.items()}
+    definition = figure.definition
+    state = definition.start(0) if definition.trains else {}
+    noise = {} if definition.noise is None else {NOISE: torch.full(definition.noise, 0.5)}
+    controls = {name: torch.tensor(value) for name, value in definition.defaults.items()}
     inputs = {STATE + n: x.clone() for n, x in state.items()} | noise | {CONTROL + n: x for n, x in controls.items()}
     names: list[str] = []
 
@@ -57,11 +56,11 @@ def export_graph(figure) -> bytes:
         given = dict(zip(inputs, values, strict=True))
         chosen = {name.removeprefix(CONTROL): x for name, x in given.items() if name.startswith(CONTROL)}
         outputs = {}
-        if figure.start is None:
-            series = figure.function(**chosen)
+        if not definition.trains:
+            series = definition.function(**chosen)
         else:
             before = {name: given[STATE + name] for name in state}
-            following, series = figure.function(dict(before), given.get(NOISE), **chosen)
+            following, series = definition.function(dict(before), given.get(NOISE), **chosen)
             outputs = {NEXT + name: following[name].clone() for name in state}
         outputs |= {SERIES + name: x.to(torch.float32).clone() for name, x in series.items()}
         names[:] = outputs
@@ -118,19 +117,20 @@ def page_data(figure) -> dict:
         A dict of ``spec`` for the drawing module; ``controls``; ``steps``, ``noise`` and ``starts`` (one state for each
         seed) of a figure that trains; ``status``, ``says``; ``graph``, the ONNX model in base64.
     """
+    definition = figure.definition
     data = {
-        "spec": figure.definition.spec(),
+        "spec": definition.spec(),
         "controls": [_control(name, widget) for name, widget in figure.controls.items()],
-        "steps": figure.steps,
-        "noise": figure.noise,
-        "caption": figure.caption,
-        "status": figure.status_format,
-        "says": [asdict(say) for say in figure.says],
-        "presets": [asdict(preset) for preset in figure.definition.presets],
+        "steps": definition.steps,
+        "noise": definition.noise,
+        "caption": definition.caption,
+        "status": definition.status,
+        "says": [asdict(say) for say in definition.says],
+        "presets": [asdict(preset) for preset in definition.presets],
         "graph": base64.b64encode(export_graph(figure)).decode(),
     }
-    if figure.start is not None:
-        data["starts"] = [_packed(figure.start(seed)) for seed in range(figure.definition.seeds)]
+    if definition.trains:
+        data["starts"] = [_packed(definition.start(seed)) for seed in range(definition.seeds)]
     return data
 
 
@@ -154,45 +154,44 @@ def published(markup: str, figure) -> str:
 def _packed(state: dict[str, Tensor]) -> dict[str, dict]:
     """Tensors as base64 of their bytes.
 
-    A tensor that is one number, equals an earlier one, or travels with the book as a file says just that.
+    A tensor that is one number, equals an earlier one, or comes with the book as a file says just that.
     """
     packed: dict[str, dict] = {}
     for name, tensor in state.items():
         array = tensor.detach().numpy()
-        told = {"type": str(array.dtype), "shape": list(array.shape)}
+        entry = {"type": str(array.dtype), "shape": list(array.shape)}
         same = next(
             (other for other in packed if "like" not in packed[other] and torch.equal(state[other], tensor)), None
         )
         if array.size and np.all(array == array.flat[0]):
-            told["fill"] = array.flat[0].item()
+            entry["fill"] = array.flat[0].item()
         elif same is not None:
-            told["like"] = same
-        elif (file := _weights_file(array)) is not None:
-            told["file"] = file
+            entry["like"] = same
+        elif _is_in_the_book(array):
+            entry["file"] = WEIGHTS.name
         else:
-            told["bytes"] = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
-        packed[name] = told
+            entry["bytes"] = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
+        packed[name] = entry
     return packed
 
 
-def _weights_file(array: np.ndarray) -> str | None:
-    """Name of the file in ``rlhf_helpers/weights`` that holds just these numbers, if there is one."""
-    raw = array.astype("<f4").tobytes() if array.dtype == np.float32 else None
-    return next((path.name for path in sorted(WEIGHTS.glob("*.f32")) if path.read_bytes() == raw), None)
+def _is_in_the_book(array: np.ndarray) -> bool:
+    """Whether the file of weights that comes with the book holds just these numbers."""
+    return array.dtype == np.float32 and array.astype("<f4").tobytes() == WEIGHTS.read_bytes()
 
 
 def _control(name: str, widget) -> dict:
     """Describe an ipywidgets control to the page."""
     kind = type(widget).__name__
-    told = {"name": name, "label": widget.description, "value": float(widget.value)}
+    data = {"name": name, "label": widget.description, "value": float(widget.value)}
     if kind == "FloatLogSlider":
-        return told | {"kind": "log", "base": widget.base, "min": widget.min, "max": widget.max, "step": widget.step}
+        return data | {"kind": "log", "base": widget.base, "min": widget.min, "max": widget.max, "step": widget.step}
     if kind in ("FloatSlider", "IntSlider"):
-        return told | {"kind": "linear", "min": widget.min, "max": widget.max, "step": widget.step}
+        return data | {"kind": "linear", "min": widget.min, "max": widget.max, "step": widget.step}
     if kind == "Checkbox":
-        return told | {"kind": "switch"}
+        return data | {"kind": "switch"}
     options = zip(widget._options_labels, widget._options_values, strict=True)
-    return told | {"kind": "choice", "options": [[label, float(value)] for label, value in options]}
+    return data | {"kind": "choice", "options": [[label, float(value)] for label, value in options]}
 
 
 def _shorten(proto) -> None:

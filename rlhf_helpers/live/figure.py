@@ -1,7 +1,5 @@
 """The widget: a figure, its controls, and the run that they move."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable
@@ -9,24 +7,17 @@ from collections.abc import Callable
 import ipywidgets
 import numpy as np
 
-from rlhf_helpers.plots.svg import inline
-
-from . import export
-from .base import Preset
-from .controls import Canvas, box, preset_bar, run_bar, turn
-from .picture import picture
-from .session import Definition, Session
-
-FRAME = 0.05
-"""Seconds from one picture to the next while it plays."""
-BUSY = 0.03
-"""Seconds of computing after which the kernel's loop gets its turn."""
-FRAMES = 40
-"""Pictures in a whole run, unless its steps are slow: two seconds to watch."""
+from rlhf_helpers._html import inline
+from rlhf_helpers.live import export
+from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, turn
+from rlhf_helpers.live.guidance import Preset
+from rlhf_helpers.live.picture import picture
+from rlhf_helpers.live.rules import BUSY, FRAME, FRAMES
+from rlhf_helpers.live.session import Definition, Session
 
 
 class LiveFigure(ipywidgets.VBox):
-    """What `live` returns: a widget, and a run that can be driven from Python.
+    """What :func:`live` returns: a widget, and a run that can be driven from Python.
 
     Args:
         definition: the figure.
@@ -35,13 +26,9 @@ class LiveFigure(ipywidgets.VBox):
 
     def __init__(self, definition: Definition, controls: dict):
         self.definition = definition
-        self.function, self.start, self.noise = definition.function, definition.start, definition.noise
-        self.steps, self.panels, self.says = definition.steps, definition.panels, definition.says
-        self.caption, self.status_format, self.defaults = definition.caption, definition.status, definition.defaults
         self.controls = dict(controls)
         self.session = Session(definition)
         self._task: asyncio.Task | None = None
-        self._picture = None
         self._known = self.settings()
         self.canvas = Canvas(spec=definition.spec(), frame=self.session.frame())
         self.canvas.add_class("baby-canvas")
@@ -59,7 +46,7 @@ class LiveFigure(ipywidgets.VBox):
 
     @property
     def history(self) -> dict[str, np.ndarray]:
-        """Every series of one number, rows 0 to the present step."""
+        """Every series of one number, rows 0 to the present update."""
         return self.session.run.history()
 
     @property
@@ -87,15 +74,17 @@ class LiveFigure(ipywidgets.VBox):
         return {name: float(control.value) for name, control in self.controls.items()}
 
     def picture(self):
-        """The still picture of the run with the first settings and seed 0, in double precision."""
-        if self._picture is None:
-            self._picture = picture(self.definition)
-        return self._picture
+        """Draw the still picture of the run with the first settings and seed 0, in double precision.
+
+        Returns:
+            What :func:`rlhf_helpers.plots.show` returns.
+        """
+        return picture(self.definition)
 
     # What there is to do; an error in the function reaches the caller
 
     def step(self, count: int = 1) -> None:
-        """Take so many steps, or as many as the run has left."""
+        """Make this many updates, or as many as the run has left."""
         self._must_train()
         self.pause()
         try:
@@ -108,7 +97,7 @@ class LiveFigure(ipywidgets.VBox):
         """Back to the start, of another seed if one is given; what was there stays as a faint line."""
         self._must_train()
         if seed is not None and seed not in range(self.definition.seeds):
-            raise ValueError(f"seed: expected 0 to {self.definition.seeds - 1}, got {seed!r}")
+            raise ValueError(f"seed must be 0 to {self.definition.seeds - 1}, got {seed!r}")
         if seed is None or seed == self.seeds.value:
             self._restart()
             return
@@ -120,7 +109,7 @@ class LiveFigure(ipywidgets.VBox):
         """Move controls, as a reader would."""
         for name, value in values.items():
             if name not in self.controls:
-                raise ValueError(f"{name}: no such control; there are {sorted(self.controls)}")
+                raise ValueError(f"values must name controls, {sorted(self.controls)}, got {name!r}")
             turn(self.controls[name], value)
         if self.error is not None:
             raise self.error
@@ -182,7 +171,7 @@ class LiveFigure(ipywidgets.VBox):
 
     def _must_train(self) -> None:
         if not self.definition.trains:
-            raise RuntimeError("this figure only computes: it has no `start` to step from")
+            raise RuntimeError("this figure only computes: it has no start to step from")
 
     def _guard(self, action: Callable) -> None:
         """Do what a reader asked for; the function's error is in the session, and so in the status line."""
@@ -238,8 +227,7 @@ class LiveFigure(ipywidgets.VBox):
         return f"Live figure: {self.definition.caption}"
 
     def _repr_mimebundle_(self, **kwargs):
-        data = super()._repr_mimebundle_(**kwargs) or {}
-        markup = self.picture().html
-        if export.publishing():
-            markup = export.published(markup, self)
-        return dict(data) | {"text/html": markup, "text/plain": repr(self)}
+        data = dict(super()._repr_mimebundle_(**kwargs) or {}) | {"text/plain": repr(self)}
+        if export.publishing():  # a kernel shows the widget, and nobody would see the picture
+            data["text/html"] = export.published(self.picture().html, self)
+        return data

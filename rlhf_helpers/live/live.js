@@ -9,8 +9,15 @@ const SVG = "http://www.w3.org/2000/svg";
 const FONT = 12;
 const NARROW = 320; // below this many pixels the names at the ends of lines go without their values
 const FALLBACK = {
-  policy: "#0072B2", old: "#56B4E9", reference: "#999999", reward: "#D55E00", kl: "#CC79A7", optimum: "#009E73",
-  accent: "#E69F00", "accent-fill": "#E69F00", "old-fill": "#56B4E9",
+  policy: "#0072B2",
+  old: "#56B4E9",
+  reference: "#999999",
+  reward: "#D55E00",
+  kl: "#CC79A7",
+  optimum: "#009E73",
+  accent: "#E69F00",
+  "accent-fill": "#E69F00",
+  "old-fill": "#56B4E9",
 };
 const color = (quantity) => (quantity ? `var(--q-${quantity}, ${FALLBACK[quantity]})` : "currentColor");
 // as text a color needs more contrast than as a surface
@@ -38,22 +45,23 @@ export function draw(el, spec) {
       if (width < 40) continue;
       const { height, scene, words } = DRAWERS[panel.kind](panel, frame, width, spec, memory);
       set(svg, { width, height, viewBox: `0 0 ${width} ${height}`, "font-size": FONT });
-      set(svg, { "aria-label": `${panel.title ? panel.title + ": " : ""}${words}` });
+      set(svg, { "aria-label": `${panel.title ? `${panel.title}: ` : ""}${words}` });
       patch(svg, scene);
     }
     // a screen reader hears where a run stops, not every step of it
     status.setAttribute("aria-live", frame.playing ? "off" : "polite");
     status.classList.toggle("baby-error", Boolean(frame.error));
-    const text = spec.training && !frame.error ? `Update ${frame.step} of ${spec.steps}: ${frame.status}` : frame.status;
+    const text =
+      spec.training && !frame.error ? `Update ${frame.step} of ${spec.steps}: ${frame.status}` : frame.status;
     if (status.textContent !== text) status.textContent = text;
   };
   const observer = new ResizeObserver(() => requestAnimationFrame(paint));
-  panels.forEach(({ box }) => observer.observe(box));
+  for (const { box } of panels) observer.observe(box);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let painted = 0;
   const update = (next) => {
     frame = next;
-    // who asked for less motion sees two pictures a second, and the last one
+    // with reduced motion there are two pictures a second, and the last one
     if (calm.matches && frame.playing && performance.now() - painted < 500) return;
     painted = performance.now();
     paint();
@@ -95,7 +103,9 @@ function nameSliders(el) {
 
 function curves(panel, frame, width, spec, memory) {
   const lines = panel.names.map((name) => ({
-    ...panel.looks[name], y: frame.rows[name] || [], before: (frame.previous || {})[name] || [],
+    ...panel.looks[name],
+    y: frame.rows[name] || [],
+    before: frame.previous?.[name] || [],
   }));
   const scale = panel.log ? Math.log10 : (v) => v;
   const values = lines.flatMap((line) => [...line.y, ...line.before]).filter((v) => usable(v, panel.log));
@@ -105,42 +115,83 @@ function curves(panel, frame, width, spec, memory) {
   const inside = [];
   for (const line of lines) {
     if (line.before.length > 1)
-      inside.push(path(trace(line.before, (_, i) => X(i), at), color(line.quantity), { "stroke-opacity": 0.28, "stroke-width": 1.4 }));
+      inside.push(
+        path(
+          trace(line.before, (_, i) => X(i), at),
+          color(line.quantity),
+          { "stroke-opacity": 0.28, "stroke-width": 1.4 },
+        ),
+      );
   }
   for (const mark of frame.marks)
-    inside.push(path(`M${r(X(mark.step))} 0V${plot.height}`, "currentColor", { "stroke-opacity": 0.45, "stroke-width": 1, "stroke-dasharray": "2 3" }));
+    inside.push(
+      path(`M${r(X(mark.step))} 0V${plot.height}`, "currentColor", {
+        "stroke-opacity": 0.45,
+        "stroke-width": 1,
+        "stroke-dasharray": "2 3",
+      }),
+    );
   const ends = [];
   for (const line of lines) {
     const last = line.y.length - 1;
-    inside.push(path(trace(line.y, (_, i) => X(i), at), color(line.quantity), { "stroke-dasharray": line.dash.join(" "), class: "baby-line" }));
+    inside.push(
+      path(
+        trace(line.y, (_, i) => X(i), at),
+        color(line.quantity),
+        { "stroke-dasharray": line.dash.join(" "), class: "baby-line" },
+      ),
+    );
     const y = at(line.y[last]);
     if (y === null) continue;
     ends.push({ x: X(last), y, text: line.label, value: number(line.y[last]), color: color(line.quantity) });
   }
   const scene = [...axes.scene, pane(plot, inside), ...markTexts(frame.marks, X, plot, panel, width)];
-  for (const end of ends) if (end.y > -2 && end.y < plot.height + 2) scene.push(dot(plot.x + end.x, plot.y + end.y, end.color, 3.2));
+  for (const end of ends)
+    if (end.y > -2 && end.y < plot.height + 2) scene.push(dot(plot.x + end.x, plot.y + end.y, end.color, 3.2));
   scene.push(...endLabels(ends, plot, width));
   return { height: axes.height, scene, words: sentence(ends) };
 }
 
-function plot(panel, frame, width, spec, memory) {
+function plot(panel, frame, width, _spec, memory) {
   const xs = panel.ys.length ? frame.now[panel.x] : [];
   const lines = panel.ys.map((name) => ({ ...panel.looks[name], y: frame.now[name] || [] }));
   const points = panel.points.flatMap(([px, py]) =>
-    [].concat(frame.now[px]).map((x, i) => ({ x, y: [].concat(frame.now[py])[i], ...panel.looks[py] })));
-  const trails = panel.trails.map(([px, py]) => ({ ...panel.looks[py], x: frame.rows[px] || [], y: frame.rows[py] || [] }));
-  const values = [lines, trails].flat().flatMap((line) => line.y).concat(points.map((p) => p.y)).filter((v) => usable(v));
-  const wide = [...xs, ...(panel.ys.length ? [] : points.map((p) => p.x).concat(trails.flatMap((t) => t.x)))].filter((v) => usable(v));
+    [].concat(frame.now[px]).map((x, i) => ({ x, y: [].concat(frame.now[py])[i], ...panel.looks[py] })),
+  );
+  const trails = panel.trails.map(([px, py]) => ({
+    ...panel.looks[py],
+    x: frame.rows[px] || [],
+    y: frame.rows[py] || [],
+  }));
+  const values = [lines, trails]
+    .flat()
+    .flatMap((line) => line.y)
+    .concat(points.map((p) => p.y))
+    .filter((v) => usable(v));
+  const wide = [...xs, ...(panel.ys.length ? [] : points.map((p) => p.x).concat(trails.flatMap((t) => t.x)))].filter(
+    (v) => usable(v),
+  );
   const across = panel.x_range || (wide.length ? [Math.min(...wide), Math.max(...wide)] : [0, 1]);
   const axes = frameAxes(panel, width, across, values, lines, memory);
   const { X, Y } = axes;
   const at = (v) => (usable(v) ? Y(v) : null);
   const inside = trails.map((line) =>
-    path(trace(line.y, (_, i) => X(line.x[i]), at), color(line.quantity), { "stroke-width": 1.4, "stroke-opacity": 0.6 }));
+    path(
+      trace(line.y, (_, i) => X(line.x[i]), at),
+      color(line.quantity),
+      { "stroke-width": 1.4, "stroke-opacity": 0.6 },
+    ),
+  );
   const ends = [];
   for (const line of lines) {
-    inside.push(path(trace(line.y, (_, i) => X(xs[i]), at), color(line.quantity), { "stroke-dasharray": line.dash.join(" "), class: "baby-line" }));
-    const seen = line.y.map((v, i) => i).filter((i) => usable(line.y[i]) && xs[i] <= across[1]);
+    inside.push(
+      path(
+        trace(line.y, (_, i) => X(xs[i]), at),
+        color(line.quantity),
+        { "stroke-dasharray": line.dash.join(" "), class: "baby-line" },
+      ),
+    );
+    const seen = line.y.map((_, i) => i).filter((i) => usable(line.y[i]) && xs[i] <= across[1]);
     const last = seen[seen.length - 1];
     if (seen.length) ends.push({ x: X(xs[last]), y: Y(line.y[last]), text: line.label, color: color(line.quantity) });
   }
@@ -150,45 +201,82 @@ function plot(panel, frame, width, spec, memory) {
     scene.push(dot(x, y, color(point.quantity), 5.5));
     if (!point.named) continue;
     const room = x + 9 + measure(point.label) < width;
-    const side = { "text-anchor": room ? "start" : "end", fill: color(point.quantity), class: "baby-halo", "font-weight": 600 };
+    const side = {
+      "text-anchor": room ? "start" : "end",
+      fill: color(point.quantity),
+      class: "baby-halo",
+      "font-weight": 600,
+    };
     scene.push(text(room ? x + 9 : x - 9, y > 22 ? y - 7 : y + 16, point.label, side));
   }
   const words = points.map((p) => `${p.label} ${number(p.y)} at ${panel.x_label || panel.x} ${number(p.x)}`).join(", ");
   return { height: axes.height, scene, words: words || lines.map((line) => line.label).join(", ") };
 }
 
-function bars(panel, frame, width, spec, memory) {
+function bars(panel, frame, width, _spec, memory) {
   const groups = panel.names.map((name) => ({ ...panel.looks[name], y: [].concat(frame.now[name]) }));
   const single = groups.every((group) => group.y.length === 1);
-  const names = single ? groups.map((g) => g.label) : panel.ticks.length ? panel.ticks : groups[0].y.map((_, i) => `${i}`);
+  const names = single
+    ? groups.map((g) => g.label)
+    : panel.ticks.length
+      ? panel.ticks
+      : groups[0].y.map((_, i) => `${i}`);
   const columns = single ? [groups.map((g) => g.y[0])] : groups.map((g) => g.y);
   const values = [0, ...columns.flat()].filter((v) => usable(v));
   const legend = !single && groups.length > 1;
-  const axes = frameAxes({ ...panel, x_label: single ? "" : panel.x_label }, width, [0, names.length], values, [], memory, false, names);
+  const axes = frameAxes(
+    { ...panel, x_label: single ? "" : panel.x_label },
+    width,
+    [0, names.length],
+    values,
+    [],
+    memory,
+    false,
+    names,
+  );
   const { X, Y } = axes;
   const room = X(1) - X(0);
   const wide = Math.min((room * 0.78) / columns.length, 56);
   const inside = [];
   const texts = [];
-  columns.forEach((column, k) => column.forEach((v, i) => {
-    if (!usable(v)) return;
-    const group = groups[single ? i : k];
-    const accent = panel.accent === i && columns.length === 1 && !single;
-    const x = X(i + 0.5) + (k - columns.length / 2) * wide;
-    inside.push(["rect", {
-      x: r(x + 0.5), width: r(wide - 1), y: r(Math.min(Y(0), Y(v))), height: r(Math.abs(Y(v) - Y(0))),
-      fill: surface(accent ? "accent" : group.quantity), "fill-opacity": accent || group.quantity ? 0.85 : 0.5,
-    }]);
-    if (single) texts.push(text(axes.plot.x + X(i + 0.5), axes.plot.y + Y(v) + (v >= 0 ? -5 : 14), number(v), { "text-anchor": "middle" }));
-  }));
+  for (const [k, column] of columns.entries()) {
+    for (const [i, v] of column.entries()) {
+      if (!usable(v)) continue;
+      const group = groups[single ? i : k];
+      const accent = panel.accent === i && columns.length === 1 && !single;
+      const x = X(i + 0.5) + (k - columns.length / 2) * wide;
+      inside.push([
+        "rect",
+        {
+          x: r(x + 0.5),
+          width: r(wide - 1),
+          y: r(Math.min(Y(0), Y(v))),
+          height: r(Math.abs(Y(v) - Y(0))),
+          fill: surface(accent ? "accent" : group.quantity),
+          "fill-opacity": accent || group.quantity ? 0.85 : 0.5,
+        },
+      ]);
+      if (single)
+        texts.push(
+          text(axes.plot.x + X(i + 0.5), axes.plot.y + Y(v) + (v >= 0 ? -5 : 14), number(v), {
+            "text-anchor": "middle",
+          }),
+        );
+    }
+  }
   inside.push(path(`M0 ${r(Y(0))}H${axes.plot.width}`, "currentColor", { "stroke-opacity": 0.6, "stroke-width": 1 }));
   const scene = [...axes.scene, pane(axes.plot, inside), ...texts];
   let place = panel.y_label ? measure(panel.y_label) + 18 : axes.plot.x;
-  if (legend) for (const group of groups) {
-    scene.push(text(place, 12, group.label, { fill: color(group.quantity), "font-weight": 600 }));
-    place += measure(group.label) + 18;
-  }
-  return { height: axes.height, scene, words: groups.map((g) => `${g.label} ${g.y.map(number).join(", ")}`).join("; ") };
+  if (legend)
+    for (const group of groups) {
+      scene.push(text(place, 12, group.label, { fill: color(group.quantity), "font-weight": 600 }));
+      place += measure(group.label) + 18;
+    }
+  return {
+    height: axes.height,
+    scene,
+    words: groups.map((g) => `${g.label} ${g.y.map(number).join(", ")}`).join("; "),
+  };
 }
 
 function strip(panel, frame, width) {
@@ -201,10 +289,20 @@ function strip(panel, frame, width) {
     const accent = i === panel.accent;
     const x = i * cell + 1.5;
     scene.push(...square(x, 1.5, side, p, accent, quantity));
-    scene.push(text(x + side / 2, 2 + side / 2 + FONT * 0.36, `${i}`, { "text-anchor": "middle", "font-weight": accent ? 700 : 400, "font-size": side > 36 ? 14 : FONT }));
-    scene.push(text(x + side / 2, side + 16, short(p), { "text-anchor": "middle", "font-size": 11 }));
+    scene.push(
+      text(x + side / 2, 2 + side / 2 + FONT * 0.36, `${i}`, {
+        "text-anchor": "middle",
+        "font-weight": accent ? 700 : 400,
+        "font-size": side > 36 ? 14 : FONT,
+      }),
+    );
+    scene.push(text(x + side / 2, side + 16, shortProbability(p), { "text-anchor": "middle", "font-size": 11 }));
   });
-  return { height: Math.ceil(side + 22), scene, words: probs.map((p, i) => `token ${i} ${short(p)}`).join(", ") };
+  return {
+    height: Math.ceil(side + 22),
+    scene,
+    words: probs.map((p, i) => `token ${i} ${shortProbability(p)}`).join(", "),
+  };
 }
 
 function table(panel, frame, width) {
@@ -218,13 +316,19 @@ function table(panel, frame, width) {
   const scene = [text(left + wide / 2, 12, panel.column_label, { "text-anchor": "middle" })];
   const turned = top + (cell * rows.length) / 2;
   scene.push(text(11, turned, panel.row_label, { "text-anchor": "middle", transform: `rotate(-90 11 ${r(turned)})` }));
-  rows[0].forEach((_, i) =>
-    scene.push(text(left + i * cell + side / 2, 31, `${i}`, { "text-anchor": "middle", "font-weight": i === panel.accent ? 700 : 400 })));
-  rows.forEach((row, s) => {
+  for (const i of rows[0].keys()) {
+    const weight = i === panel.accent ? 700 : 400;
+    scene.push(text(left + i * cell + side / 2, 31, `${i}`, { "text-anchor": "middle", "font-weight": weight }));
+  }
+  for (const [s, row] of rows.entries()) {
     scene.push(text(left - 8, top + s * cell + side / 2 + 4, `${s}`, { "text-anchor": "end" }));
-    row.forEach((p, i) => scene.push(...square(left + i * cell, top + s * cell, side, p, i === panel.accent, quantity, 1)));
-  });
-  const said = panel.accent === null ? "" : rows.map((row, s) => `after ${s}, token ${panel.accent}: ${short(row[panel.accent])}`).join("; ");
+    for (const [i, p] of row.entries())
+      scene.push(...square(left + i * cell, top + s * cell, side, p, i === panel.accent, quantity, 1));
+  }
+  const said =
+    panel.accent === null
+      ? ""
+      : rows.map((row, s) => `after ${s}, token ${panel.accent}: ${shortProbability(row[panel.accent])}`).join("; ");
   return { height: Math.ceil(top + cell * rows.length + 2), scene, words: said };
 }
 
@@ -235,26 +339,39 @@ function chips(panel, frame, width) {
   const side = cell - Math.max(3, cell * 0.1);
   const face = (id) => (panel.letters ? panel.letters[id] : `${id}`);
   const scene = [];
-  rows.forEach((row, b) => row.forEach((id, t) => {
-    if (id < 0) return;
-    const accent = id === panel.accent;
-    const [x, y] = [t * cell + 1.5, b * cell + 1.5];
-    scene.push(...square(x, y, side, accent ? 1 : 0, accent, "policy"));
-    scene.push(text(x + side / 2, y + side / 2 + FONT * 0.36, face(id), { "text-anchor": "middle", "font-weight": accent ? 700 : 400 }));
-  }));
-  const said = rows.map((row) => row.filter((id) => id >= 0).map(face).join(panel.letters ? "" : " "));
+  for (const [b, row] of rows.entries()) {
+    for (const [t, id] of row.entries()) {
+      if (id < 0) continue;
+      const accent = id === panel.accent;
+      const [x, y] = [t * cell + 1.5, b * cell + 1.5];
+      scene.push(...square(x, y, side, accent ? 1 : 0, accent, "policy"));
+      const weight = accent ? 700 : 400;
+      const [cx, cy] = [x + side / 2, y + side / 2 + FONT * 0.36];
+      scene.push(text(cx, cy, face(id), { "text-anchor": "middle", "font-weight": weight }));
+    }
+  }
+  const said = rows.map((row) =>
+    row
+      .filter((id) => id >= 0)
+      .map(face)
+      .join(panel.letters ? "" : " "),
+  );
   return { height: Math.ceil(rows.length * cell + 2), scene, words: said.join("; ") };
 }
 
 // Parts of panels
 
 function frameAxes(panel, width, [x0, x1], values, lines, memory, log = false, names = null) {
-  const labels = lines.map((line) => (line.label ? measure(line.label + (panel.kind === "curves" && width >= NARROW ? " −0.00" : "")) : 0));
+  const labels = lines.map((line) =>
+    line.label ? measure(line.label + (panel.kind === "curves" && width >= NARROW ? " −0.00" : "")) : 0,
+  );
   const right = lines.length ? Math.min(Math.max(...labels) + 16, width * 0.42) : 8;
   const [low, high] = limits(panel, values, memory, log);
   const height = Math.round(Math.min(Math.max(width * 0.5, 190), 290)) - (names ? 20 : 0);
   const yTicks = log ? decades(low, high) : ticks(low, high, 4);
-  memory.left = Math.ceil(Math.max(memory.left || 30, ...yTicks.map((v) => measure(log ? power(v) : tickText(v, yTicks)) + 12)));
+  memory.left = Math.ceil(
+    Math.max(memory.left || 30, ...yTicks.map((v) => measure(log ? power(v) : tickText(v, yTicks)) + 12)),
+  );
   const top = panel.y_label || panel.kind === "curves" || names ? 26 : 10;
   const plot = { x: memory.left, y: top, width: 0, height: height - top - (panel.x_label ? 42 : 26) };
   plot.width = Math.max(width - plot.x - right, 40);
@@ -263,19 +380,27 @@ function frameAxes(panel, width, [x0, x1], values, lines, memory, log = false, n
   const scene = [];
   for (const v of yTicks) {
     const y = plot.y + Y(v);
-    scene.push(path(`M${plot.x} ${r(y)}h${r(plot.width)}`, "currentColor", { "stroke-opacity": 0.13, "stroke-width": 1 }));
-    scene.push(text(plot.x - 7, y + 4, log ? power(v) : tickText(v, yTicks), { "text-anchor": "end", "fill-opacity": 0.8 }));
+    scene.push(
+      path(`M${plot.x} ${r(y)}h${r(plot.width)}`, "currentColor", { "stroke-opacity": 0.13, "stroke-width": 1 }),
+    );
+    scene.push(
+      text(plot.x - 7, y + 4, log ? power(v) : tickText(v, yTicks), { "text-anchor": "end", "fill-opacity": 0.8 }),
+    );
   }
   const floor = plot.y + plot.height;
   if (names) {
     const every = Math.ceil(Math.max(...names.map((n) => measure(n) + 6)) / (plot.width / names.length));
-    names.forEach((name, i) => i % every === 0 &&
-      scene.push(text(plot.x + X(i + 0.5), floor + 17, name, { "text-anchor": "middle", "fill-opacity": 0.8 })));
+    for (let i = 0; i < names.length; i += every)
+      scene.push(text(plot.x + X(i + 0.5), floor + 17, names[i], { "text-anchor": "middle", "fill-opacity": 0.8 }));
   } else {
-    scene.push(path(`M${plot.x} ${r(floor)}h${r(plot.width)}`, "currentColor", { "stroke-opacity": 0.5, "stroke-width": 1 }));
+    scene.push(
+      path(`M${plot.x} ${r(floor)}h${r(plot.width)}`, "currentColor", { "stroke-opacity": 0.5, "stroke-width": 1 }),
+    );
     const xTicks = ticks(x0, x1, plot.width < 260 ? 3 : 5);
     for (const v of xTicks)
-      scene.push(text(plot.x + X(v), floor + 17, tickText(v, xTicks), { "text-anchor": "middle", "fill-opacity": 0.8 }));
+      scene.push(
+        text(plot.x + X(v), floor + 17, tickText(v, xTicks), { "text-anchor": "middle", "fill-opacity": 0.8 }),
+      );
   }
   if (panel.x_label) scene.push(text(plot.x + plot.width / 2, floor + 35, panel.x_label, { "text-anchor": "middle" }));
   if (panel.y_label) scene.push(text(0, 12, panel.y_label, {}));
@@ -297,7 +422,8 @@ function limits(panel, values, memory, log) {
   // a range that breathes in and out would make every curve jump: it only grows, until the panel is emptied
   const wide = memory.range;
   if (wide && low >= wide[0] && high <= wide[1] && high - low > 0.35 * (wide[1] - wide[0])) return wide;
-  return (memory.range = [low, high]);
+  memory.range = [low, high];
+  return memory.range;
 }
 
 function endLabels(all, plot, width) {
@@ -306,12 +432,22 @@ function endLabels(all, plot, width) {
   const gap = FONT + 3;
   const places = [];
   let floor = 2;
-  for (const i of order) floor = (places[i] = Math.max(Math.min(Math.max(ends[i].y, 0), plot.height), floor)) + gap;
+  for (const i of order) {
+    places[i] = Math.max(Math.min(Math.max(ends[i].y, 0), plot.height), floor);
+    floor = places[i] + gap;
+  }
   let ceiling = plot.height - 5; // above the axis, whose numbers begin there
-  for (const i of [...order].reverse()) ceiling = (places[i] = Math.min(places[i], ceiling)) - gap;
+  for (const i of [...order].reverse()) {
+    places[i] = Math.min(places[i], ceiling);
+    ceiling = places[i] - gap;
+  }
   return ends.map((end, i) => {
     const label = end.value === undefined || width < NARROW ? end.text : `${end.text} ${end.value}`;
-    return text(plot.x + Math.min(end.x, plot.width) + 9, plot.y + places[i] + 4, label, { fill: end.color, class: "baby-halo", "font-weight": 600 });
+    return text(plot.x + Math.min(end.x, plot.width) + 9, plot.y + places[i] + 4, label, {
+      fill: end.color,
+      class: "baby-halo",
+      "font-weight": 600,
+    });
   });
 }
 
@@ -334,18 +470,39 @@ function square(x, y, side, level, accent, quantity, line = 1.2) {
   const fill = surface(accent ? "accent" : quantity);
   return [
     ["rect", { x: r(x), y: r(y + side - height), width: r(side), height: r(height), fill, "fill-opacity": 0.6 }],
-    ["rect", {
-      x: r(x), y: r(y), width: r(side), height: r(side), fill: "none", stroke: accent ? fill : "currentColor",
-      "stroke-opacity": accent ? 1 : 0.32, "stroke-width": accent ? line * 1.6 : line,
-    }],
+    [
+      "rect",
+      {
+        x: r(x),
+        y: r(y),
+        width: r(side),
+        height: r(side),
+        fill: "none",
+        stroke: accent ? fill : "currentColor",
+        "stroke-opacity": accent ? 1 : 0.32,
+        "stroke-width": accent ? line * 1.6 : line,
+      },
+    ],
   ];
 }
 
-const pane = (plot, children) => ["svg", { x: plot.x, y: plot.y, width: r(plot.width), height: r(plot.height), overflow: "hidden" }, null, children];
-const path = (d, stroke, more) => ["path", { d, stroke, fill: "none", "stroke-width": 2.2, "stroke-linejoin": "round", ...more }];
+const pane = (plot, children) => [
+  "svg",
+  { x: plot.x, y: plot.y, width: r(plot.width), height: r(plot.height), overflow: "hidden" },
+  null,
+  children,
+];
+const path = (d, stroke, more) => [
+  "path",
+  { d, stroke, fill: "none", "stroke-width": 2.2, "stroke-linejoin": "round", ...more },
+];
 const dot = (cx, cy, fill, radius) => ["circle", { cx: r(cx), cy: r(cy), r: radius, fill }];
 const text = (x, y, words, more) => ["text", { x: r(x), y: r(y), fill: "currentColor", ...more }, words];
-const sentence = (ends) => ends.filter((end) => end.text).map((end) => `${end.text} ${end.value}`).join(", ");
+const sentence = (ends) =>
+  ends
+    .filter((end) => end.text)
+    .map((end) => `${end.text} ${end.value}`)
+    .join(", ");
 
 function trace(values, x, y) {
   let d = "";
@@ -374,7 +531,8 @@ function number(v) {
   return minus(v.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2));
 }
 
-function short(p) {
+// A probability in few characters: .10, 0, 1
+function shortProbability(p) {
   if (!usable(p)) return "–";
   return p < 0.005 ? "0" : p > 0.995 ? "1" : p.toFixed(2).replace("0.", ".");
 }
@@ -394,13 +552,18 @@ function ticks(low, high, count) {
 
 function decades(low, high) {
   const step = Math.max(1, Math.ceil((high - low) / 4));
-  return ticks(low, high, 100).filter((v) => Math.abs(v / step - Math.round(v / step)) < 1e-6 && Math.abs(v - Math.round(v)) < 1e-6);
+  return ticks(low, high, 100).filter(
+    (v) => Math.abs(v / step - Math.round(v / step)) < 1e-6 && Math.abs(v - Math.round(v)) < 1e-6,
+  );
 }
 
 function tickText(v, all) {
   const step = all.length > 1 ? Math.abs(all[1] - all[0]) : Math.abs(v) || 1;
   if (step >= 1e5 || step < 1e-4) return minus(v.toExponential(0));
-  const digits = Math.max(0, ...[0, 1, 2, 3, 4].filter((d) => Math.abs(step * 10 ** d - Math.round(step * 10 ** d)) > 1e-6).map((d) => d + 1));
+  const digits = Math.max(
+    0,
+    ...[0, 1, 2, 3, 4].filter((d) => Math.abs(step * 10 ** d - Math.round(step * 10 ** d)) > 1e-6).map((d) => d + 1),
+  );
   return minus((Math.abs(v) < 1e-12 ? 0 : v).toFixed(digits));
 }
 

@@ -1,6 +1,4 @@
-"""What a live figure shows: each panel names the series it draws, and draws them still with `plots`."""
-
-from __future__ import annotations
+"""What a live figure shows: each panel names the series it draws, and draws their still picture with ``plots``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rlhf_helpers import plots
+from rlhf_helpers.live.base import Panel, names_of, pairs_of
 from rlhf_helpers.plots.style import quantity_of
-
-from .base import Panel, names_of, pairs_of
 
 
 @dataclass(frozen=True)
@@ -18,12 +15,12 @@ class Curves(Panel):
     """Series over updates; each has its name at its end.
 
     Args:
-        names: series of one number per step.
+        names: series of one number per update.
         title: what is seen.
         y_label: what is measured, with its unit.
         y_range: (low, high); follows the data if None.
         log: logarithmic y axis.
-        x_label: what one step is.
+        x_label: what one update is.
         labels: name -> text, where the name alone will not do.
         colors: name -> quantity ("policy", "old", "reference", "reward", "kl", "optimum"), if the name does not tell.
     """
@@ -71,7 +68,7 @@ class Bars(Panel):
         y_range: (low, high); follows the data if None.
         ticks: names of the groups; 0, 1, 2, ... if empty.
         accent: the group in the accent color (only with one series).
-        labels, colors: as in `Curves`.
+        labels, colors: as in :class:`Curves`.
     """
 
     names: Sequence[str]
@@ -174,7 +171,7 @@ class Chips(Panel):
     Args:
         name: series of token ids, shape (B, T); a negative id stays empty.
         title: what is seen.
-        rows: at most so many of the B are shown.
+        rows: at most this many of the B are shown.
         accent: the token in the accent color; None for none.
         letters: what is written on a chip in place of its id; one character for each id.
     """
@@ -213,7 +210,7 @@ class Plot(Panel):
         points: (name of x, name of y) each: two numbers or two 1-D series; a dot in the color of y.
         trails: (name of x, name of y) each, numbers: the path they took in this run.
         x_range, y_range: (low, high); follow the data if None.
-        labels, colors: as in `Curves`; a point has a label only if `labels` has one for its y.
+        labels, colors: as in :class:`Curves`; a point has a label only if ``labels`` has one for its y.
     """
 
     x: str

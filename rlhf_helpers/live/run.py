@@ -1,32 +1,46 @@
-"""A run without a screen: state, controls and random numbers in, state and series out, one step at a time."""
+"""A run without a screen: state, controls and random numbers in, state and series out, one update at a time."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rlhf_helpers._threads import one_thread
+
 
 class NotFinite(ArithmeticError):
-    """A series or a state that is no longer a number."""
+    """Series or states that are no longer finite numbers.
+
+    Args:
+        names: the series or states.
+    """
+
+    def __init__(self, names: Sequence[str]):
+        super().__init__(" and ".join(f"`{name}`" for name in names))
+        self.names = list(names)
+
+
+def name_of(function: Callable) -> str:
+    """Return how an error calls a function."""
+    return getattr(function, "__name__", "function")
 
 
 def arrays(values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    """Series as numpy arrays, detached."""
+    """Return series as numpy arrays, detached."""
     return {name: np.asarray(torch.as_tensor(value).detach().cpu()) for name, value in values.items()}
 
 
 class Run:
     """The states a figure goes through.
 
-    At step n it has evaluated the function once: `now` holds series n, and the state n + 1 waits for `commit`.
+    After update n the function has been evaluated once in the present state: ``now`` holds its series, and the state
+    n + 1 waits for :meth:`commit`.
 
     Args:
-        function: `(state, noise, **controls) -> (state, series)`, or `(**controls) -> series` if `start` is None.
+        function: ``(state, noise, **controls) -> (state, series)``, or ``(**controls) -> series`` if ``start`` is None.
         start: seed -> state.
-        noise: shape of the uniforms of one step; None for none.
+        noise: shape of the uniforms of one update; None for none.
         dtype: of state, noise and controls.
     """
 
@@ -48,7 +62,7 @@ class Run:
     def _start(self, seed: int) -> dict[str, Tensor]:
         state = self.start(seed)
         if not isinstance(state, Mapping):
-            raise TypeError(f"start: expected a dict of tensors from start(seed), got {type(state).__name__}")
+            raise TypeError(f"start must return a dict of tensors, got {type(state).__name__}")
         return {name: self._cast(torch.as_tensor(value).detach()) for name, value in state.items()}
 
     def _cast(self, value: Tensor) -> Tensor:
@@ -63,38 +77,43 @@ class Run:
             self.noise = uniforms.to(self.dtype)
 
     def evaluate(self, controls: Mapping[str, float]) -> None:
-        """Ask the function about the present state; fills `now`.
+        """Ask the function about the present state, on one thread; fills ``now``.
 
         Raises:
-            NotFinite: a series has an infinity or NaN; in a run `now` stays as it was.
+            NotFinite: a series has an infinity or NaN; in a run ``now`` stays as it was.
+            TypeError: the function returns something else than series, or state and series.
+            ValueError: the function returns another state than it was given.
         """
         self.controls = dict(controls)
         tensors = {name: torch.tensor(float(value), dtype=self.dtype) for name, value in controls.items()}
         default = torch.get_default_dtype()
         torch.set_default_dtype(self.dtype)
         try:
-            if self.start is None:
-                following, series = None, self.function(**tensors)
-            else:
-                following, series = self._unpack(self.function(dict(self.state), self.noise, **tensors))
+            with one_thread():
+                if self.start is None:
+                    following, series = None, self.function(**tensors)
+                else:
+                    following, series = self._unpack(self.function(dict(self.state), self.noise, **tensors))
         finally:
             torch.set_default_dtype(default)
         if not isinstance(series, Mapping):
-            raise TypeError(f"{_name(self.function)}: expected a dict of series, got {type(series).__name__}")
+            raise TypeError(f"{name_of(self.function)} must return a dict of series, got {type(series).__name__}")
         found = arrays(series)
         bad = [name for name, value in found.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
         self.following = None if bad else following
         if not bad or self.start is None:
             self.now = found
         if bad:
-            raise NotFinite(_quoted(bad))
+            raise NotFinite(bad)
 
     def _unpack(self, result) -> tuple[dict[str, Tensor], Mapping]:
         if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Mapping)):
-            raise TypeError(f"{_name(self.function)}: expected (state, series), two dicts, got {type(result).__name__}")
+            name = name_of(self.function)
+            raise TypeError(f"{name} must return (state, series), two dicts, got {type(result).__name__}")
         state, series = result
         if set(state) != set(self.state):
-            raise ValueError(f"{_name(self.function)}: got a state with {sorted(state)}, expected {sorted(self.state)}")
+            wanted, name = sorted(self.state), name_of(self.function)
+            raise ValueError(f"{name} must return a state with {wanted}, got one with {sorted(state)}")
         return {name: self._cast(value.detach()) for name, value in state.items()}, series
 
     def commit(self, controls: Mapping[str, float]) -> None:
@@ -107,7 +126,7 @@ class Run:
             self.evaluate(controls)
         bad = [k for k, v in self.following.items() if v.is_floating_point() and not bool(torch.isfinite(v).all())]
         if bad:
-            raise NotFinite(_quoted(bad))
+            raise NotFinite(bad)
         before = (self.state, self.noise, self.following, self.now)
         self.rows.append({name: value for name, value in self.now.items() if value.ndim == 0})
         self.state, self.step = self.following, self.step + 1
@@ -122,14 +141,6 @@ class Run:
             raise
 
     def history(self) -> dict[str, np.ndarray]:
-        """Every series of one number per step, as rows 0 to `step`."""
+        """Return every series of one number per update, rows 0 to ``step``."""
         rows = [*self.rows, self.now]
         return {name: np.array([row[name] for row in rows]) for name, value in self.now.items() if value.ndim == 0}
-
-
-def _name(function: Callable) -> str:
-    return getattr(function, "__name__", "the function")
-
-
-def _quoted(names: list[str]) -> str:
-    return " and ".join(f"`{name}`" for name in names)

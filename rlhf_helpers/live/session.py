@@ -1,20 +1,16 @@
 """A live figure without a screen: what its author defined, the run a reader is in, and the frames to draw."""
 
-from __future__ import annotations
-
-import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from . import checks
-from .base import Panel, Preset, Say, View
-from .run import NotFinite, Run
-
-SAME_DRAG = 20
-"""A slider moved again within this part of a run is still the same move: one mark."""
+from rlhf_helpers.live import checks
+from rlhf_helpers.live.base import Panel, View
+from rlhf_helpers.live.guidance import Preset, Say
+from rlhf_helpers.live.rules import move_mark, write_mark, write_status, write_stop
+from rlhf_helpers.live.run import NotFinite, Run
 
 
 @dataclass(frozen=True)
@@ -50,20 +46,12 @@ class Definition:
         """Series whose history is drawn."""
         return list(dict.fromkeys(name for panel in self.panels for name in panel.tracks()))
 
-    def say(self, run: Run, seed: int = 0) -> str:
-        """The status line of a run."""
+    def status_of(self, run: Run, seed: int = 0) -> str:
+        """Return the status line of a run."""
         series = {name: float(value) for name, value in run.now.items() if value.ndim == 0}
         known = run.controls | series | {"step": run.step, "seed": seed}  # a series wins, as in the page
-        parts = [_Formatter().vformat(self.status, (), known)] if self.status else []
-        parts += [say.text for say in self.says if say.applies(known[say.series], run.step)]
-        return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
-
-
-class _Formatter(string.Formatter):
-    def format_field(self, value, spec):
-        text = format(value, spec)
-        negative_zero = text.startswith("-") and not text.strip("-0.%")
-        return text[1:] if negative_zero else text
+        sentences = [say.text for say in self.says if say.applies(known[say.series], run.step)]
+        return write_status(self.status, sentences, known)
 
 
 class Session:
@@ -97,7 +85,7 @@ class Session:
 
     def advance(self, settings: Mapping[str, float]) -> None:
         """One update."""
-        row = {name: short(self.run.now[name]) for name in self._rows}
+        row = {name: five_digits(self.run.now[name]) for name in self._rows}
         self._try(self.run.commit, settings)
         for name, value in row.items():
             self._rows[name].append(value)
@@ -116,32 +104,20 @@ class Session:
 
     def mark(self, name: str, old: float, new: float) -> None:
         """Remember that a control moved."""
-        step = self.run.step
-        if step == 0:
-            return
-        last = next((mark for mark in reversed(self.marks) if mark["name"] == name), None)
-        if last is None or step - last["moved"] > max(3, self.definition.steps // SAME_DRAG):
-            self.marks.append({"step": step, "moved": step, "name": name, "from": old, "to": new})
-            return
-        last.update(to=new, moved=step)
-        if last["from"] == new:
-            self.marks.remove(last)
+        move_mark(self.marks, name, old, new, step=self.run.step, steps=self.definition.steps)
 
     def rows(self) -> dict[str, list]:
         """The histories that are drawn, up to now."""
-        return {name: [*rows, short(self.run.now[name])] for name, rows in self._rows.items()}
+        return {name: [*rows, five_digits(self.run.now[name])] for name, rows in self._rows.items()}
 
     def status(self) -> str:
         """The line under the picture."""
         error = self.error
         if error is None:
-            return self.definition.say(self.run, self.seed)
+            return self.definition.status_of(self.run, self.seed)
         if not isinstance(error, NotFinite):
             return f"{type(error).__name__}: {error}"
-        if not self.definition.trains:
-            return f"{error} is not a finite number at these settings."
-        advice = "lower the learning rate" if "learning_rate" in self.definition.defaults else "move a slider back"
-        return f"Stopped: after update {self.step} {error} is no longer a finite number. Reset, or {advice}."
+        return write_stop(error.names, self.step, [*self.definition.defaults], trains=self.definition.trains)
 
     def frame(self, playing: bool = False) -> dict:
         """What the drawing module draws now, in JSON."""
@@ -149,12 +125,12 @@ class Session:
         for panel in self.definition.panels:
             for name in panel.needs():
                 value = np.asarray(self.run.now[name])
-                now[name] = short(np.atleast_2d(value)[: panel.rows] if panel.kind == "chips" else value)
+                now[name] = five_digits(np.atleast_2d(value)[: panel.rows] if panel.kind == "chips" else value)
         return {
             "step": self.step,
             "rows": self.rows(),
             "now": now,
-            "marks": [{"step": mark["step"], "text": f"{mark['name']} {mark['to']:.3g}"} for mark in self.marks],
+            "marks": [{"step": mark["step"], "text": write_mark(mark)} for mark in self.marks],
             "status": self.status(),
             "error": self.error is not None,
             "playing": playing,
@@ -173,10 +149,10 @@ class Session:
             raise
 
 
-def short(value) -> float | list | None:
-    """Numbers as a page needs them: five digits, None where there is no number."""
+def five_digits(value) -> float | list | None:
+    """Return numbers as a drawing needs them: five digits, None where there is no finite number."""
     array = np.asarray(value)
     if array.ndim:
-        return [short(part) for part in array]
+        return [five_digits(part) for part in array]
     number = float(array)
     return float(f"{number:.5g}") if np.isfinite(number) else None

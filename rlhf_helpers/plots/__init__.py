@@ -1,18 +1,18 @@
-"""Pictures: arrays in, Axes out, `show` to put one on a page. Knows neither torch nor widgets.
+"""Pictures: arrays in, Axes out, ``show`` to put one on a page. Knows neither torch nor widgets.
 
-Every function takes what numpy can read, draws into `ax` or into a new figure, and returns the axes.
+Every function takes what numpy can read, draws into ``ax`` or into a new figure, and returns the axes.
 """
 
-from .charts import bars, curves, line_plot
-from .labels import end_labels
-from .motif import completion_chips, policy_table, token_strip
-from .style import COLORS, TEXT, color_of, figure, quantity_of, style
-from .svg import Shown, figure_html, show, svg
+from rlhf_helpers.plots.charts import bars, curves, line_plot
+from rlhf_helpers.plots.labels import end_labels
+from rlhf_helpers.plots.motif import completion_chips, policy_table, token_strip
+from rlhf_helpers.plots.style import COLORS, TEXT, color_of, figure, quantity_of, style
+from rlhf_helpers.plots.svg import CaptionedFigure, figure_html, show, svg
 
 __all__ = [
     "COLORS",
     "TEXT",
-    "Shown",
+    "CaptionedFigure",
     "bars",
     "color_of",
     "completion_chips",

@@ -1,21 +1,19 @@
 """Curves, bars and functions: numbers in, Axes out, names written where the lines end."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from .labels import DASH, end_labels, line_styles
-from .labels import title as write_title
-from .style import COLORS, TEXT, color_of, few_ticks, label_of, new_axes, styled
+from rlhf_helpers.plots.labels import DASH, end_labels, line_styles
+from rlhf_helpers.plots.labels import title as write_title
+from rlhf_helpers.plots.style import COLORS, TEXT, color_of, few_ticks, label_of, new_axes, styled
 
 
 def _series(values, name: str) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"{name}: expected a 1-D series with at least one value, got shape {array.shape}")
+        raise ValueError(f"{name} must be a 1-D series with at least one value, got shape {array.shape}")
     return array
 
 
@@ -53,9 +51,15 @@ def curves(
         labels: name -> text at the line's end; None for no text. Else the name with spaces.
         colors: name -> quantity, where the name alone does not tell.
         height: inches of a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: no series, a series that is not 1-D, or positions of another length.
     """
     if not series:
-        raise ValueError("series: expected at least one, got none")
+        raise ValueError("series must be at least one, got none")
     ax = new_axes(ax, height)
     ends = _lines(ax, series, x, bands, labels, colors)
     for name, value in (levels or {}).items():
@@ -89,7 +93,7 @@ def _dress(
         low, high = ax.get_ylim()
         if high - low < 1e-9:
             ax.set_ylim(low - 0.5, high + 0.5)
-    # the unit of the y axis stands over it, where it needs no turned head
+    # what the y axis measures is written above it, where it is read without turning the head
     write_title(ax, title, lines_below=int(bool(y_label)) + lines_below)
     if y_label:
         ax.annotate(
@@ -123,18 +127,24 @@ def bars(
         y_range: (low, high); from the data if None.
         ticks: names of the groups; 0, 1, 2, ... if None.
         accent: the group in the accent color (only with one series).
-        labels, colors: as in `curves`.
+        labels, colors: as in :func:`curves`.
         height: inches of a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: no series, or series of unlike shapes.
     """
     if not isinstance(series, Mapping):
         series = {"values": series}
     if not series:
-        raise ValueError("series: expected at least one, got none")
+        raise ValueError("series must be at least one, got none")
     ax = new_axes(ax, height)
     names = list(series)
     values = [np.asarray(series[name], dtype=float) for name in names]
     if len({v.shape for v in values}) != 1 or values[0].ndim > 1:
-        raise ValueError(f"series: expected numbers or 1-D series of one length, got {[v.shape for v in values]}")
+        raise ValueError(f"series must be numbers or 1-D series of one length, got {[v.shape for v in values]}")
     if values[0].ndim == 0:  # one bar per name
         shown = [label_of(name, labels) for name in names]
         ax.bar(shown, values, width=0.62, color=[_surface(name, colors) for name in names])
@@ -169,13 +179,13 @@ def bars(
 
 
 def _surface(name: str, colors: dict | None) -> tuple[str, float]:
-    """Color and opacity of a bar; what has no color of its own is gray."""
+    """Return color and opacity of a bar; what has no color of its own is gray."""
     color = color_of(name, colors)
     return color, 0.5 if color == TEXT else 0.85
 
 
 def _names_over(ax: Axes, names, labels, colors, y_label: str) -> None:
-    """The names of grouped bars, in their colors, in one line over the axes, after what is measured."""
+    """Write the names of grouped bars, in their colors, in one line over the axes, after what is measured."""
     words = [(y_label, TEXT, "normal")] if y_label else []
     words += [(label_of(name, labels), color_of(name, colors), "bold") for name in names]
     place = 0.0
@@ -219,11 +229,17 @@ def line_plot(
         ax: where to draw; a new figure if None.
         title: what is seen.
         x_label, y_label: with units.
-        points: (x, y, name) each, numbers or arrays; dots in the color of the name, labeled if `labels` has it.
-        trails: (xs, ys, name) each; the thin path on which a point came.
+        points: (x, y, name) each, numbers or arrays; dots in the color of the name, labeled if ``labels`` has it.
+        trails: (xs, ys, name) each; the thin path that a point took.
         x_range, y_range: (low, high); from the data if None.
-        labels, colors: as in `curves`.
+        labels, colors: as in :func:`curves`.
         height: inches of a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: a series that is not 1-D, or of another length than ``x``.
     """
     ax = new_axes(ax, height)
     x = np.asarray(x, dtype=float)
@@ -253,7 +269,7 @@ def _lines(ax: Axes, series: Mapping, x, bands, labels, colors, x_range=None) ->
         values = _series(values, name)
         positions = np.arange(len(values)) if x is None else np.asarray(x, dtype=float)
         if positions.shape != values.shape:
-            raise ValueError(f"x: expected shape {values.shape} as {name!r} has, got {positions.shape}")
+            raise ValueError(f"x must have shape {values.shape}, as {name!r} has, got {positions.shape}")
         color = color_of(name, colors)
         if bands and name in bands:
             low, high = (_series(edge, f"bands[{name!r}]") for edge in bands[name])

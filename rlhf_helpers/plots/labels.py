@@ -1,7 +1,5 @@
 """Words on figures: names where lines end, moved apart where they would meet, and titles that fit."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 
@@ -9,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import quantity_of
+from rlhf_helpers.plots.style import quantity_of
 
 DASHED = ("optimum", "reference")
 """Quantities that are a goal or a yardstick, not something that is trained: drawn dashed."""
@@ -19,7 +17,7 @@ _END = "end-label"
 
 
 def line_styles(names: Sequence[str], colors: dict | None = None) -> dict:
-    """One line style a name: yardsticks dashed, and lines of the same color told apart."""
+    """Return a line style for each name: yardsticks dashed, and lines of the same color told apart."""
     seen: dict = {}
     result = {}
     for name in names:
@@ -33,7 +31,7 @@ def line_styles(names: Sequence[str], colors: dict | None = None) -> dict:
 
 
 def spread(positions: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf) -> list[float]:
-    """Move positions as little as needed so that neighbors are `gap` apart and, if they fit, inside [low, high].
+    """Move positions as little as needed so that neighbors are ``gap`` apart and, if they fit, inside [low, high].
 
     Args:
         positions: where they would like to be.
@@ -70,7 +68,7 @@ def spread(positions: Sequence[float], gap: float, low: float = -np.inf, high: f
 
 
 def end_labels(ax: Axes, ends: Sequence[tuple[float, float, str, str]], size: float = 11) -> None:
-    """Write names where lines end; `show` moves them apart.
+    """Write names where lines end; :func:`show` moves them apart.
 
     Args:
         ax: the axes of the lines.

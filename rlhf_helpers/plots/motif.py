@@ -3,14 +3,12 @@
 A distribution fills the squares, a completion is a row of chips, a policy is a table of squares.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from .labels import title as write_title
-from .style import COLORS, TEXT, WIDTH, new_axes, styled
+from rlhf_helpers.plots.labels import title as write_title
+from rlhf_helpers.plots.style import COLORS, TEXT, WIDTH, new_axes, styled
 
 SIZE = 0.88
 """Side of a square; its cell is 1 wide."""
@@ -18,8 +16,8 @@ FILL = 0.6
 """Opacity of what fills a square, low enough for the token id to be read on it."""
 
 
-def short(value: float, digits: int = 2) -> str:
-    """A probability in few characters: 0.10 -> ".10", 1 -> "1", 0.0004 -> "0"."""
+def short_probability(value: float, digits: int = 2) -> str:
+    """Return a probability in few characters: 0.10 -> ".10", 1 -> "1", 0.0004 -> "0"."""
     if abs(value) < 0.5 * 10**-digits:
         return "0"
     text = f"{value:.{digits}f}"
@@ -29,17 +27,21 @@ def short(value: float, digits: int = 2) -> str:
 
 
 def probabilities(values, name: str, dimensions: int) -> np.ndarray:
-    """`values` as floats; ValueError unless they have the dimensions asked for and lie in [0, 1]."""
+    """Return ``values`` as floats.
+
+    Raises:
+        ValueError: they have other dimensions, or do not lie in [0, 1]; the message has their name.
+    """
     array = np.asarray(values, dtype=float)
     if array.ndim != dimensions or array.size == 0:
-        raise ValueError(f"{name}: expected {dimensions} dimension(s) with at least one entry, got shape {array.shape}")
+        raise ValueError(f"{name} must have {dimensions} dimension(s) with at least one entry, got shape {array.shape}")
     if not np.all((array >= -1e-6) & (array <= 1 + 1e-6)):
-        raise ValueError(f"{name}: expected probabilities between 0 and 1, got {array.min():g} to {array.max():g}")
+        raise ValueError(f"{name} must be probabilities between 0 and 1, got {array.min():g} to {array.max():g}")
     return np.clip(array, 0.0, 1.0)
 
 
 def bare(ax: Axes, width: float, height: float) -> None:
-    """No axes, equal scales, the limits given."""
+    """Draw without axes, with equal scales, in the limits given."""
     ax.set_axis_off()
     ax.set_xlim(-0.06, width)
     ax.set_ylim(height, -0.06)
@@ -65,6 +67,12 @@ def token_strip(
         quantity: whose distribution it is: "policy", "old", "reference", "optimum".
         accent: the token in the accent color; None for none.
         values: write the probability under each square.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: ``probs`` is not 1-D, or not probabilities.
     """
     probs = probabilities(probs, "probs", 1)
     ax = new_axes(ax, 0.62 + 0.2 * values + 0.32 * bool(title))
@@ -86,14 +94,14 @@ def token_strip(
             fontweight="bold" if marked else "normal",
         )
         if values:
-            ax.text(x + SIZE / 2, SIZE + 0.1, short(level), ha="center", va="top", fontsize=10)
+            ax.text(x + SIZE / 2, SIZE + 0.1, short_probability(level), ha="center", va="top", fontsize=10)
     bare(ax, len(probs), 1.36 if values else 0.94)
     write_title(ax, title)
     return ax
 
 
 def outline(ax: Axes, x: float, y: float, marked: bool, size: float = SIZE) -> None:
-    """The border of a square."""
+    """Draw the border of a square."""
     color, alpha, width = (COLORS["accent"], 1.0, 1.8) if marked else (TEXT, 0.3, 0.9)
     ax.add_patch(Rectangle((x, y), size, size, fill=False, edgecolor=color, alpha=alpha, linewidth=width))
 
@@ -118,6 +126,12 @@ def policy_table(
         quantity: whose table it is.
         accent: the column in the accent color; None for none.
         row_label, column_label: names of the two axes.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: ``table`` is not 2-D, or not probabilities.
     """
     table = probabilities(table, "table", 2)
     rows, columns = table.shape
@@ -179,13 +193,19 @@ def completion_chips(
         accent: the token in the accent color; None for none.
         row_labels: a text at the end of each row (its reward, say).
         letters: what is written on a chip in place of its id; one character for each id.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: no ids, or not one label for each row.
     """
     ids = np.atleast_2d(np.asarray(ids)).astype(int)
     if ids.ndim != 2 or ids.size == 0:
-        raise ValueError(f"ids: expected shape (B, T) with at least one token, got {ids.shape}")
+        raise ValueError(f"ids must have shape (B, T) with at least one token, got {ids.shape}")
     rows, columns = ids.shape
     if row_labels is not None and len(row_labels) != rows:
-        raise ValueError(f"row_labels: expected {rows} texts, got {len(row_labels)}")
+        raise ValueError(f"row_labels must be {rows} texts, got {len(row_labels)}")
     ax = new_axes(ax, 0.46 * rows + 0.1 + 0.32 * bool(title), WIDTH)
     for row, line in enumerate(ids):
         for column, token in enumerate(line):

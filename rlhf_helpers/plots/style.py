@@ -1,7 +1,5 @@
 """The house style: one color per quantity, few ticks, no boxes, sizes that hold on a phone and on a projector."""
 
-from __future__ import annotations
-
 import functools
 from contextlib import contextmanager
 
@@ -19,10 +17,10 @@ COLORS = {
     "optimum": "#009E73",
     "accent": "#E69F00",
 }
-"""Quantity -> color (Okabe-Ito). `show` turns each into the CSS variable `--q-<quantity>`."""
+"""Quantity -> color (Okabe-Ito). ``show`` turns each into the CSS variable ``--q-<quantity>``."""
 
 TEXT = "#000000"
-"""Everything else: `show` turns it into the page's own text color."""
+"""Everything else: ``show`` turns it into the page's own text color."""
 
 WIDTH = 5.2
 """Width of a figure in inches. Its text is 11 points: 16 pixels on a desktop page, 10 on a phone."""
@@ -75,7 +73,7 @@ RC = {
 
 @contextmanager
 def style():
-    """Draw in the house style inside a `with` block; the functions of this package do it themselves."""
+    """Draw in the house style inside a ``with`` block; the functions of this package do it themselves."""
     with matplotlib.rc_context(RC):
         yield
 
@@ -93,12 +91,12 @@ def styled(function):
 
 @styled
 def figure(width: float = WIDTH, height: float = 3.0, *, rows: int = 1, columns: int = 1, **grid):
-    """A new figure and its axes, as `plt.subplots` gives them, in the house style.
+    """Return a new figure and its axes, as ``plt.subplots`` does, in the house style.
 
     Args:
         width, height: inches. Keep the width: wider figures have smaller text on a phone.
         rows, columns: how many axes; two columns are hard to read on a phone, two rows are not.
-        **grid: passed to `Figure.subplots` (sharex, sharey, height_ratios, ...).
+        **grid: passed to ``Figure.subplots`` (sharex, sharey, height_ratios, ...).
 
     Returns:
         (figure, axes).
@@ -109,20 +107,23 @@ def figure(width: float = WIDTH, height: float = 3.0, *, rows: int = 1, columns:
 
 
 def new_axes(ax: Axes | None, height: float, width: float = WIDTH) -> Axes:
-    """`ax`, or the axes of a new figure."""
+    """Return ``ax``, or the axes of a new figure."""
     return figure(width, height)[1] if ax is None else ax
 
 
 def quantity_of(name: str, colors: dict | None = None) -> str | None:
-    """Which quantity of the book a name stands for: `"mean_reward"` -> `"reward"`; None if it is none of them.
+    """Return which quantity of the book a name means, ``"reward"`` for ``"mean_reward"``; None if it is none of them.
 
     Args:
         name: a series' name.
         colors: name -> quantity, where the name alone does not tell.
+
+    Raises:
+        ValueError: ``colors`` has a quantity for it that does not exist.
     """
     if colors and name in colors:
         if colors[name] is not None and colors[name] not in COLORS:
-            raise ValueError(f"colors: {name!r} must be one of {sorted(COLORS)}, got {colors[name]!r}")
+            raise ValueError(f"colors must be among {sorted(COLORS)}, got {colors[name]!r} for {name!r}")
         return colors[name]
     words = name.lower().replace("_", " ").replace("-", " ").split()
     for quantity, known in _WORDS.items():
@@ -132,19 +133,19 @@ def quantity_of(name: str, colors: dict | None = None) -> str | None:
 
 
 def color_of(name: str, colors: dict | None = None) -> str:
-    """The color of a name's quantity, or the text color."""
+    """Return the color of a name's quantity, or the text color."""
     return COLORS.get(quantity_of(name, colors), TEXT)
 
 
 def label_of(name: str, labels: dict | None = None) -> str:
-    """What a reader sees for a name: `labels[name]`, or the name with spaces."""
+    """Return what a reader sees for a name: ``labels[name]``, or the name with spaces."""
     if labels and name in labels:
         return labels[name]
     return " ".join("KL" if word == "kl" else word for word in name.split("_"))
 
 
 def few_ticks(ax: Axes, x: int | None = 5, y: int | None = 4) -> None:
-    """At most so many ticks; None leaves an axis as it is."""
+    """Set at most this many ticks; None leaves an axis as it is."""
     if x is not None and ax.get_xscale() == "linear":
         ax.xaxis.set_major_locator(MaxNLocator(x, min_n_ticks=2))
     if y is not None and ax.get_yscale() == "linear":

@@ -1,6 +1,9 @@
-"""A matplotlib figure as an HTML figure: inline SVG with real text, the page's colors, the same bytes on every run."""
+"""A matplotlib figure as an HTML figure: inline SVG with real text.
 
-from __future__ import annotations
+This is two things at once, since both rewrite every attribute. It recolors: each color of the book becomes a variable
+of the page, so that a picture follows dark mode. And it makes the SVG small and the same bytes on every run and
+machine: rounded coordinates, no defaults, no points in the middle of a level line, ids of its own.
+"""
 
 import hashlib
 import html
@@ -43,8 +46,8 @@ _DROPPED = ("font-family", "stroke-linejoin", "stroke-miterlimit", "stroke-linec
 _DEFAULTS = {"text-anchor": "start", "stroke-dashoffset": "0", "opacity": "1", "fill-opacity": "1"}
 
 
-class Shown:
-    """What `show` returns: a captioned figure for a notebook, a page or a test."""
+class CaptionedFigure:
+    """What :func:`show` returns: a captioned figure for a notebook, a page or a test."""
 
     def __init__(self, markup: str, caption: str, alt: str):
         self.html, self.caption, self.alt = markup, caption, alt
@@ -56,26 +59,29 @@ class Shown:
         return {"text/html": self.html, "text/plain": repr(self)}
 
 
-def show(fig: Figure | Axes, *, caption: str, alt: str) -> Shown:
+def show(fig: Figure | Axes, *, caption: str, alt: str) -> CaptionedFigure:
     """Turn a figure into a captioned picture that holds in dark mode, on a phone and in a screen reader; closes it.
 
     Args:
         fig: a figure, or axes of it.
-        caption: what the reader should see in it; `code` in backticks.
+        caption: what the reader should see in it; words in backticks are set as code.
         alt: the picture in words, for those who do not see it: what is on it and what it shows.
 
     Returns:
         An object to end a cell with.
+
+    Raises:
+        ValueError: the caption or the alternative is empty.
     """
     for name, text in (("caption", caption), ("alt", alt)):
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"{name}: expected a text, got {text!r}")
+            raise ValueError(f"{name} must be a text, got {text!r}")
     fig = fig.figure if isinstance(fig, Axes) else fig
-    return Shown(figure_html([svg(fig, alt)], caption), caption, alt)
+    return CaptionedFigure(figure_html([svg(fig, alt)], caption), caption, alt)
 
 
 def figure_html(svgs: list[str], caption: str, *, status: str = "", kind: str = "") -> str:
-    """The HTML of a figure: pictures, one line of text that says what they end in, the caption."""
+    """Return the HTML of a figure: pictures, one line of text that says what they end in, the caption."""
     line = f'<p class="baby-status">{inline(status)}</p>' if status else ""
     classes = f"baby-figure {kind}".strip()
     return f'<figure class="{classes}">{"".join(svgs)}{line}<figcaption>{inline(caption)}</figcaption></figure>'
@@ -83,7 +89,7 @@ def figure_html(svgs: list[str], caption: str, *, status: str = "", kind: str = 
 
 @styled
 def svg(fig: Figure, alt: str) -> str:
-    """The figure as an `<svg>` element for an HTML page; closes the figure.
+    """Return the figure as an ``<svg>`` element for an HTML page; closes the figure.
 
     Args:
         fig: a figure.
@@ -128,7 +134,7 @@ def _write(element: ET.Element) -> str:
 
 
 def _attributes(tag: str, element: ET.Element) -> dict[str, str]:
-    """An element's attributes with its style taken apart, colors named, numbers rounded."""
+    """Return an element's attributes with its style taken apart, colors named, numbers rounded."""
     found: dict[str, str] = {}
     for key, value in element.attrib.items():
         if key == "style":
@@ -171,7 +177,7 @@ def _style(name: str, setting: str) -> dict[str, str]:
 
 
 def _rounded(text: str) -> str:
-    """Two decimals. The offset keeps exact halves away from the edge where the last bit would decide."""
+    """Round to two decimals. The offset keeps exact halves away from the edge where the last bit would decide."""
     text = re.sub(r"\s+", " ", _NUMBER.sub(lambda m: f"{float(m.group()) + 0.00037:.2f}", text)).strip()
     text = re.sub(r"(\.\d*?)0+(?=\D|$)", r"\1", text)
     text = re.sub(r"\.(?=\D|$)", "", text)

@@ -28,7 +28,7 @@ def test_a_graph_runs_as_the_kernel_does(path):
         here, there = run_in_torch(figure, STEPS), run_in_onnxruntime(data, STEPS)
         assert here.keys() == there.keys()
         for name in here:
-            np.testing.assert_allclose(there[name], here[name], **CLOSE, err_msg=f"{figure.caption}: {name}")
+            np.testing.assert_allclose(there[name], here[name], **CLOSE, err_msg=f"{figure.definition.caption}: {name}")
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -62,12 +62,12 @@ def test_two_exports_are_the_same_bytes(trained_figure):
 
 def test_adams_epsilon_survives_the_optimizer(trained_figure):
     """A rewrite rule that takes x + 1e-8 for x would divide zero by zero where a parameter has no gradient."""
-    start = trained_figure.start(0)
-    assert (trained_figure.function(start, torch.full((32, 8), 0.5), **as_tensors(trained_figure))[0]["v"] == 0).any()
+    start, step = trained_figure.definition.start(0), trained_figure.definition.function
+    assert (step(start, torch.full((32, 8), 0.5), **as_tensors(trained_figure))[0]["v"] == 0).any()
     found = run_in_onnxruntime(page_data(trained_figure), 2)
     assert all(np.isfinite(x).all() for x in found.values())
 
 
 def as_tensors(figure) -> dict[str, torch.Tensor]:
     """The default settings as a step takes them."""
-    return {name: torch.tensor(value) for name, value in figure.defaults.items()}
+    return {name: torch.tensor(value) for name, value in figure.definition.defaults.items()}

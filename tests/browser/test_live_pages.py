@@ -3,8 +3,6 @@
 It starts, trains, moves, resets, shares its state, agrees with the kernel, and says so when it cannot run.
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np
@@ -102,12 +100,12 @@ def test_figures_agree_with_the_kernel(chapter):
     kernels = live_figures(CHAPTERS[PAGES.index(name)])
     assert len(figures) == len(kernels)
     for figure, kernel in zip(figures, kernels, strict=True):
-        if kernel.start is not None:
+        if kernel.definition.trains:
             drive(figure, f"await figure.advance({STEPS})")
         here, there = run_in_torch(kernel, STEPS), figure.evaluate(SERIES)
         assert here.keys() == there.keys()
         for series, values in here.items():
-            np.testing.assert_allclose(there[series], values, **CLOSE, err_msg=f"{kernel.caption}: {series}")
+            np.testing.assert_allclose(there[series], values, **CLOSE, err_msg=f"{kernel.definition.caption}: {series}")
 
 
 def test_figures_do_what_a_reader_asks(chapter):

@@ -3,8 +3,6 @@
 The book is built once into a temporary folder, unless BABY_RLHF_HTML names a built one.
 """
 
-from __future__ import annotations
-
 import re
 from html.parser import HTMLParser
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The system's Chromium, and a place to serve pages from, for the tests that need them."""
 
-from __future__ import annotations
-
 import functools
 import http.server
 import shutil

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from rlhf_helpers.live.export import WEIGHTS
+from rlhf_helpers.names.pretraining import WEIGHTS
 
 STEPS = 50
 CLOSE = {"rtol": 1e-3, "atol": 1e-3}  # float32, after 50 steps
@@ -26,7 +26,7 @@ def published_data(path) -> list[dict]:
 
 def run_in_torch(figure, steps: int) -> dict[str, np.ndarray]:
     """Rows 0 to ``steps`` of every series of one number, and the last of the others, on the kernel."""
-    if figure.start is None:
+    if not figure.definition.trains:
         return figure.now
     figure.reset(seed=0)
     figure.step(steps)
@@ -57,13 +57,13 @@ def run_in_onnxruntime(data: dict, steps: int) -> dict[str, np.ndarray]:
 def unpacked(packed: dict) -> dict[str, np.ndarray]:
     """The states that ``page_data`` packs."""
     state = {}
-    for name, told in packed.items():
-        if "like" in told:
-            state[name] = state[told["like"]]
-        elif "bytes" in told:
-            state[name] = np.frombuffer(base64.b64decode(told["bytes"]), told["type"]).reshape(told["shape"])
-        elif "file" in told:
-            state[name] = np.frombuffer((WEIGHTS / told["file"]).read_bytes(), "<f4").reshape(told["shape"])
+    for name, entry in packed.items():
+        if "like" in entry:
+            state[name] = state[entry["like"]]
+        elif "bytes" in entry:
+            state[name] = np.frombuffer(base64.b64decode(entry["bytes"]), entry["type"]).reshape(entry["shape"])
+        elif "file" in entry:
+            state[name] = np.frombuffer((WEIGHTS.parent / entry["file"]).read_bytes(), "<f4").reshape(entry["shape"])
         else:
-            state[name] = np.full(told["shape"], told["fill"], told["type"])
+            state[name] = np.full(entry["shape"], entry["fill"], entry["type"])
     return state

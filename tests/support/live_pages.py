@@ -1,7 +1,5 @@
 """A live figure in a page, driven from a test."""
 
-from __future__ import annotations
-
 from support.chapters import CHAPTERS, live_figures
 
 READY = "index => ['ready', 'failed'].includes(document.querySelectorAll('figure.baby-live')[index].dataset.state)"
@@ -32,10 +30,10 @@ def drive(figure, script: str):
 
 
 def wait_for_step(figure, step: int):
-    """Wait until a figure has made so many updates."""
+    """Wait until a figure has made this many updates."""
     figure.evaluate(UNTIL, f"figure.frame.step >= {step}")
 
 
 def first_that_trains() -> tuple[str, int]:
     """A chapter with a figure that trains, and which of its figures that is."""
-    return next((p.stem, i) for p in CHAPTERS for i, f in enumerate(live_figures(p)) if f.start is not None)
+    return next((p.stem, i) for p in CHAPTERS for i, f in enumerate(live_figures(p)) if f.definition.trains)

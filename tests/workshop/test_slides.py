@@ -1,7 +1,5 @@
 """The slides: what the chapters say is on them or in the notes, readable from the last row, with no other host."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import signal
@@ -164,7 +162,7 @@ def room(browser, folder):
         return page
 
     with serve(folder) as site:
-        yield lambda *told: open_deck(site, *told)
+        yield lambda *args: open_deck(site, *args)
         for context in contexts:
             context.close()
     assert wrong == []

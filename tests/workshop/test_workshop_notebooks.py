@@ -1,16 +1,14 @@
 """The learner's and the instructor's copies: what is in them, how they read, and that they run from top to bottom."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import myst_to_markdown
 import nbformat
 import notebooks
-import plain
 import pytest
 from support.chapters import CHAPTERS
 
@@ -93,7 +91,7 @@ def test_the_numbers_are_those_of_the_pages(html_dir):
         pages = {label: number for number, label in formulas} | found
         assert pages or not path.stem[0].isdigit(), path.stem
         for label, number in pages.items():
-            assert plain.numbers()[label] == number, (path.stem, label)
+            assert myst_to_markdown.numbers()[label] == number, (path.stem, label)
 
 
 def test_another_kind_is_an_error(tmp_path):

@@ -1,7 +1,7 @@
 // Starts reveal.js once the formulas are set, makes formulas fit, and starts a live figure when its slide is shown.
 
 const FORMULA = [36, 56]; // the smallest and the largest formula, in pixels
-const preview = told.has("receiver"); // one of the small pictures in the speaker's window
+const preview = query.has("receiver"); // one of the small pictures in the speaker's window
 
 // The speaker's window gets the notes without MathJax's styles, so their formulas become MathML.
 function writeNotes() {
@@ -30,11 +30,13 @@ async function startFigure(slide) {
   await figure.liveFigure.start();
   if (figure.dataset.state !== "ready") return;
   const [grid, controls, presets, sentence] = ["grid", "controls", "presets", "sentence"].map((name) =>
-    figure.querySelector(`.baby-${name}`));
+    figure.querySelector(`.baby-${name}`),
+  );
   if (presets) {
     const foot = grid.appendChild(document.createElement("div"));
     foot.className = "baby-foot";
-    const beyond = (element) => element.getBoundingClientRect().bottom > figure.closest(".sheet").getBoundingClientRect().bottom;
+    const beyond = (element) =>
+      element.getBoundingClientRect().bottom > figure.closest(".sheet").getBoundingClientRect().bottom;
     if (beyond(controls)) foot.append(presets);
     foot.append(sentence);
     const place = () => {
@@ -67,8 +69,18 @@ async function startSlides() {
   fitFormulas();
   document.documentElement.classList.remove("typesetting");
   await Reveal.initialize({
-    width: 1280, height: 720, margin: 0, maxScale: 4, center: false, hash: true, transition: "none",
-    navigationMode: "linear", controls: false, slideNumber: "c/t", keyboardCondition: isForSlides, plugins: [RevealNotes],
+    width: 1280,
+    height: 720,
+    margin: 0,
+    maxScale: 4,
+    center: false,
+    hash: true,
+    transition: "none",
+    navigationMode: "linear",
+    controls: false,
+    slideNumber: "c/t",
+    keyboardCondition: isForSlides,
+    plugins: [RevealNotes],
   });
   Reveal.on("slidechanged", ({ currentSlide }) => {
     document.activeElement?.blur();

@@ -31,27 +31,33 @@ function unpacked(text) {
 
 class FileWorker {
   constructor() {
-    this.hired = this.hire();
-    this.hired.catch(() => this.onerror());
+    this.started = this.start();
+    this.started.catch(() => this.onerror());
   }
 
-  async hire() {
+  async start() {
     await load();
-    const { worker, wasm } = globalThis.babyRuntime;
-    const address = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
-    const hired = new globalThis.Worker(address);
-    hired.onmessage = (event) => this.onmessage(event);
-    hired.onerror = () => this.onerror();
-    hired.postMessage({ call: "bring", wasm: await unpacked(wasm) });
-    return hired;
+    const { worker: script, wasm } = globalThis.babyRuntime;
+    const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    const worker = new globalThis.Worker(address);
+    worker.onmessage = (event) => this.onmessage(event);
+    worker.onerror = () => this.onerror();
+    worker.postMessage({ call: "bring", wasm: await unpacked(wasm) });
+    return worker;
   }
 
   postMessage(...message) {
-    this.hired.then((hired) => hired.postMessage(...message), () => {});
+    this.started.then(
+      (worker) => worker.postMessage(...message),
+      () => {},
+    );
   }
 
   terminate() {
-    this.hired.then((hired) => hired.terminate(), () => {});
+    this.started.then(
+      (worker) => worker.terminate(),
+      () => {},
+    );
   }
 }
 

@@ -1,7 +1,5 @@
 """Clicks on pairs: one format for notebook and page, kept here and sent nowhere, and a fit that is the right one."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

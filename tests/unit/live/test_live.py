@@ -11,9 +11,9 @@ import pytest
 import torch
 from ipywidgets import Checkbox, Dropdown, FloatLogSlider, FloatSlider, IntSlider
 
-from rlhf_helpers.live import Bars, Chips, Curves, Plot, Say, Strip, Table, figure, live
+from rlhf_helpers.live import Bars, Chips, Curves, Plot, Preset, Say, Strip, Table, figure, live, rules
 from rlhf_helpers.live.run import NotFinite
-from rlhf_helpers.live.session import short
+from rlhf_helpers.live.session import five_digits
 
 
 def drift(state, noise, *, kl_coeff, learning_rate):
@@ -142,7 +142,7 @@ def test_seeds_differ_and_choosing_one_resets():
     fig.reset(seed=0)
     fig.step(5)
     assert not np.array_equal(other, fig.history["reward"])
-    with pytest.raises(ValueError, match="seed: expected 0 to 4, got 5"):
+    with pytest.raises(ValueError, match="seed must be 0 to 4, got 5"):
         fig.reset(seed=5)
 
 
@@ -245,7 +245,7 @@ def test_controls_of_every_kind_arrive_as_numbers_of_the_states_dtype():
 def test_controls_have_words():
     fig = training(kl_coeff=FloatSlider(value=0.1, description="pull to the reference, β"))
     assert [c.description for c in fig.controls.values()] == ["pull to the reference, β", "learning rate"]
-    with pytest.raises(ValueError, match=r"gamma: no such control; there are \['kl_coeff', 'learning_rate'\]"):
+    with pytest.raises(ValueError, match=r"values must name controls, \['kl_coeff', 'learning_rate'\], got 'gamma'"):
         fig.set(gamma=1)
 
 
@@ -330,14 +330,14 @@ def test_playing_gives_the_loop_its_turn(cost):
     assert fig.session.step == 200
     assert fig.error is None
     assert fig.buttons["play"].description == "Play"
-    assert max(turns) <= figure.BUSY + cost + 1e-9, "a turn ends with the step that crosses the limit"
-    assert np.diff(frames).min() >= figure.FRAME - 1e-9 or cost > 0.02
+    assert max(turns) <= rules.BUSY + cost + 1e-9, "a turn ends with the step that crosses the limit"
+    assert np.diff(frames).min() >= rules.FRAME - 1e-9 or cost > 0.02
 
 
 def test_three_hundred_quick_steps_take_about_two_seconds():
     _, _, frames, seconds = play(0.0025, steps=300)
     assert 1.5 < seconds < 2.5
-    assert np.diff(frames).mean() == pytest.approx(figure.FRAME, rel=0.05)
+    assert np.diff(frames).mean() == pytest.approx(rules.FRAME, rel=0.05)
 
 
 def test_a_slider_moved_while_playing_acts_at_the_next_step_without_reset():
@@ -430,7 +430,7 @@ def test_a_state_that_overflows_stops_the_run_with_a_word():
     assert fig.session.step == 6  # 1e36 is the last that float32 holds
     assert np.isfinite(fig.history["loss"]).all()
     assert fig.status == (
-        "Stopped: after update 6 `x` is no longer a finite number. Reset, or lower the learning rate."
+        "Stopped after update 6: `x` is no longer a finite number. Reset, or lower the learning rate."
     )
     json.dumps(fig.canvas.frame, allow_nan=False)
     fig.set(learning_rate=1.0)  # and it goes on from where all was well
@@ -502,39 +502,92 @@ def test_rules_speak_up():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: training(gamma=FloatSlider()), TypeError, "gamma: no such keyword in drift"),
-        (lambda: training(kl_coeff=0.1), TypeError, "kl_coeff: expected an ipywidgets control with a number"),
-        (lambda: training(kl_coeff=ipywidgets.Text("a")), TypeError, "kl_coeff: expected an ipywidgets control"),
-        (lambda: training(lambda state, noise: None), TypeError, "kl_coeff: no such keyword"),
-        (lambda: training(lambda *, kl_coeff, learning_rate: None), TypeError, "it must take (state, noise"),
-        (lambda: live(clip, caption="c", panels=[Bars("here")]), TypeError, "clip needs a control for ['ratio']"),
-        (lambda: training(caption=" "), ValueError, "caption: expected a text"),
-        (lambda: training(panels=[]), ValueError, "panels: expected at least one"),
-        (lambda: training(panels=["kl"]), TypeError, "panels: expected Curves, Bars"),
+        (
+            lambda: training(gamma=FloatSlider()),
+            TypeError,
+            "controls must be keywords of drift, ['kl_coeff', 'learning_rate'], got 'gamma'",
+        ),
+        (lambda: training(kl_coeff=0.1), TypeError, "kl_coeff must be an ipywidgets control with a number"),
+        (lambda: training(kl_coeff=ipywidgets.Text("a")), TypeError, "kl_coeff must be an ipywidgets control"),
+        (
+            lambda: training(lambda state, noise: None),
+            TypeError,
+            "controls must be keywords of <lambda>, [], got 'kl_coeff'",
+        ),
+        (lambda: training(lambda *, kl_coeff, learning_rate: None), TypeError, "function must take (state, noise"),
+        (
+            lambda: live(clip, caption="c", panels=[Bars("here")]),
+            TypeError,
+            "controls must be given for ['ratio'] of clip, got []",
+        ),
+        (lambda: training(caption=" "), ValueError, "caption must be a text"),
+        (lambda: training(panels=[]), ValueError, "panels must be at least one, got none"),
+        (lambda: training(panels=["kl"]), TypeError, "panels must be Curves, Bars"),
         (
             lambda: training(panels=[Curves("loss")]),
             ValueError,
-            "panels: Curves names 'loss', but the function returns",
+            "panels must name series of the function, ['kl', 'optimum', 'probs', 'reward', 'samples', 'table'], got 'loss'",
         ),
-        (lambda: training(panels=[Curves("probs")]), ValueError, "panels: Curves needs 'probs' with 0 dimension(s)"),
-        (lambda: training(panels=[Strip("kl")]), ValueError, "panels: Strip needs 'kl' with 1 dimension(s)"),
-        (lambda: Curves([]), ValueError, "names: expected the names of one or more series"),
-        (lambda: Plot("x", ["y"], points=["a"]), ValueError, "points: expected pairs"),
-        (lambda: training(status="{loss:.2f}"), ValueError, "status: {loss} is neither a control nor a series"),
-        (lambda: training(status="{kl:>8}"), ValueError, "status: {kl:>8} is not understood"),
-        (lambda: training(status="{kl!r}"), ValueError, "status: {kl:} is not understood"),
-        (lambda: training(says=[Say("loss", above=1, text="a")]), ValueError, "says: 'loss' is no series"),
-        (lambda: Say("kl", "a"), ValueError, "give `above` or `below`"),
-        (lambda: training(steps=0), ValueError, "steps: expected a whole number of at least 1"),
-        (lambda: training(seeds=True), ValueError, "seeds: expected a whole number"),
-        (lambda: training(noise=(0,)), ValueError, "noise: expected a shape such as (32, 8), got (0,)"),
-        (lambda: training(start=3), TypeError, "start: expected a function"),
-        (lambda: training(start=lambda seed: 3), TypeError, "start: expected a dict of tensors"),
-        (lambda: computing(noise=(2,)), ValueError, "noise: only a figure with `start` has random numbers"),
-        (lambda: computing(panels=[Curves("here")]), ValueError, "Curves shows a history"),
-        (lambda: computing(lambda *, ratio: 3), TypeError, "expected a dict of series, got int"),
-        (lambda: training(lambda s, n, **k: s), TypeError, "expected (state, series), two dicts, got dict"),
-        (lambda: training(lambda s, n, **k: ({}, {})), ValueError, "got a state with [], expected ['logits', 'n']"),
+        (
+            lambda: training(panels=[Curves("probs")]),
+            ValueError,
+            "Curves must show series with 0 dimension(s), got 'probs' of shape (10,)",
+        ),
+        (
+            lambda: training(panels=[Strip("kl")]),
+            ValueError,
+            "Strip must show series with 1 dimension(s), got 'kl' of shape ()",
+        ),
+        (lambda: Curves([]), ValueError, "names must be the names of one or more series, got []"),
+        (lambda: Plot("x", ["y"], points=["a"]), ValueError, "points must be pairs"),
+        (lambda: training(status="{loss:.2f}"), ValueError, "status must name controls or series of one number"),
+        (
+            lambda: training(status="{kl:>8}"),
+            ValueError,
+            "status must use formats such as .2f, .3g, .1e, .0% or +.2f, got {kl:>8}",
+        ),
+        (
+            lambda: training(status="{kl!r}"),
+            ValueError,
+            "status must use braces for names and formats alone, got '{kl!r}'",
+        ),
+        (
+            lambda: training(says=[Say("loss", above=1, text="a")]),
+            ValueError,
+            "says must name series of one number, ['kl', 'optimum', 'reward'], got 'loss'",
+        ),
+        (lambda: Say("kl", "a"), ValueError, "above or below must be given, got neither for Say('kl', ...)"),
+        (lambda: training(steps=0), ValueError, "steps must be at least 1, got 0"),
+        (lambda: training(seeds=True), TypeError, "seeds must be a whole number, got bool"),
+        (lambda: training(noise=(0,)), ValueError, "noise must be a shape such as (32, 8), got (0,)"),
+        (lambda: training(start=3), TypeError, "start must be a function seed -> state, got int"),
+        (lambda: training(start=lambda seed: 3), TypeError, "start must return a dict of tensors, got int"),
+        (lambda: training(status="{kl"), ValueError, "status must use braces for names and formats alone, got '{kl'"),
+        (lambda: training(status="{kl:d}"), ValueError, "status must use formats such as .2f"),
+        (lambda: training(presets=["fast"]), TypeError, "presets must be Preset(name, text, values), got str"),
+        (
+            lambda: training(presets=[Preset("fast", "Look.", {"gamma": 1})]),
+            ValueError,
+            "presets must set controls, ['kl_coeff', 'learning_rate'], got 'gamma' in 'fast'",
+        ),
+        (
+            lambda: training(presets=[Preset("fast", "Look.", {"learning_rate": 9})]),
+            ValueError,
+            "presets must set values that controls can take, got learning_rate=9 in 'fast', which becomes 4.0",
+        ),
+        (lambda: computing(noise=(2,)), ValueError, "noise must be None where there is no start, got (2,)"),
+        (
+            lambda: computing(panels=[Curves("here")]),
+            ValueError,
+            "panels must show no history where there is no start, got Curves",
+        ),
+        (lambda: computing(lambda *, ratio: 3), TypeError, "<lambda> must return a dict of series, got int"),
+        (lambda: training(lambda s, n, **k: s), TypeError, "<lambda> must return (state, series), two dicts, got dict"),
+        (
+            lambda: training(lambda s, n, **k: ({}, {})),
+            ValueError,
+            "<lambda> must return a state with ['logits', 'n'], got one with []",
+        ),
     ],
 )
 def test_errors_name_the_argument(make, error, message):
@@ -568,13 +621,20 @@ def test_picture_of_a_run_that_overflows_says_so():
     assert "nan" not in html.lower()
 
 
-def test_mimebundle_has_the_picture_and_a_stable_text(monkeypatch):
+def test_on_a_kernel_no_picture_is_drawn_that_nobody_would_see(monkeypatch, capfd):
     monkeypatch.delenv("BABY_RLHF_PUBLISH", raising=False)
-    fig = computing()
+    calls = []
+
+    def counted(state, noise, **controls):
+        calls.append(state)
+        return drift(state, noise, **controls)
+
+    fig = training(counted)
     bundle = fig._repr_mimebundle_()
-    assert set(bundle) == {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"}
-    assert bundle["text/plain"] == repr(fig) == "Live figure: The clip."
-    assert bundle["text/html"] == fig.picture().html
+    assert set(bundle) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
+    assert bundle["text/plain"] == repr(fig) == "Live figure: A caption."
+    assert len(calls) == 1, "the state that is shown, and no default run"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_is_published_carries_what_a_page_needs(monkeypatch):
@@ -617,9 +677,9 @@ def test_chips_send_only_the_rows_they_show():
 
 
 def test_numbers_for_the_page_are_short():
-    assert short(torch.tensor(1 / 3).numpy()) == 0.33333
-    assert short(np.array([1.0, np.nan, np.inf])) == [1.0, None, None]
-    assert short(np.array([[1, 2]])) == [[1, 2]]
+    assert five_digits(torch.tensor(1 / 3).numpy()) == 0.33333
+    assert five_digits(np.array([1.0, np.nan, np.inf])) == [1.0, None, None]
+    assert five_digits(np.array([[1, 2]])) == [[1, 2]]
 
 
 def test_nothing_keeps_the_kernel_longer_than_a_tenth_of_a_second():

@@ -14,7 +14,7 @@ from torch.nn.utils import parameters_to_vector
 
 import rlhf_helpers.names.pretraining
 from rlhf_helpers import TinyGPT, fit_utilities, next_token_logprobs, prefer
-from rlhf_helpers.live.export import WEIGHTS, _packed, _weights_file
+from rlhf_helpers.live.export import _is_in_the_book, _packed
 from rlhf_helpers.names import (
     ALPHABET,
     END,
@@ -350,9 +350,9 @@ def test_a_page_names_the_file_for_these_weights_and_sends_all_others():
     flat = parameters_to_vector(POLICY.parameters()).detach()
     changed = flat.clone()
     changed[17] += 1e-3
-    assert _weights_file(flat.numpy()) == "names.f32"
+    assert _is_in_the_book(flat.numpy())
     for other in (changed, flat[:-1], flat.double()):
-        assert _weights_file(other.numpy()) is None
+        assert not _is_in_the_book(other.numpy())
     packed = _packed({"params": flat, "ref": flat.clone(), "old": changed})
     assert packed["params"] == {"type": "float32", "shape": [31_584], "file": "names.f32"}
     assert packed["ref"] == {"type": "float32", "shape": [31_584], "like": "params"}

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 
 from rlhf_helpers import plots
 from rlhf_helpers.plots.labels import line_styles, spread
-from rlhf_helpers.plots.motif import short
+from rlhf_helpers.plots.motif import short_probability
 from rlhf_helpers.plots.style import RC
 
 UNIFORM = np.full(10, 0.1)
@@ -66,20 +66,23 @@ def test_chips_show_ids_and_leave_padding_empty():
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: plots.token_strip([[0.5, 0.5]]), "probs: expected 1 dimension"),
-        (lambda: plots.token_strip([0.5, 1.5]), "probs: expected probabilities between 0 and 1, got 0.5 to 1.5"),
-        (lambda: plots.token_strip([0.5, np.nan]), "probs: expected probabilities"),
-        (lambda: plots.policy_table(UNIFORM), "table: expected 2 dimension"),
-        (lambda: plots.completion_chips(np.zeros((0, 3))), "ids: expected shape"),
-        (lambda: plots.completion_chips([[1]], row_labels=["a", "b"]), "row_labels: expected 1 texts, got 2"),
-        (lambda: plots.curves({}), "series: expected at least one"),
-        (lambda: plots.curves({"kl": [[1.0]]}), "kl: expected a 1-D series"),
-        (lambda: plots.curves({"kl": [1.0, 2.0]}, x=[0]), "x: expected shape"),
-        (lambda: plots.curves({"kl": [1.0]}, colors={"kl": "pink"}), "colors: 'kl' must be one of"),
-        (lambda: plots.bars({"a": [1, 2], "b": [1]}), "series: expected numbers or 1-D series of one length"),
-        (lambda: plots.bars({}), "series: expected at least one"),
-        (lambda: plots.show(plots.bars([1]), caption="", alt="a"), "caption: expected a text"),
-        (lambda: plots.show(plots.bars([1]), caption="a", alt=None), "alt: expected a text"),
+        (
+            lambda: plots.token_strip([[0.5, 0.5]]),
+            "probs must have 1 dimension(s) with at least one entry, got shape (1, 2)",
+        ),
+        (lambda: plots.token_strip([0.5, 1.5]), "probs must be probabilities between 0 and 1, got 0.5 to 1.5"),
+        (lambda: plots.token_strip([0.5, np.nan]), "probs must be probabilities"),
+        (lambda: plots.policy_table(UNIFORM), "table must have 2 dimension(s)"),
+        (lambda: plots.completion_chips(np.zeros((0, 3))), "ids must have shape (B, T)"),
+        (lambda: plots.completion_chips([[1]], row_labels=["a", "b"]), "row_labels must be 1 texts, got 2"),
+        (lambda: plots.curves({}), "series must be at least one, got none"),
+        (lambda: plots.curves({"kl": [[1.0]]}), "kl must be a 1-D series"),
+        (lambda: plots.curves({"kl": [1.0, 2.0]}, x=[0]), "x must have shape (2,), as 'kl' has, got (1,)"),
+        (lambda: plots.curves({"kl": [1.0]}, colors={"kl": "pink"}), "colors must be among"),
+        (lambda: plots.bars({"a": [1, 2], "b": [1]}), "series must be numbers or 1-D series of one length"),
+        (lambda: plots.bars({}), "series must be at least one, got none"),
+        (lambda: plots.show(plots.bars([1]), caption="", alt="a"), "caption must be a text"),
+        (lambda: plots.show(plots.bars([1]), caption="a", alt=None), "alt must be a text"),
     ],
 )
 def test_errors_name_the_argument(draw, message):
@@ -91,7 +94,7 @@ def test_errors_name_the_argument(draw, message):
     ("value", "text"), [(0.1, ".10"), (1.0, "1"), (0.996, "1"), (0.994, ".99"), (0.004, "0"), (0.0, "0"), (0.05, ".05")]
 )
 def test_short_probabilities(value, text):
-    assert short(value) == text
+    assert short_probability(value) == text
 
 
 # Curves, bars, functions

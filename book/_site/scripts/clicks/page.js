@@ -3,8 +3,12 @@
 const sliderOf = (label) => label.replace(/[^a-z]+/gi, "_"); // "ends in a" is the slider ends_in_a
 
 function figureFor(labels) {
-  const figures = [...document.querySelectorAll("figure.baby-live")].map((element) => element.liveFigure).filter(Boolean);
-  return figures.find(({ data }) => labels.every((label) => data.controls.some(({ name }) => name === sliderOf(label))));
+  const figures = [...document.querySelectorAll("figure.baby-live")]
+    .map((element) => element.liveFigure)
+    .filter(Boolean);
+  return figures.find(({ data }) =>
+    labels.every((label) => data.controls.some(({ name }) => name === sliderOf(label))),
+  );
 }
 
 function train(labels, utilities) {
@@ -15,7 +19,8 @@ function train(labels, utilities) {
   labels.forEach((label, i) => {
     const { name, min, max } = figure.data.controls.find((control) => control.name === sliderOf(label));
     values[name] = Math.min(max, Math.max(min, Number(utilities[i].toFixed(1)))); // sliders go in tenths
-    if (utilities[i] < min - 0.05 || utilities[i] > max + 0.05) limited += ` "${label}" goes only to ${values[name]} there.`;
+    if (utilities[i] < min - 0.05 || utilities[i] > max + 0.05)
+      limited += ` "${label}" goes only to ${values[name]} there.`;
   });
   figure.element.scrollIntoView({ block: "start" });
   figure.attempt(() => figure.trainOn(values));

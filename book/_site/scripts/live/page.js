@@ -1,10 +1,9 @@
-// Brings the live figures of a built page to life: no kernel, no other host. Each figure carries its own data (graph,
-// controls, starts) as JSON. Nothing is loaded before a reader starts a figure; then a worker runs the graph, and `live.js` draws.
+// Runs the live figures of a built page: no kernel, no other host. Each figure carries its own data (graph, controls,
+// starts) as JSON. Nothing is loaded before a reader starts a figure; then a worker runs the graph, and `live.js` draws.
 import { draw } from "./live.js";
+import { BUSY, FRAME, FRAMES, moveMark, writeMark, writeStatus, writeStop } from "./rules.js";
 
-const FRAME = matchMedia("(prefers-reduced-motion: reduce)").matches ? 500 : 50; // milliseconds from picture to picture
-const BUDGET = 30; // milliseconds of computing for one picture
-const PICTURES = 40; // in a whole run
+const PAUSE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 500 : FRAME; // from picture to picture
 const PATIENCE = 30000; // milliseconds until a silent worker counts as hung
 
 // The worker, and questions to it
@@ -14,18 +13,18 @@ const waiting = new Map();
 let asked = 0;
 
 function ask(question, transfer = []) {
-  worker ??= hire();
+  worker ??= startWorker();
   return new Promise((resolve, reject) => {
     const id = ++asked;
-    const timer = setTimeout(() => dismiss("it does not answer"), PATIENCE);
+    const timer = setTimeout(() => stopWorker("it does not answer"), PATIENCE);
     waiting.set(id, { resolve, reject, timer });
     worker.postMessage({ id, ...question }, transfer);
   });
 }
 
-function hire() {
-  const hired = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  hired.onmessage = ({ data: { id, ...reply } }) => {
+function startWorker() {
+  const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  started.onmessage = ({ data: { id, ...reply } }) => {
     const question = waiting.get(id);
     if (!question) return;
     waiting.delete(id);
@@ -33,11 +32,11 @@ function hire() {
     if (reply.error) question.reject(new Error(reply.error));
     else question.resolve(reply);
   };
-  hired.onerror = () => dismiss("its script could not be loaded");
-  return hired;
+  started.onerror = () => stopWorker("its script could not be loaded");
+  return started;
 }
 
-function dismiss(reason) {
+function stopWorker(reason) {
   worker?.terminate();
   worker = null;
   for (const { reject, timer } of waiting.values()) {
@@ -52,7 +51,8 @@ function dismiss(reason) {
 class Figure {
   constructor(element, index) {
     this.element = element;
-    element.liveFigure = this; // for whoever wants to drive it from the console
+    // What slides.js, clicks/page.js, the tests and the benchmarks drive a figure by: its fields and methods keep their names.
+    element.liveFigure = this;
     this.name = String(index + 1);
     this.data = JSON.parse(element.querySelector("script.baby-live-data").textContent);
     this.trains = Boolean(this.data.starts);
@@ -100,12 +100,13 @@ class Figure {
     this.invite.hidden = false;
     this.starter.disabled = false;
     this.starter.textContent = "Try again";
-    const advice = location.protocol === "file:"
-      ? "A browser does not run it from a file: in the folder of the built book run `python -m http.server` and open the address that it prints."
-      : "The picture above is the default run, and the rest of the page works without it.";
+    const advice =
+      location.protocol === "file:"
+        ? "A browser does not run it from a file: in the folder of the built book run `python -m http.server` and open the address that it prints."
+        : "The picture above is the default run, and the rest of the page works without it.";
     this.word.textContent = `This figure could not run here (${error.message}). ${advice}`;
     this.element.dataset.state = "failed";
-    if (figures.every((figure) => figure.element.dataset.state !== "ready")) dismiss("it was stopped");
+    if (figures.every((figure) => figure.element.dataset.state !== "ready")) stopWorker("it was stopped");
   }
 
   showStill(shown) {
@@ -123,7 +124,8 @@ class Figure {
     this.element.insertBefore(this.grid, this.invite);
     this.update?.stop();
     this.update = draw(canvas, this.data.spec);
-    if (this.trains) controls.append(this.buttons(), (this.cost = build("p", "baby-word")));
+    this.cost = build("p", "baby-word");
+    if (this.trains) controls.append(this.buttons(), this.cost);
     this.inputs = new Map(this.data.controls.map((control) => [control.name, this.control(control, controls)]));
     controls.append(...this.presets(), this.sharing());
     this.frame = {};
@@ -138,7 +140,7 @@ class Figure {
     const reset = button("Reset", () => this.attempt(() => this.restart()));
     const label = build("label", "baby-seed", "seed ");
     this.seeds = build("select");
-    this.data.starts.forEach((_, seed) => this.seeds.append(new Option(seed, seed)));
+    for (const seed of this.data.starts.keys()) this.seeds.append(new Option(seed, seed));
     this.seeds.value = this.seed;
     this.seeds.onchange = () => {
       this.seed = Number(this.seeds.value);
@@ -156,7 +158,7 @@ class Figure {
     let input;
     if (control.kind === "choice") {
       input = build("select");
-      control.options.forEach(([text, value]) => input.append(new Option(text, value)));
+      for (const [text, value] of control.options) input.append(new Option(text, value));
     } else {
       input = build("input");
       input.type = control.kind === "switch" ? "checkbox" : "range";
@@ -166,8 +168,8 @@ class Figure {
       if (control.kind === "switch") input.checked = value !== 0;
       else input.value = control.kind === "log" ? Math.log(value) / Math.log(control.base) : value;
       if (input.type !== "range") return;
-      shown.textContent = short(value);
-      input.setAttribute("aria-valuetext", short(value));
+      shown.textContent = threeDigits(value);
+      input.setAttribute("aria-valuetext", threeDigits(value));
     };
     const read = () => {
       if (control.kind === "switch") return input.checked ? 1 : 0;
@@ -191,26 +193,32 @@ class Figure {
     this.sentence = build("p", "baby-sentence");
     this.sentence.setAttribute("role", "status");
     for (const { name, text, values } of presets)
-      box.append(button(name, () => this.attempt(async () => {
-        await this.use({ ...this.defaults(), ...values });
-        this.sentence.textContent = text;
-        if (this.trains) await this.play();
-      })));
+      box.append(
+        button(name, () =>
+          this.attempt(async () => {
+            await this.use({ ...this.defaults(), ...values });
+            this.sentence.textContent = text;
+            if (this.trains) await this.play();
+          }),
+        ),
+      );
     return [box, this.sentence];
   }
 
   sharing() {
     const box = build("div", "baby-share");
-    box.append(button("Copy a link to this state", async () => {
-      const address = this.address();
-      history.replaceState(null, "", address);
-      try {
-        await navigator.clipboard.writeText(address);
-        this.say("The link is in your clipboard.");
-      } catch {
-        this.say("The link is in the address bar.");
-      }
-    }));
+    box.append(
+      button("Copy a link to this state", async () => {
+        const address = this.address();
+        history.replaceState(null, "", address);
+        try {
+          await navigator.clipboard.writeText(address);
+          this.say("The link is in your clipboard.");
+        } catch {
+          this.say("The link is in the address bar.");
+        }
+      }),
+    );
     this.notice = build("p", "baby-word");
     this.notice.setAttribute("role", "status");
     box.append(this.notice);
@@ -230,7 +238,7 @@ class Figure {
     await this.restart();
   }
 
-  // From the start with some controls set, by whoever has settings to try.
+  // Run from the start with some controls set.
   async trainOn(values) {
     if (this.element.dataset.state !== "ready") await this.start();
     if (this.element.dataset.state !== "ready") return;
@@ -240,9 +248,11 @@ class Figure {
 
   async restart() {
     this.pause();
-    const token = (this.token = {});
+    const token = {};
+    this.token = token;
     if (this.frame.step) this.previous = this.frame.rows;
-    this.initial = { ...this.values };
+    this.initial = { ...this.values }; // the settings that the run began with
+    this.asked = { ...this.values }; // the settings that the worker knows
     this.moves = [];
     this.marks = [];
     this.pending = new Map();
@@ -258,52 +268,52 @@ class Figure {
   take({ step, rows, now, trouble, spent }) {
     this.spent += spent;
     for (const row of rows)
-      for (const [name, value] of Object.entries(row)) (this.rows[name] ??= []).push(value);
+      for (const [name, value] of Object.entries(row)) {
+        this.rows[name] ??= [];
+        this.rows[name].push(value);
+      }
     this.now = now;
-    const present = Object.fromEntries(Object.entries(now).filter(([, value]) => typeof value === "number")
-      .map(([name, value]) => [name, [...(this.rows[name] ?? []), value]]));
+    const present = Object.fromEntries(
+      Object.entries(now)
+        .filter(([, value]) => typeof value === "number")
+        .map(([name, value]) => [name, [...(this.rows[name] ?? []), value]]),
+    );
     this.trouble = trouble;
-    this.frame = { step: step ?? 0, rows: present, previous: this.previous, now, marks: this.marks };
+    const marks = this.marks.map((mark) => ({ step: mark.step, text: writeMark(mark) }));
+    this.frame = { step: step ?? 0, rows: present, previous: this.previous, now, marks };
     this.paint();
   }
 
   paint() {
     const stopped = this.trouble.length > 0;
-    const status = stopped ? this.sorrow() : this.status();
+    const controls = Object.keys(this.values);
+    const status = stopped ? writeStop(this.trouble, this.frame.step, controls, this.trains) : this.status();
     this.update({ ...this.frame, status, error: stopped, playing: this.playing });
     if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
-    if (this.frame.step) this.cost.textContent = `${short(this.spent / this.frame.step)} ms an update on this machine.`;
+    if (this.frame.step)
+      this.cost.textContent = `${threeDigits(this.spent / this.frame.step)} ms an update on this machine.`;
     this.element.dataset.step = this.frame.step;
   }
 
   status() {
     const known = { ...this.values, ...this.now, step: this.frame.step, seed: this.seed };
-    const parts = this.data.status ? [this.data.status.replace(/\{(\w+)(?::([^}]*))?\}/g, (_, name, form) => format(known[name], form))] : [];
-    for (const { series, text, above, below, after } of this.data.says) {
-      const value = known[series];
-      const far = (above !== null && value > above) || (below !== null && value < below);
-      if (this.frame.step >= after && far) parts.push(text);
-    }
-    return parts.map((part) => (/[.!?]$/.test(part) ? part : `${part}.`)).join(" ");
-  }
-
-  sorrow() {
-    const names = this.trouble.map((name) => `\`${name}\``).join(" and ");
-    if (!this.trains) return `${names} is not a finite number at these settings.`;
-    const advice = this.inputs.has("learning_rate") ? "lower the learning rate" : "move a slider back";
-    return `Stopped after update ${this.frame.step}: ${names} is no longer a finite number. Reset, or ${advice}.`;
+    const speaks = ({ series, above, below, after }) =>
+      this.frame.step >= after &&
+      ((above !== null && known[series] > above) || (below !== null && known[series] < below));
+    const sentences = this.data.says.filter(speaks).map((say) => say.text);
+    return writeStatus(this.data.status, sentences, known);
   }
 
   async play() {
     if (this.frame.step >= this.data.steps) await this.restart();
     this.playing = true;
     const token = this.token;
-    const stride = Math.max(1, Math.round(this.data.steps / PICTURES));
+    const stride = Math.max(1, Math.round(this.data.steps / FRAMES));
     while (this.playing && this.token === token && this.frame.step < this.data.steps) {
       const begun = performance.now();
-      await this.advance(stride, BUDGET);
+      await this.advance(stride, BUSY);
       if (this.trouble.length) break;
-      await new Promise((next) => setTimeout(next, Math.max(0, FRAME - (performance.now() - begun))));
+      await new Promise((next) => setTimeout(next, Math.max(0, PAUSE - (performance.now() - begun))));
     }
     if (this.token !== token) return;
     this.pause();
@@ -344,6 +354,7 @@ class Figure {
     for (const [name, value] of this.pending) {
       if (this.trains && step > 0) this.mark(name, value, step);
       else this.initial = { ...this.values };
+      this.asked[name] = value;
     }
     this.pending.clear();
   }
@@ -360,10 +371,7 @@ class Figure {
 
   mark(name, value, step) {
     this.moves.push({ step, name, value });
-    const last = this.marks.findLast((mark) => mark.name === name);
-    const text = `${name} ${short(value)}`;
-    if (last && step - last.moved <= Math.max(3, this.data.steps / 20)) Object.assign(last, { text, moved: step });
-    else this.marks.push({ name, step, moved: step, text });
+    if (value !== this.asked[name]) moveMark(this.marks, name, this.asked[name], value, step, this.data.steps);
   }
 
   async attempt(action) {
@@ -380,19 +388,20 @@ class Figure {
     const address = new URL(location.href);
     address.search = "";
     address.hash = "";
-    const told = address.searchParams;
-    told.set("figure", this.name);
-    for (const [name, value] of Object.entries(this.initial)) told.set(name, precise(value));
+    const query = address.searchParams;
+    query.set("figure", this.name);
+    for (const [name, value] of Object.entries(this.initial)) query.set(name, precise(value));
     if (this.trains) {
-      told.set("seed", this.seed);
-      told.set("step", this.frame.step);
+      query.set("seed", this.seed);
+      query.set("step", this.frame.step);
       const last = new Map(this.moves.map((move) => [`${move.step} ${move.name}`, move]));
-      if (last.size) told.set("moves", [...last.values()].map((m) => `${m.step}:${m.name}:${precise(m.value)}`).join(","));
+      if (last.size)
+        query.set("moves", [...last.values()].map((m) => `${m.step}:${m.name}:${precise(m.value)}`).join(","));
     }
     return address.href;
   }
 
-  settingsFrom(told) {
+  settingsFrom(query) {
     const values = {};
     let damaged = false;
     const fits = (control, value) => {
@@ -404,26 +413,30 @@ class Figure {
     };
     const number = (text) => (text === null || text.trim() === "" ? NaN : Number(text));
     for (const control of this.data.controls) {
-      if (!told.has(control.name)) continue;
-      const value = number(told.get(control.name));
+      if (!query.has(control.name)) continue;
+      const value = number(query.get(control.name));
       if (fits(control, value)) values[control.name] = value;
       else damaged = true;
     }
     const whole = (name, limit) => {
-      const value = told.has(name) ? number(told.get(name)) : 0;
+      const value = query.has(name) ? number(query.get(name)) : 0;
       if (Number.isInteger(value) && value >= 0 && value <= limit) return value;
       damaged = true;
       return 0;
     };
     const seed = this.trains ? whole("seed", this.data.starts.length - 1) : 0;
     const step = this.trains ? whole("step", this.data.steps) : 0;
-    const moves = (told.get("moves") ?? "").split(",").filter(Boolean).map((text) => {
-      const [at, name, value] = text.split(":");
-      const control = this.data.controls.find((one) => one.name === name);
-      const move = { step: number(at ?? ""), name, value: number(value ?? "") };
-      if (!control || !fits(control, move.value) || !Number.isInteger(move.step) || move.step < 1 || move.step > step) damaged = true;
-      return move;
-    });
+    const moves = (query.get("moves") ?? "")
+      .split(",")
+      .filter(Boolean)
+      .map((text) => {
+        const [at, name, value] = text.split(":");
+        const control = this.data.controls.find((one) => one.name === name);
+        const move = { step: number(at ?? ""), name, value: number(value ?? "") };
+        if (!control || !fits(control, move.value) || !Number.isInteger(move.step) || move.step < 1 || move.step > step)
+          damaged = true;
+        return move;
+      });
     if (damaged) return { word: "The address does not fit this figure: these are its default settings." };
     return { values, seed, step, moves: this.trains ? moves : null };
   }
@@ -434,6 +447,7 @@ class Figure {
       this.values[move.name] = move.value;
       this.inputs.get(move.name).show(move.value);
       this.mark(move.name, move.value, this.frame.step);
+      this.asked[move.name] = move.value;
       this.take({ ...(await ask({ call: "evaluate", figure: this.name, controls: this.values })), rows: [] });
     }
     if (step > this.frame.step) await this.advance(step - this.frame.step);
@@ -492,28 +506,21 @@ async function loaded(file) {
 
 const precise = (value) => String(Number(value.toPrecision(9)));
 
-function short(value) {
-  return value === 0 ? "0" : Math.abs(value) >= 0.001 && Math.abs(value) < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
-}
-
-// Python's format specifications that a status line may use: .2f .3g .1e .0% d
-function format(value, form = "") {
-  const [, digits, kind] = form.match(/^\+?(?:\.(\d+))?([feg%d]?)$/) ?? [];
-  const places = digits === undefined ? 6 : Number(digits);
-  if (kind === "f") return value.toFixed(places);
-  if (kind === "%") return `${(100 * value).toFixed(places)}%`;
-  if (kind === "e") return value.toExponential(places);
-  if (kind === "d") return String(Math.round(value));
-  if (kind === "g") return String(Number(value.toPrecision(places || 1)));
-  return String(value);
+// A setting as its slider shows it.
+function threeDigits(value) {
+  return value === 0
+    ? "0"
+    : Math.abs(value) >= 0.001 && Math.abs(value) < 1e5
+      ? String(Number(value.toPrecision(3)))
+      : value.toExponential(1);
 }
 
 const figures = [...document.querySelectorAll("figure.baby-live")]
   .filter((element) => element.querySelector("script.baby-live-data"))
   .map((element, index) => new Figure(element, index));
-const told = new URLSearchParams(location.search);
-const wanted = figures.find((figure) => figure.name === told.get("figure"));
+const query = new URLSearchParams(location.search);
+const wanted = figures.find((figure) => figure.name === query.get("figure"));
 if (wanted) {
   wanted.element.scrollIntoView();
-  wanted.start(wanted.settingsFrom(told));
+  wanted.start(wanted.settingsFrom(query));
 }

@@ -3,9 +3,10 @@
 //   {id, call: "open", figure, graph}            a figure's ONNX model, as bytes
 //   {id, call: "reset", figure, state, noise, seed, controls}
 //   {id, call: "evaluate", figure, controls}     the present state again, with other controls
-//   {id, call: "advance", figure, controls, count, budget}   so many steps, or as many as fit in `budget` milliseconds
-// and answers each with {id, step, rows, now, trouble, spent} or {id, error}; `spent` is in milliseconds. At step n it has evaluated the graph once: `now` holds the
-// series of state n, and state n + 1 waits. `rows` are the series of the states that were left behind.
+//   {id, call: "advance", figure, controls, count, budget}   this many steps, or as many as fit in `budget` milliseconds
+// and answers each with {id, step, rows, now, trouble, spent} or {id, error}; `spent` is in milliseconds. At step n it has
+// evaluated the graph once: `now` holds the series of state n, and state n + 1 waits. `rows` are the series of the states
+// that were left behind, `trouble` names what is no longer finite.
 
 const engines = new Map();
 let runtime = null;
@@ -94,7 +95,8 @@ class Engine {
   async evaluate(controls) {
     const feeds = this.noise ? { noise: this.noise } : {};
     for (const [name, value] of Object.entries(this.state)) feeds[`state/${name}`] = value;
-    for (const [name, value] of Object.entries(controls)) feeds[`control/${name}`] = this.tensor(Float32Array.of(value), []);
+    for (const [name, value] of Object.entries(controls))
+      feeds[`control/${name}`] = this.tensor(Float32Array.of(value), []);
     // a knob that the function does not use is not an input of the graph
     for (const name of Object.keys(feeds)) if (!this.session.inputNames.includes(name)) delete feeds[name];
     const outputs = await this.session.run(feeds);
@@ -108,10 +110,12 @@ class Engine {
       if (value.type === "float32" && !value.data.every(Number.isFinite)) bad.push(rest.join("/"));
     }
     this.trouble = bad;
-    const spoilt = bad.some((name) => name in series);
-    if (!spoilt || !Object.keys(this.next).length)
-      this.now = Object.fromEntries(Object.entries(series).map(([name, value]) => [name, nested(value.data, value.dims)]));
-    return spoilt;
+    const seriesAreBad = bad.some((name) => name in series);
+    if (!seriesAreBad || !Object.keys(this.next).length)
+      this.now = Object.fromEntries(
+        Object.entries(series).map(([name, value]) => [name, nested(value.data, value.dims)]),
+      );
+    return seriesAreBad;
   }
 
   async advance({ controls, count, budget }) {
@@ -164,8 +168,10 @@ async function answer({ call, figure, ...wanted }) {
 
 let queue = Promise.resolve(); // one thing at a time, in the order it was asked for
 self.onmessage = ({ data: { id, ...question } }) => {
-  queue = queue.then(() => answer(question)).then(
-    (reply) => self.postMessage({ id, ...reply }),
-    (error) => self.postMessage({ id, error: error?.message || String(error) }),
-  );
+  queue = queue
+    .then(() => answer(question))
+    .then(
+      (reply) => self.postMessage({ id, ...reply }),
+      (error) => self.postMessage({ id, error: error?.message || String(error) }),
+    );
 };

@@ -1,19 +1,17 @@
 """What fits a slide, and how large: estimates from the number of letters, which the tests measure in a browser."""
 
-from __future__ import annotations
-
 import textwrap
 from copy import copy
 from itertools import pairwise
 
 from bs4 import Tag
 
-# A slide has 1280 x 720 pixels, and this much room for what stands on it.
+# A slide has 1280 x 720 pixels, and this much room for what is on it.
 WIDTH, HEIGHT = 1184, 624
 TEXT = (28, 40)  # pixels: the smallest and the largest text
 CODE = (22, 32)  # the smallest and the largest code
-LINE = 1.4  # a line is so many sizes high
-LETTER = 0.57  # a letter of text is so many of its sizes wide, on average
+LINE = 1.4  # a line is this many sizes high
+LETTER = 0.57  # a letter of text is this many of its sizes wide, on average
 GLYPH = 0.605  # and one of code
 PICTURE = 400  # a figure up to this high, in its own units, keeps its words large enough
 
@@ -28,7 +26,7 @@ def height(block: Tag) -> float:
 
 
 def text_size(need: float, room: float) -> float:
-    """The size, in pixels, at which text that needs so much room in the smallest size fills the room."""
+    """The size, in pixels, at which text that needs this much room in the smallest size fills the room."""
     return min(max(TEXT[0] * (room / need) ** 0.5, TEXT[0]), TEXT[1])
 
 

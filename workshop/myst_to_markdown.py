@@ -5,8 +5,6 @@ only the book's build understands. Here directives become headings, quotes and `
 text, with the numbers that the pages show.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path
@@ -22,7 +20,11 @@ ROLE = re.compile(r"\{(?P<role>[\w:]+)\}`(?P<text>[^`]+)`")
 
 
 def markdown(source: str) -> str:
-    """A cell's MyST source as plain Markdown."""
+    """Return a cell's MyST source as plain Markdown.
+
+    Raises:
+        ValueError: a directive or a role for which no plain Markdown is known.
+    """
     blocks, lines = [], source.split("\n")
     while lines:
         line = lines.pop(0)

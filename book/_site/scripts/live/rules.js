@@ -1,0 +1,80 @@
+// The rules that a kernel and a page share: how fast it plays, how a number is written, what the status line says.
+// `rlhf_helpers/live/rules.py` has the same rules under the same names; the cases of `tests/support/live_rules.json` must
+// come out alike from both.
+
+export const FRAME = 50; // milliseconds from one picture to the next while it plays
+export const BUSY = 30; // milliseconds of computing after which whoever waits gets a turn
+export const FRAMES = 40; // pictures in a whole run, unless its updates are slow: two seconds to watch
+export const SAME_DRAG = 20; // a slider moved again within this part of a run is still the same move: one mark
+
+// A number in one of Python's formats: .2f +.2f .3g .1e .0%; six digits where none is given, and no negative zero.
+export function writeNumber(value, form = "") {
+  const [, plus, digits, kind] = /^(\+?)(?:\.(\d+))?([feg%]?)$/.exec(form);
+  const places = digits === undefined ? 6 : Number(digits);
+  const size = Math.abs(value);
+  let text = general(size, Math.max(places, 1));
+  if (kind === "f") text = fixed(size, places);
+  if (kind === "%") text = `${fixed(100 * size, places)}%`;
+  if (kind === "e") text = scientific(size, places);
+  const negative = value < 0 && /[1-9]/.test(text.split("e")[0]);
+  const sign = negative ? "-" : plus && !(value < 0 || Object.is(value, -0)) ? "+" : "";
+  return sign + text;
+}
+
+// Python rounds an exact half to the even digit, JavaScript up. `long` has SPARE more places than `text`.
+const SPARE = 30;
+function halfToEven(long, text, places) {
+  const kept = long.slice(0, long.length - SPARE - (places ? 0 : 1)); // without places the point goes too
+  const half = /^50*$/.test(long.slice(-SPARE));
+  return half && /[02468]$/.test(kept) ? kept : text;
+}
+
+function fixed(size, places) {
+  if (size >= 1e21) return `${BigInt(size)}${places ? `.${"0".repeat(places)}` : ""}`; // toFixed stops there
+  return halfToEven(size.toFixed(places + SPARE), size.toFixed(places), places);
+}
+
+function scientific(size, places) {
+  const [long] = size.toExponential(places + SPARE).split("e");
+  const [mantissa, exponent] = size.toExponential(places).split("e");
+  return `${halfToEven(long, mantissa, places)}e${exponent.replace(/^([+-])(\d)$/, "$10$2")}`;
+}
+
+function general(size, digits) {
+  const [mantissa, exponent] = scientific(size, digits - 1).split("e");
+  const power = Number(exponent);
+  const short = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  return power < -4 || power >= digits ? `${short(mantissa)}e${exponent}` : short(fixed(size, digits - 1 - power));
+}
+
+// The status line: the format string filled in, then what the rules say, each a sentence.
+export function writeStatus(status, sentences, known) {
+  const filled = status.replace(/\{(\w+)(?::([^{}]*))?\}/g, (_, name, form) => writeNumber(known[name], form));
+  const parts = [filled, ...sentences].filter(Boolean);
+  return parts.map((part) => (/[.!?]$/.test(part) ? part : `${part}.`)).join(" ");
+}
+
+// What the status line says when series or states are no longer finite.
+export function writeStop(names, step, controls, trains) {
+  const quoted = names.map((name) => `\`${name}\``).join(" and ");
+  const one = names.length === 1;
+  if (!trains) return `${quoted} ${one ? "is not a finite number" : "are not finite numbers"} at these settings.`;
+  const advice = controls.includes("learning_rate") ? "lower the learning rate" : "move a slider back";
+  const what = one ? "is no longer a finite number" : "are no longer finite numbers";
+  return `Stopped after update ${step}: ${quoted} ${what}. Reset, or ${advice}.`;
+}
+
+// Add a mark where a control moved, to those of the run; a drag is one mark, and a move there and back is none.
+export function moveMark(marks, name, old, value, step, steps) {
+  if (step === 0) return;
+  const last = marks.findLast((mark) => mark.name === name);
+  if (!last || step - last.moved > Math.max(3, Math.floor(steps / SAME_DRAG))) {
+    marks.push({ step, moved: step, name, from: old, to: value });
+    return;
+  }
+  Object.assign(last, { to: value, moved: step });
+  if (last.from === value) marks.splice(marks.indexOf(last), 1);
+}
+
+// What is written over a mark.
+export const writeMark = ({ name, to }) => `${name} ${writeNumber(to, ".3g")}`;

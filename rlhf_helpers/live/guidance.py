@@ -1,0 +1,50 @@
+"""What guides a reader: presets, which are settings worth a look, and sentences when a series goes too far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings worth a look: a button that makes them, and a sentence that says what there is to see.
+
+    Args:
+        name: what is written on the button.
+        text: the sentence.
+        values: control name -> value; the other controls go back to where they were at first.
+    """
+
+    name: str
+    text: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Say:
+    """A sentence that appears when a series goes too far.
+
+    Args:
+        series: its name; one number per update.
+        text: what is said.
+        above: speaks when the series is larger.
+        below: speaks when the series is smaller. One of the two at least.
+        after: silent before this many updates.
+
+    Raises:
+        ValueError: neither ``above`` nor ``below`` is given.
+    """
+
+    series: str
+    text: str
+    above: float | None = None
+    below: float | None = None
+    after: int = 0
+
+    def __post_init__(self):
+        if self.above is None and self.below is None:
+            raise ValueError(f"above or below must be given, got neither for Say({self.series!r}, ...)")
+
+    def applies(self, value: float, step: int) -> bool:
+        """Whether it speaks now."""
+        high = self.above is not None and value > self.above
+        return step >= self.after and (high or (self.below is not None and value < self.below))

