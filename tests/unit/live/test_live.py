@@ -526,7 +526,8 @@ def test_rules_speak_up():
         (
             lambda: training(panels=[Curves("loss")]),
             ValueError,
-            "panels must name series of the function, ['kl', 'optimum', 'probs', 'reward', 'samples', 'table'], got 'loss'",
+            "panels must name series of the function, ['kl', 'optimum', 'probs', 'reward', 'samples', 'table'], "
+            "got 'loss' in Curves",
         ),
         (
             lambda: training(panels=[Curves("probs")]),

@@ -34,6 +34,7 @@ from rlhf_helpers.names import (
     pretrain,
     pretrained_policy,
 )
+from rlhf_helpers.names.pretraining import WEIGHTS
 
 TRAIN, TEST = load_names()
 POLICY = pretrained_policy()
@@ -336,10 +337,10 @@ def test_the_policy_knows_prompts_and_writes_names_after_them():
 
 def test_the_file_holds_the_policy_and_nothing_else():
     flat = parameters_to_vector(POLICY.parameters())
-    assert (WEIGHTS / "names.f32").stat().st_size == 4 * flat.numel() == 4 * 31_584
+    assert WEIGHTS.stat().st_size == 4 * flat.numel() == 4 * 31_584
     assert flat.isfinite().all()
     assert flat.dtype == torch.float32
-    assert (flat.detach().numpy() == np.fromfile(WEIGHTS / "names.f32", "<f4")).all()
+    assert (flat.detach().numpy() == np.fromfile(WEIGHTS, "<f4")).all()
     first = pretrained_policy().embed.weight
     with torch.no_grad():
         first.zero_()
