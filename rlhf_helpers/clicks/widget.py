@@ -8,6 +8,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from rlhf_helpers._html import PALETTE
 from rlhf_helpers.clicks.file import Item, load_clicks, save_clicks
 
 HERE = Path(__file__).parent
@@ -38,7 +39,7 @@ class Clicks(anywidget.AnyWidget):
     """
 
     _esm = (HERE / "clicks.js").read_text("utf-8") + WIDGET
-    _css = HERE / "clicks.css"
+    _css = PALETTE + (HERE / "clicks.css").read_text("utf-8")
     spec = traitlets.Dict().tag(sync=True)
     rows = traitlets.List().tag(sync=True)
 

@@ -1,20 +1,23 @@
 """The widgets of a live figure: its drawing, the bar that plays it, the bar of presets."""
 
-import pathlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import anywidget
 import ipywidgets
 import traitlets
 
+from rlhf_helpers._html import PALETTE
 from rlhf_helpers.live.guidance import Preset
+
+HERE = Path(__file__).parent
 
 
 class Canvas(anywidget.AnyWidget):
     """The drawing: ``live.js`` turns the specification and the present frame into SVG."""
 
-    _esm = pathlib.Path(__file__).parent / "live.js"
-    _css = pathlib.Path(__file__).parent / "live.css"
+    _esm = HERE / "live.js"
+    _css = PALETTE + (HERE / "live.css").read_text("utf-8")
     spec = traitlets.Dict().tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)
     previous = traitlets.Dict().tag(sync=True)

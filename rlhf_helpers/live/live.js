@@ -8,18 +8,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const FONT = 12;
 const NARROW = 320; // below this many pixels the names at the ends of lines go without their values
-const FALLBACK = {
-  policy: "#0072B2",
-  old: "#56B4E9",
-  reference: "#999999",
-  reward: "#D55E00",
-  kl: "#CC79A7",
-  optimum: "#009E73",
-  accent: "#E69F00",
-  "accent-fill": "#E69F00",
-  "old-fill": "#56B4E9",
-};
-const color = (quantity) => (quantity ? `var(--q-${quantity}, ${FALLBACK[quantity]})` : "currentColor");
+const color = (quantity) => (quantity ? `var(--q-${quantity})` : "currentColor"); // see palette.css
 // as text a color needs more contrast than as a surface
 const surface = (quantity) => color(quantity === "accent" || quantity === "old" ? `${quantity}-fill` : quantity);
 const DRAWERS = { curves, plot, bars, strip, table, chips };

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 FRAME = 0.05
 """Seconds from one picture to the next while it plays."""
 BUSY = 0.03
-"""Seconds of computing after which whoever waits gets a turn."""
+"""Seconds of computing after which the kernel (or the page) gets its turn."""
 FRAMES = 40
 """Pictures in a whole run, unless its updates are slow: two seconds to watch."""
 SAME_DRAG = 20

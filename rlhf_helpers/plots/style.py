@@ -17,7 +17,7 @@ COLORS = {
     "optimum": "#009E73",
     "accent": "#E69F00",
 }
-"""Quantity -> color (Okabe-Ito). ``show`` turns each into the CSS variable ``--q-<quantity>``."""
+"""Quantity -> color (Okabe-Ito). ``show`` turns each into the CSS variable ``--q-<quantity>`` of ``palette.css``."""
 
 TEXT = "#000000"
 """Everything else: ``show`` turns it into the page's own text color."""

@@ -8,7 +8,10 @@ import torch
 from ipywidgets import FloatSlider
 from support.browser import needs_chromium
 
+from rlhf_helpers._html import PALETTE
+from rlhf_helpers.clicks import Clicks
 from rlhf_helpers.live import Bars, Chips, Curves, Plot, Strip, Table, live
+from rlhf_helpers.live.controls import Canvas
 from rlhf_helpers.plots import COLORS
 
 pytestmark = needs_chromium
@@ -109,7 +112,7 @@ def page(browser):
 
 def opened(page, fig, frame=None):
     """Draw a figure's frame in a bare page and look at it."""
-    code, css = ((LIVE / name).read_text("utf-8") for name in ("live.js", "live.css"))
+    code, css = (LIVE / "live.js").read_text("utf-8"), str(Canvas._css)
     page.set_content("<!doctype html><html><body style='margin:0'></body></html>")
     page.evaluate(OPEN, [code, css, fig.canvas.spec, frame or fig.canvas.frame | {"previous": fig.canvas.previous}])
     return page.evaluate(LOOK)
@@ -202,29 +205,33 @@ def test_who_wants_less_motion_gets_fewer_pictures(browser):
     page.close()
 
 
-def test_the_fallback_colors_are_the_books():
-    code = (LIVE / "live.js").read_text("utf-8")
-    for quantity, color in COLORS.items():
-        assert f'{quantity}: "{color}"' in code
+def colors(css: str) -> dict[str, str]:
+    """The variables that a block of styles sets."""
+    return dict(re.findall(r"--q-([\w-]+): (#\w{6});", css))
 
 
-def test_live_figures_have_the_pages_palette():
-    """Kernel and page show the same colors: live.css repeats what the book's style sheet says."""
-    book = (LIVE.parent.parent / "book" / "_static" / "baby.css").read_text("utf-8")
-    ours = (LIVE / "live.css").read_text("utf-8")
-    palette = lambda css: re.findall(r"(--q-(?!grid)[\w-]+): (#\w{6})", css)  # noqa: E731
-    assert set(palette(ours)) == set(palette(book))
+def test_the_palette_has_every_quantity_in_light_and_in_dark():
+    light, dark = (colors(block) for block in PALETTE.split("}")[:2])
+    surfaces = {"old-fill", "accent-fill"}  # the same in both
+    assert light.keys() - surfaces == dark.keys() == COLORS.keys() | {"grid"}
+    assert {light[name].lower() for name in surfaces} == {COLORS["old"].lower(), COLORS["accent"].lower()}
 
 
-def test_pages_and_notebooks_have_the_same_colors():
-    """A notebook does not load the pages' styles, so both name the colors: in light first, then in dark."""
-    palette = [
-        re.findall(r"(--q-[\w-]+): (#\w+);", block)
-        for styles in (LIVE / "live.css", LIVE.parents[1] / "book" / "_static" / "baby.css")
-        for block in styles.read_text("utf-8").split("}")[:2]
-    ]
-    light, dark, page_light, page_dark = map(set, palette)
-    assert light
-    assert dark
-    assert light <= page_light
-    assert dark <= page_dark
+@pytest.mark.parametrize("styles", [Canvas._css, Clicks._css], ids=["live", "clicks"])
+def test_a_notebook_has_the_colors_of_the_pages(page, styles):
+    """A notebook does not load the pages' styles: a widget brings the palette, and sets no color of its own."""
+    css = str(styles)
+    assert css.startswith(PALETTE)
+    assert colors(css) == colors(PALETTE)
+    page.set_content("<!doctype html><html><body></body></html>")
+    seen = []
+    for theme in ("true", "false"):
+        seen += page.evaluate(
+            """([css, theme]) => {
+              document.head.appendChild(document.createElement("style")).textContent = css;
+              document.body.dataset.jpThemeLight = theme;
+              return [getComputedStyle(document.body).getPropertyValue("--q-reward")];
+            }""",
+            [css, theme],
+        )
+    assert seen == ["#b84c00", "#ff8f4a"]

@@ -1,6 +1,7 @@
 """Clicks on pairs: one format for notebook and page, kept here and sent nowhere, and a fit that is the right one."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import rlhf_helpers.clicks
 from rlhf_helpers.clicks import ask, load_clicks, save_clicks
 
 FOLDER = Path(rlhf_helpers.clicks.__file__).parent
+SCRIPTS = Path(__file__).resolve().parents[3] / "book" / "_site" / "scripts" / "clicks"
 PAIRS = [([i, i, 1], [i, i, 2]) for i in range(10)]
 WORDS = [("Ada", "Bo"), ("Cleo", "Dan")]
 POLICY = "default-src 'self'; style-src 'self'; img-src 'self' data:"
@@ -80,10 +82,10 @@ def test_a_page_gets_the_pairs_without_a_kernel_and_escaped():
 
 
 def page_of(folder: Path, asked, policy: str = POLICY) -> Path:
-    for name in ("clicks.js", "page.js", "clicks.css"):
-        (folder / name).write_text((FOLDER / name).read_text("utf-8"), "utf-8")
+    for source in (FOLDER / "clicks.js", SCRIPTS / "page.js", FOLDER / "clicks.css", FOLDER.parent / "palette.css"):
+        shutil.copy(source, folder)
     scripts = "".join(f'<script defer src="{name}"></script>' for name in ("clicks.js", "page.js"))
-    head = f'<link rel="stylesheet" href="clicks.css">{scripts}'
+    head = f'<link rel="stylesheet" href="palette.css"><link rel="stylesheet" href="clicks.css">{scripts}'
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">' if policy else ""
     body = asked._repr_mimebundle_()[0]["text/html"]
     page = folder / "page.html"

@@ -3,7 +3,7 @@
 // come out alike from both.
 
 export const FRAME = 50; // milliseconds from one picture to the next while it plays
-export const BUSY = 30; // milliseconds of computing after which whoever waits gets a turn
+export const BUSY = 30; // milliseconds of computing after which the page gets its turn
 export const FRAMES = 40; // pictures in a whole run, unless its updates are slow: two seconds to watch
 export const SAME_DRAG = 20; // a slider moved again within this part of a run is still the same move: one mark
 
