@@ -322,6 +322,25 @@ def test_an_update_says_how_long_it_takes(reader):
     assert re.search(r"[\d.]+ ms an update on this machine", figure.inner_text())
 
 
+# Moves the first slider to its end and back, and counts the marks.
+THERE_AND_BACK = """
+  await figure.advance(5);
+  const {name, kind, max, base, value} = figure.data.controls[0];
+  const counts = [];
+  for (const next of [kind === "log" ? base ** max : max, value]) {
+    figure.moved(name, next, figure.inputs.get(name).show);
+    while (figure.asking) await new Promise(next => setTimeout(next, 5));
+    counts.push(figure.frame.marks.length);
+  }
+  return counts;
+"""
+
+
+def test_a_slider_moved_there_and_back_leaves_no_mark(reader):
+    name, index = first_that_trains()
+    assert drive(start(reader.open(name), index), THERE_AND_BACK) == [1, 0]
+
+
 def test_weights_come_when_a_figure_starts_and_once(reader):
     asked = []
 
