@@ -161,6 +161,23 @@ def test_runs_are_in_float32_and_the_picture_in_float64_with_the_same_noise():
     assert torch.get_default_dtype() == torch.float32
 
 
+def test_a_run_computes_on_one_thread_and_gives_the_others_back():
+    seen = []
+
+    def watch(state, noise, **controls):
+        seen.append(torch.get_num_threads())
+        return drift(state, noise, **controls)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        training(watch).step(2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 1, 1]
+
+
 def test_global_randomness_is_left_alone():
     torch.manual_seed(0)
     expected = torch.rand(3)
