@@ -1,5 +1,5 @@
 // Draws a live figure as SVG. It knows no kernel and no page: `draw(el, spec)` fills an element and returns
-// `update(frame)`, which shows one frame. A kernel hosts it as an anywidget (the default export); a page can do the same.
+// `update(frame)`, which shows one frame. A kernel hosts it as an anywidget (the default export), a page by itself.
 //
 //   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training}
 //   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, marks: [{step, text}],

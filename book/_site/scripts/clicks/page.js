@@ -1,5 +1,5 @@
-// Clicks in a built page: every pair of the page's data, kept in this browser and nowhere else. Where the page has a live
-// figure with a slider for each feature, the fit of the clicks can set them.
+// Clicks in a built page: every pair of the page's data, kept in this browser and nowhere else. Where the page has a
+// live figure with a slider for each feature, the fit of the clicks can set them.
 const sliderOf = (label) => label.replace(/[^a-z]+/gi, "_"); // "ends in a" is the slider ends_in_a
 
 function figureFor(labels) {
@@ -14,7 +14,8 @@ function figureFor(labels) {
 function train(labels, utilities) {
   const figure = figureFor(labels);
   if (!figure) return "The figure below could not be found: reload the page.";
-  const values = { kl_coeff: 1 }; // utilities are logits: at this pull two names change their odds by just what the clicks say
+  // utilities are logits: at this pull two names change their odds by just what the clicks say
+  const values = { kl_coeff: 1 };
   let limited = "";
   labels.forEach((label, i) => {
     const { name, min, max } = figure.data.controls.find((control) => control.name === sliderOf(label));

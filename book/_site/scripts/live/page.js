@@ -1,5 +1,5 @@
 // Runs the live figures of a built page: no kernel, no other host. Each figure carries its own data (graph, controls,
-// starts) as JSON. Nothing is loaded before a reader starts a figure; then a worker runs the graph, and `live.js` draws.
+// starts) as JSON. Nothing is loaded before a reader starts one; then a worker runs the graph, and `live.js` draws.
 import { draw } from "./live.js";
 import { BUSY, FRAME, FRAMES, moveMark, writeMark, writeStatus, writeStop } from "./rules.js";
 
@@ -51,7 +51,7 @@ function stopWorker(reason) {
 class Figure {
   constructor(element, index) {
     this.element = element;
-    // What slides.js, clicks/page.js, the tests and the benchmarks drive a figure by: its fields and methods keep their names.
+    // the API of slides.js, clicks/page.js, the tests and the benchmarks: fields and methods keep their names
     element.liveFigure = this;
     this.name = String(index + 1);
     this.data = JSON.parse(element.querySelector("script.baby-live-data").textContent);
@@ -102,7 +102,8 @@ class Figure {
     this.starter.textContent = "Try again";
     const advice =
       location.protocol === "file:"
-        ? "A browser does not run it from a file: in the folder of the built book run `python -m http.server` and open the address that it prints."
+        ? "A browser does not run it from a file: in the folder of the built book run `python -m http.server` " +
+          "and open the address that it prints."
         : "The picture above is the default run, and the rest of the page works without it.";
     this.word.textContent = `This figure could not run here (${error.message}). ${advice}`;
     this.element.dataset.state = "failed";

@@ -1,5 +1,5 @@
 // The rules that a kernel and a page share: how fast it plays, how a number is written, what the status line says.
-// `rlhf_helpers/live/rules.py` has the same rules under the same names; the cases of `tests/support/live_rules.json` must
+// `rlhf_helpers/live/rules.py` has the same rules under like names; the cases of `tests/support/live_rules.json` must
 // come out alike from both.
 
 export const FRAME = 50; // milliseconds from one picture to the next while it plays

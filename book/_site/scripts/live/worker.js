@@ -1,12 +1,12 @@
 // Runs figures' graphs away from the page, so that the page never waits. It gets
-//   {call: "bring", wasm}                        the runtime's WebAssembly, by a page that cannot fetch it (from a file)
+//   {call: "bring", wasm}                        the runtime's WebAssembly, where a page cannot fetch it (from a file)
 //   {id, call: "open", figure, graph}            a figure's ONNX model, as bytes
 //   {id, call: "reset", figure, state, noise, seed, controls}
 //   {id, call: "evaluate", figure, controls}     the present state again, with other controls
-//   {id, call: "advance", figure, controls, count, budget}   this many steps, or as many as fit in `budget` milliseconds
-// and answers each with {id, step, rows, now, trouble, spent} or {id, error}; `spent` is in milliseconds. At step n it has
-// evaluated the graph once: `now` holds the series of state n, and state n + 1 waits. `rows` are the series of the states
-// that were left behind, `trouble` names what is no longer finite.
+//   {id, call: "advance", figure, controls, count, budget}   steps, or as many as fit in `budget` milliseconds
+// and answers each with {id, step, rows, now, trouble, spent} or {id, error}; `spent` is in milliseconds. At step n it
+// has evaluated the graph once: `now` holds the series of state n, and state n + 1 waits. `rows` are the series of the
+// states that were left behind, `trouble` names what is no longer finite.
 
 const engines = new Map();
 let runtime = null;
