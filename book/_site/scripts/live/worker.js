@@ -3,7 +3,7 @@
 //   {id, call: "open", figure, graph}            a figure's ONNX model, as bytes
 //   {id, call: "reset", figure, state, noise, seed, controls}
 //   {id, call: "evaluate", figure, controls}     the present state again, with other controls
-//   {id, call: "advance", figure, controls, count, budget}   steps, or as many as fit in `budget` milliseconds
+//   {id, call: "advance", figure, controls, count, budget}   `count` steps, or as many as take `budget` ms
 // and answers each with {id, step, rows, now, trouble, spent} or {id, error}; `spent` is in milliseconds. At step n it
 // has evaluated the graph once: `now` holds the series of state n, and state n + 1 waits. `rows` are the series of the
 // states that were left behind, `trouble` names what is no longer finite.
