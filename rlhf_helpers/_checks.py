@@ -1,16 +1,41 @@
 """Checks at the door of every public function: one place for the wording of errors."""
 
 import math
+import operator
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import get_proxy_mode
+
+from rlhf_helpers.precision import wide
+
+try:  # private, so it may move; without it only `make_fx` would find checks of values in its way
+    from torch.fx.experimental.proxy_tensor import get_proxy_mode
+except ImportError:
+
+    def get_proxy_mode() -> None:
+        """Say that nothing is being traced."""
 
 
-def values_are_known() -> bool:
-    """Return False while a compiler or an exporter traces, when only shapes may be looked at."""
-    return not torch.compiler.is_compiling() and get_proxy_mode() is None
+def values_are_known(*tensors: Any) -> bool:
+    """Return False where only shapes may be looked at.
+
+    That is while a compiler or an exporter traces, and for tensors without values of their own: on the meta device, in
+    ``FakeTensorMode``, inside of ``torch.func.vmap``.
+
+    Args:
+        tensors: those whose values a check would read; what is no tensor is known.
+    """
+    if torch.compiler.is_compiling() or get_proxy_mode() is not None:
+        return False
+    try:
+        for tensor in tensors:
+            if isinstance(tensor, Tensor) and tensor.numel():
+                tensor.detach()[(0,) * tensor.ndim].item()
+    except RuntimeError:  # that is how every one of them refuses
+        return False
+    return True
 
 
 def given(**tensors: Tensor | None) -> dict[str, Tensor]:
@@ -30,11 +55,19 @@ def check_tensors(**tensors: Tensor) -> None:
 
 
 def check_same_shape(**tensors: Tensor) -> None:
-    """Raise ValueError with every shape unless all tensors have one shape; checks dtypes first."""
+    """Raise ValueError with every shape unless all tensors have one shape and one device; checks dtypes first."""
     check_tensors(**tensors)
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if len(set(shapes.values())) > 1:
         raise ValueError(f"shapes must match, got {shapes}")
+    check_same_device(**tensors)
+
+
+def check_same_device(**tensors: Tensor) -> None:
+    """Raise ValueError with every device unless all tensors are on one."""
+    if len({tensor.device for tensor in tensors.values()}) > 1:
+        devices = {name: str(tensor.device) for name, tensor in tensors.items()}
+        raise ValueError(f"devices must match, got {devices}")
 
 
 def check_ndim(ndim: int, expected: str, **tensors: Tensor) -> None:
@@ -46,9 +79,9 @@ def check_ndim(ndim: int, expected: str, **tensors: Tensor) -> None:
 
 def check_finite(**tensors: Tensor) -> None:
     """Raise ValueError that counts the NaN and infinite entries of the first tensor that has any."""
-    if not values_are_known():
-        return
     for name, tensor in tensors.items():
+        if not values_are_known(tensor):
+            continue
         low, high = tensor.detach().aminmax()  # one pass; NaN comes through
         if not (math.isfinite(low) and math.isfinite(high)):
             bad = tensor[~torch.isfinite(tensor)]
@@ -58,16 +91,32 @@ def check_finite(**tensors: Tensor) -> None:
             )
 
 
-def check_ids(name: str, ids: Tensor, vocab_size: int | None = None) -> None:
-    """Raise unless ``ids`` is a non-empty (B, L) int64 tensor of ids in [0, vocab_size)."""
+def check_law(**laws: Tensor) -> None:
+    """Raise ValueError unless the last dimension holds log-probabilities, of a distribution or of a part of it."""
+    for name, logprobs in laws.items():
+        if not values_are_known(logprobs):
+            continue
+        totals = wide(logprobs.detach()).exp().sum(-1)
+        wrong = totals[~(totals < 1.05)]  # NaN too; by rounding never, whatever the precision
+        if wrong.numel():
+            raise ValueError(
+                f"{name} must be log-probabilities: exp adds up to at most 1 in every row, got {wrong[0].item()}"
+            )
+
+
+def check_ids(name: str, ids: Tensor, vocab_size: int | None = None, *, ndim: int | None = 2) -> None:
+    """Raise unless ``ids`` is a non-empty int64 tensor, (B, L) or any shape, of ids in [0, vocab_size)."""
     if not isinstance(ids, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(ids).__name__}")
     if ids.dtype != torch.int64:
         raise TypeError(f"{name} must hold token ids of dtype torch.int64, got {ids.dtype}")
-    check_ndim(2, "(B, L)", **{name: ids})
+    if ndim is not None:
+        check_ndim(ndim, "(B, L)", **{name: ids})
+    elif ids.ndim == 0:
+        raise ValueError(f"{name} must have shape (..., T), got ()")
     if ids.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(ids.shape)}")
-    if vocab_size is not None and values_are_known():
+    if vocab_size is not None and values_are_known(ids):
         low, high = (bound.item() for bound in ids.aminmax())
         if low < 0 or high >= vocab_size:
             raise ValueError(f"{name} must be token ids in [0, {vocab_size}), got values from {low} to {high}")
@@ -80,23 +129,62 @@ def check_knob(low: float = 0.0, high: float = math.inf, *, inclusive: bool = Fa
             raise TypeError(f"{name} must be a number, got {type(knob).__name__}")
         if isinstance(knob, Tensor) and knob.numel() != 1:
             raise ValueError(f"{name} must be one number, got a tensor of shape {tuple(knob.shape)}")
-        if not values_are_known():
+        if not values_are_known(knob):
             continue
-        value = float(knob)
+        value = knob.item() if isinstance(knob, Tensor) else float(knob)
         if not (low <= value < high or (inclusive and value == high)):
             raise ValueError(f"{name} must be in [{low}, {high}{']' if inclusive else ')'}, got {value}")
 
 
+def check_positive(**knobs: float | Tensor) -> None:
+    """Raise unless each knob is a finite number greater than 0."""
+    for name, knob in knobs.items():
+        check_knob(**{name: knob})
+        if values_are_known(knob) and not knob > 0:
+            raise ValueError(f"{name} must be greater than 0, got {float(knob)}")
+
+
+def is_whole(number: Any) -> bool:
+    """Return whether something is a whole number, of Python, numpy or another library, and no bool."""
+    try:
+        operator.index(number)
+    except TypeError:
+        return False
+    return not isinstance(number, bool | Tensor)
+
+
+def check_whole(**numbers: int) -> None:
+    """Raise TypeError unless each argument is a whole number."""
+    for name, number in numbers.items():
+        if not is_whole(number):
+            raise TypeError(f"{name} must be a whole number, got {type(number).__name__}")
+
+
 def check_count(**counts: int) -> None:
     """Raise unless each count is a whole number of at least 1."""
+    check_whole(**counts)
     for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, int):
-            raise TypeError(f"{name} must be a whole number, got {type(count).__name__}")
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
 
 
+def check_token(name: str, token: int, vocab_size: int | None = None) -> None:
+    """Raise unless ``token`` is one token id, in [0, vocab_size)."""
+    if not is_whole(token):
+        raise TypeError(f"{name} must be a token id, got {type(token).__name__}")
+    if vocab_size is None and token < 0:
+        raise ValueError(f"{name} must be a token id of at least 0, got {token}")
+    if vocab_size is not None and not 0 <= token < vocab_size:
+        raise ValueError(f"{name} must be a token id in [0, {vocab_size}), got {token}")
+
+
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise ValueError that lists the choices unless ``value`` is one of them."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_generator(generator: torch.Generator | None) -> None:
+    """Raise TypeError unless ``generator`` is one, or None for the global one."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")

@@ -4,6 +4,9 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import check_finite, check_knob, check_ndim, check_same_shape, check_tensors
+from rlhf_helpers.masks import check_mask, keep
+from rlhf_helpers.precision import wide
+from rlhf_helpers.ties import tied
 
 
 def group_advantages(rewards: Tensor, *, normalize: bool = True, eps: float = 1e-4) -> Tensor:
@@ -17,7 +20,8 @@ def group_advantages(rewards: Tensor, *, normalize: bool = True, eps: float = 1e
         eps: added to the standard deviation.
 
     Returns:
-        Advantages (N, G), without gradient. A group of one, or of equal rewards, has advantage 0.
+        Advantages (N, G), without gradient; float32 for rewards of 16 bits. A group of one, or of rewards that are
+        all :func:`tied`, has advantage 0.
 
     Raises:
         TypeError: rewards are not floating-point.
@@ -35,8 +39,8 @@ def group_advantages(rewards: Tensor, *, normalize: bool = True, eps: float = 1e
     """
     _check_rewards(rewards)
     check_knob(eps=eps)
-    rewards = rewards.detach()
-    equal = rewards.amax(1, keepdim=True) == rewards.amin(1, keepdim=True)  # exact, whatever the mean rounds to
+    rewards = wide(rewards.detach())
+    equal = tied(rewards.amax(1, keepdim=True), rewards.amin(1, keepdim=True))  # whatever the mean rounds to
     advantages = rewards - rewards.mean(1, keepdim=True)
     if normalize and rewards.shape[1] > 1:
         advantages = advantages / (rewards.std(1, keepdim=True) + eps)
@@ -52,7 +56,8 @@ def rloo_advantages(rewards: Tensor) -> Tensor:
         rewards: (N, G).
 
     Returns:
-        Advantages (N, G), without gradient, in units of reward. A group of one has advantage 0.
+        Advantages (N, G), without gradient, in units of reward; float32 for rewards of 16 bits. A group of one has
+        advantage 0.
 
     Raises:
         TypeError: rewards are not floating-point.
@@ -66,7 +71,7 @@ def rloo_advantages(rewards: Tensor) -> Tensor:
         [[1.5, -1.5, 0.0]]
     """
     _check_rewards(rewards)
-    rewards = rewards.detach()
+    rewards = wide(rewards.detach())
     group_size = rewards.shape[1]
     if group_size == 1:
         return torch.zeros_like(rewards)
@@ -74,7 +79,9 @@ def rloo_advantages(rewards: Tensor) -> Tensor:
     return rewards - others
 
 
-def gae(rewards: Tensor, values: Tensor, *, gamma: float = 1.0, lam: float = 0.95) -> tuple[Tensor, Tensor]:
+def gae(
+    rewards: Tensor, values: Tensor, completion_mask: Tensor | None = None, *, gamma: float = 1.0, lam: float = 0.95
+) -> tuple[Tensor, Tensor]:
     r"""Estimate advantages with a critic: generalized advantage estimation.
 
     .. math::
@@ -83,17 +90,19 @@ def gae(rewards: Tensor, values: Tensor, *, gamma: float = 1.0, lam: float = 0.9
 
     Args:
         rewards: (B, T), in the units the critic predicts.
-        values: V before each token, (B, T); the value after the last token is 0.
+        values: V before each token, (B, T); the value after the last token that counts is 0.
+        completion_mask: (B, T), 1 where a token counts; the others are as if they were not there. Without it all T
+            count, those behind an end too.
         gamma: discount in [0, 1]; RLHF uses 1.
         lam: lambda in [0, 1]; 0 trusts the critic (biased, little noise), 1 trusts the rewards (unbiased, noisy).
 
     Returns:
-        ``(advantages, returns)``, both (B, T) and without gradient; ``returns = advantages + values`` is the
-        critic's target.
+        ``(advantages, returns)``, both (B, T) and without gradient, 0 where the mask is, float32 for inputs of 16 bits;
+        ``returns = advantages + values`` is the critic's target.
 
     Raises:
         TypeError: wrong dtypes.
-        ValueError: wrong shapes, values that are not finite, gamma or lam outside [0, 1].
+        ValueError: wrong shapes, numbers that count and are not finite, gamma or lam outside [0, 1].
 
     Reference:
         Schulman et al. 2016, High-Dimensional Continuous Control Using GAE, arXiv 1506.02438.
@@ -107,9 +116,13 @@ def gae(rewards: Tensor, values: Tensor, *, gamma: float = 1.0, lam: float = 0.9
     """
     check_same_shape(rewards=rewards, values=values)
     check_ndim(2, "(B, T)", rewards=rewards)
-    check_finite(rewards=rewards, values=values)
     check_knob(0.0, 1.0, inclusive=True, gamma=gamma, lam=lam)
-    rewards, values = rewards.detach(), values.detach()
+    mask = check_mask(completion_mask, rewards)
+    rewards, values = (keep(wide(tensor.detach()), mask) for tensor in (rewards, values))
+    check_finite(rewards=rewards, values=values)
+    if mask is not None:
+        order = (~mask).long().argsort(1, stable=True)  # tokens that count first, in their order
+        rewards, values = rewards.gather(1, order), values.gather(1, order)
     following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)  # V after each token
     delta = rewards + gamma * following - values
     advantages, running = [], torch.zeros_like(delta[:, 0])
@@ -117,7 +130,11 @@ def gae(rewards: Tensor, values: Tensor, *, gamma: float = 1.0, lam: float = 0.9
         running = delta[:, t] + gamma * lam * running
         advantages.append(running)
     advantages = torch.stack(advantages[::-1], dim=1)
-    return advantages, advantages + values
+    returns = advantages + values
+    if mask is not None:
+        place = order.argsort(1)  # and back
+        advantages, returns = (keep(tensor.gather(1, place), mask) for tensor in (advantages, returns))
+    return advantages, returns
 
 
 def _check_rewards(rewards: Tensor) -> None:

@@ -1,13 +1,22 @@
 """What comes of trusting scores: the best policy for them at every price, and the best of n samples, exactly."""
 
 from itertools import combinations_with_replacement
-from math import lgamma
+from math import lgamma, log
 
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_count, check_finite, check_knob, check_ndim, check_tensors
+from rlhf_helpers._checks import (
+    check_count,
+    check_finite,
+    check_law,
+    check_ndim,
+    check_positive,
+    check_same_shape,
+)
 from rlhf_helpers.feedback import earlier_occurrences
+from rlhf_helpers.precision import wide
+from rlhf_helpers.ties import tied
 
 
 def every_count(vocab_size: int = 10, completion_length: int = 8) -> tuple[Tensor, Tensor]:
@@ -36,7 +45,7 @@ def every_count(vocab_size: int = 10, completion_length: int = 8) -> tuple[Tenso
     ids = torch.tensor(list(combinations_with_replacement(range(vocab_size), completion_length)))  # (K, T)
     # the n-th occurrence of a token divides the number of orders by n
     repeats = (earlier_occurrences(ids) + 1).double().log().sum(-1)
-    all_orders = lgamma(completion_length + 1) - completion_length * torch.tensor(float(vocab_size)).double().log()
+    all_orders = lgamma(completion_length + 1) - completion_length * log(vocab_size)
     return ids, all_orders - repeats
 
 
@@ -51,11 +60,11 @@ def tilt(logprobs: Tensor, scores: Tensor, kl_coeff: float) -> tuple[Tensor, Ten
         kl_coeff: beta, the price of a nat for a whole completion; greater than 0.
 
     Returns:
-        ``(probs, kl)``: (K,), and a scalar in nats.
+        ``(probs, kl)``: (K,), and a scalar in nats; float32 for 16 bits.
 
     Raises:
         TypeError: wrong types.
-        ValueError: unlike shapes, or kl_coeff not greater than 0.
+        ValueError: unlike shapes, logprobs that are none, scores that are not finite, or kl_coeff not greater than 0.
 
     Example:
         >>> probs, kl = tilt(torch.tensor([0.5, 0.5]).log(), torch.tensor([0.0, 1.0]), 1.0)
@@ -63,11 +72,12 @@ def tilt(logprobs: Tensor, scores: Tensor, kl_coeff: float) -> tuple[Tensor, Ten
         tensor([0.2689, 0.7311])
     """
     _check_law(logprobs, scores)
-    check_knob(kl_coeff=kl_coeff)
-    if not kl_coeff > 0:
-        raise ValueError(f"kl_coeff must be greater than 0, got {float(kl_coeff)}")
-    tilted = (logprobs + scores / kl_coeff).log_softmax(-1)
-    return tilted.exp(), (tilted.exp() * (tilted - logprobs)).sum()
+    check_positive(kl_coeff=kl_coeff)
+    logprobs = wide(logprobs)
+    tilted = (logprobs + wide(scores) / kl_coeff).log_softmax(-1)
+    probs = tilted.exp()
+    gap = torch.where(probs > 0, tilted - logprobs, 0.0)  # a probability of zero adds nothing
+    return probs, (probs * gap).sum()
 
 
 def best_of_n(logprobs: Tensor, scores: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -82,15 +92,15 @@ def best_of_n(logprobs: Tensor, scores: Tensor, n: int) -> tuple[Tensor, Tensor]
 
     Args:
         logprobs: log-probabilities of the reference, (K,), nats.
-        scores: (K,); scores that agree to 9 digits are a tie.
+        scores: (K,); equal ones are a tie, and what :func:`tied` calls equal.
         n: number of samples.
 
     Returns:
-        ``(probs, kl)``: (K,), and a scalar in nats.
+        ``(probs, kl)``: (K,), and a scalar in nats, both in float64.
 
     Raises:
         TypeError: wrong types.
-        ValueError: unlike shapes, or n below 1.
+        ValueError: unlike shapes, logprobs that are none, scores that are not finite, or n below 1.
 
     Reference:
         Beirami et al. 2024, arXiv 2401.01879, theorem 3.1: the bound is met only without ties.
@@ -103,20 +113,20 @@ def best_of_n(logprobs: Tensor, scores: Tensor, n: int) -> tuple[Tensor, Tensor]
     """
     _check_law(logprobs, scores)
     check_count(n=n)
-    levels, place = torch.unique((scores.double() * 1e9).round(), return_inverse=True)
+    ranked, order = scores.sort()
     probs = logprobs.double().exp()
-    level_probs = torch.zeros(len(levels), dtype=torch.float64).scatter_add(0, place, probs)  # low to high
+    level = torch.cat([torch.zeros_like(order[:1]), (~tied(ranked[1:], ranked[:-1])).cumsum(0)])  # low to high
+    level_probs = torch.zeros_like(probs).scatter_add(0, level, probs[order])  # there are at most K levels
     upto = level_probs.cumsum(0).clamp(max=1.0)
-    below = torch.cat([upto.new_zeros(1), upto[:-1]])
+    below = torch.cat([torch.zeros_like(upto[:1]), upto[:-1]])
     won = upto**n - below**n
-    ratio = won / level_probs
+    ratio = won / level_probs.clamp(min=torch.finfo(won.dtype).tiny)
     kl = torch.where(won > 0, won * ratio.clamp(min=torch.finfo(won.dtype).tiny).log(), 0.0).sum()
-    return probs * ratio[place], kl
+    return probs * ratio[level][order.argsort()], kl
 
 
 def _check_law(logprobs: Tensor, scores: Tensor) -> None:
-    check_tensors(logprobs=logprobs, scores=scores)
+    check_same_shape(logprobs=logprobs, scores=scores)
     check_ndim(1, "(K,)", logprobs=logprobs)
-    if logprobs.shape != scores.shape:
-        raise ValueError(f"shapes must match, got logprobs {tuple(logprobs.shape)}, scores {tuple(scores.shape)}")
+    check_law(logprobs=logprobs)
     check_finite(scores=scores)

@@ -6,8 +6,18 @@ A *table* of a policy is its log-probabilities for every last token: (V, V), row
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_count, check_finite, check_knob, check_ndim, check_tensors, values_are_known
-from rlhf_helpers.sampling import Policy
+from rlhf_helpers._checks import (
+    check_count,
+    check_finite,
+    check_law,
+    check_ndim,
+    check_positive,
+    check_same_device,
+    check_tensors,
+    check_token,
+)
+from rlhf_helpers.precision import wide
+from rlhf_helpers.sampling import Policy, ask, device_of
 
 
 def policy_table(policy: Policy, vocab_size: int = 10) -> Tensor:
@@ -20,7 +30,7 @@ def policy_table(policy: Policy, vocab_size: int = 10) -> Tensor:
         vocab_size: number of tokens V.
 
     Returns:
-        (V, V), nats; row s sums to 1 after ``exp``.
+        (V, V), nats, on the policy's device; row s sums to 1 after ``exp``. float32 for logits of 16 bits.
 
     Raises:
         TypeError: vocab_size is not a whole number.
@@ -33,7 +43,8 @@ def policy_table(policy: Policy, vocab_size: int = 10) -> Tensor:
                 [0.5000, 0.5000]])
     """
     check_count(vocab_size=vocab_size)
-    table = policy(torch.arange(vocab_size)[None])[0].log_softmax(-1)
+    ids = torch.arange(vocab_size, device=device_of(policy))[None]
+    table = ask(policy, f"vocab_size must be the policy's, got {vocab_size}: token ids", ids)[0].log_softmax(-1)
     if table.shape != (vocab_size, vocab_size):
         raise ValueError(f"vocab_size must be the policy's, got {vocab_size} for a policy of {table.shape[-1]} tokens")
     return table
@@ -57,11 +68,13 @@ def optimal_policy(ref_table: Tensor, token_rewards: Tensor, *, kl_coeff: float,
         horizon: number of tokens T.
 
     Returns:
-        Log-probabilities (T, V, V), one table for every position.
+        Log-probabilities (T, V, V), one table for every position, in the more precise of the two dtypes; float32 for
+        16 bits.
 
     Raises:
         TypeError: wrong dtypes.
-        ValueError: wrong shapes, kl_coeff not greater than 0, rewards that are not finite.
+        ValueError: wrong shapes, a reference that is not made of log-probabilities, kl_coeff not greater than 0, rewards
+            that are not finite.
 
     Reference:
         One step: Rafailov et al. 2023, arXiv 2305.18290, equation 4; over a horizon, by backward recursion.
@@ -74,9 +87,8 @@ def optimal_policy(ref_table: Tensor, token_rewards: Tensor, *, kl_coeff: float,
     """
     _check_table("ref_table", ref_table, token_rewards)
     check_count(horizon=horizon)
-    check_knob(kl_coeff=kl_coeff)
-    if values_are_known() and not kl_coeff > 0:
-        raise ValueError(f"kl_coeff must be greater than 0, got {float(kl_coeff)}")
+    check_positive(kl_coeff=kl_coeff)
+    ref_table, token_rewards = wide(ref_table), wide(token_rewards)
     tables, to_come = [], torch.zeros_like(token_rewards)
     for _ in range(horizon):
         tilted = ref_table + (token_rewards + to_come) / kl_coeff  # (V, V)
@@ -105,11 +117,12 @@ def expected_reward_and_kl(
         start: the token before the first, in [0, V).
 
     Returns:
-        ``(reward, kl)``, two scalars, per token; KL in nats.
+        ``(reward, kl)``, two scalars, per token; KL in nats. Both are in the most precise of the three dtypes; float32
+        for 16 bits.
 
     Raises:
-        TypeError: wrong dtypes.
-        ValueError: wrong shapes, or a start outside the vocabulary.
+        TypeError: wrong dtypes, or a start that is not a whole number.
+        ValueError: wrong shapes, tables that are not made of log-probabilities, or a start outside the vocabulary.
 
     Example:
         >>> uniform, pay = torch.full((10, 10), 0.1).log(), torch.eye(10)[1]
@@ -123,11 +136,15 @@ def expected_reward_and_kl(
     if table.shape[-2:] != ref_table.shape or table.ndim not in (2, 3) or (table.ndim == 3 and len(table) != horizon):
         shapes = {"table": tuple(table.shape), "ref_table": tuple(ref_table.shape), "horizon": horizon}
         raise ValueError(f"table must be (V, V) or (horizon, V, V) like ref_table, got {shapes}")
-    if isinstance(start, bool) or not isinstance(start, int) or not 0 <= start < len(token_rewards):
-        raise ValueError(f"start must be a token id in [0, {len(token_rewards)}), got {start!r}")
+    check_same_device(table=table, ref_table=ref_table)
+    check_law(table=table)
+    check_token("start", start, len(token_rewards))
+    table, ref_table, token_rewards = (wide(tensor) for tensor in (table, ref_table, token_rewards))
+    dtype = torch.promote_types(torch.promote_types(table.dtype, ref_table.dtype), token_rewards.dtype)
+    table, ref_table, token_rewards = (tensor.to(dtype) for tensor in (table, ref_table, token_rewards))
     tables = table.expand(horizon, *ref_table.shape)
-    state = torch.eye(len(token_rewards), dtype=table.dtype)[start]  # distribution of the last token
-    reward = kl = torch.zeros((), dtype=table.dtype)
+    state = torch.eye(len(token_rewards), dtype=dtype, device=table.device)[start]  # distribution of the last token
+    reward = kl = torch.zeros((), dtype=dtype, device=table.device)
     for logprobs in tables:
         probs = logprobs.exp()
         gap = torch.where(probs > 0, logprobs - ref_table, 0.0)  # before the product: -inf has no gradient
@@ -143,4 +160,6 @@ def _check_table(name: str, table: Tensor, token_rewards: Tensor) -> None:
     if table.shape != (len(token_rewards), len(token_rewards)):
         shapes = {name: tuple(table.shape), "token_rewards": tuple(token_rewards.shape)}
         raise ValueError(f"{name} must be (V, V) for rewards (V,), got {shapes}")
+    check_same_device(**{name: table}, token_rewards=token_rewards)
+    check_law(**{name: table})
     check_finite(token_rewards=token_rewards)

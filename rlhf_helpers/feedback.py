@@ -7,7 +7,20 @@ row of equal numbers is a token that always counts the same; a falling row is a 
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_count, check_finite, check_knob, check_ndim, check_tensors
+from rlhf_helpers._checks import (
+    check_choice,
+    check_count,
+    check_finite,
+    check_ids,
+    check_knob,
+    check_ndim,
+    check_same_device,
+    check_same_shape,
+    check_tensors,
+)
+from rlhf_helpers.precision import wide
+from rlhf_helpers.sampling import draw
+from rlhf_helpers.ties import tied
 
 JUDGES = ("first", "second")
 
@@ -37,8 +50,7 @@ def judge_utilities(judge: str = "first", *, vocab_size: int = 10, completion_le
         [1.0, 0.6, 0.2, -0.2, -0.6]
     """
     check_count(vocab_size=vocab_size, completion_length=completion_length)
-    if judge not in JUDGES:
-        raise ValueError(f"judge must be one of {', '.join(map(repr, JUDGES))}, got {judge!r}")
+    check_choice("judge", judge, JUDGES)
     if vocab_size < 10:
         raise ValueError(f"vocab_size must be at least 10, got {vocab_size}")
     falling, liked, disliked = (1, 2, 9) if judge == "first" else (7, 2, 1)
@@ -70,7 +82,7 @@ def token_utilities(completion_ids: Tensor, utilities: Tensor) -> Tensor:
 
     Raises:
         TypeError: ids that are not int64, or a table that is not of floating-point numbers.
-        ValueError: a table that is not (V, T'), or too small for the ids.
+        ValueError: no ids, ids outside of the table, or a table that is not (V, T').
 
     Example:
         >>> ids = torch.tensor([[1, 1, 9]])
@@ -79,8 +91,8 @@ def token_utilities(completion_ids: Tensor, utilities: Tensor) -> Tensor:
     """
     check_tensors(utilities=utilities)
     check_ndim(2, "(V, T)", utilities=utilities)
-    if not isinstance(completion_ids, Tensor) or completion_ids.dtype != torch.int64:
-        raise TypeError("completion_ids must be a tensor of token ids of dtype torch.int64")
+    check_ids("completion_ids", completion_ids, len(utilities), ndim=None)
+    check_same_device(completion_ids=completion_ids, utilities=utilities)
     columns, length = utilities.shape[1], completion_ids.shape[-1]
     if length > columns:
         raise ValueError(f"utilities must have a column for each of {length} tokens, got {columns}")
@@ -103,15 +115,15 @@ def preference_pairs(
         judges: utility tables (V, T), all of one shape. Every pair goes to one of them, drawn at random.
         count: number N of pairs.
         temperature: tau, how unsure the judges are; 0 is a judge who never errs, and flips a coin at a tie.
-        generator: source of the completions, of who judges, and of what they say.
+        generator: source of the completions, of who judges, and of what they say; on any device.
         copies: number S of independent sets; one set without this dimension when left out.
 
     Returns:
-        ``(chosen_ids, rejected_ids)``, each (N, T) int64, or (S, N, T); see :func:`prefer`.
+        ``(chosen_ids, rejected_ids)``, each (N, T) int64, or (S, N, T), where the tables are; see :func:`prefer`.
 
     Raises:
         TypeError: wrong types.
-        ValueError: no judges, tables of unlike shapes, counts below 1, a negative temperature.
+        ValueError: no judges, tables of unlike shapes or devices, counts below 1, a negative temperature.
 
     Example:
         >>> generator = torch.Generator().manual_seed(0)
@@ -119,18 +131,22 @@ def preference_pairs(
         >>> chosen.shape
         torch.Size([3, 8])
     """
-    if not judges:
+    if not isinstance(judges, list | tuple):
+        raise TypeError(f"judges must be a list of utility tables, got {type(judges).__name__}")
+    tables = {f"judges[{i}]": table for i, table in enumerate(judges)}
+    if not tables:
         raise ValueError("judges must be at least one utility table, got none")
-    if len({table.shape for table in judges}) > 1:
-        raise ValueError(f"judges must be tables of one shape, got {[tuple(table.shape) for table in judges]}")
-    check_finite(**{f"judges[{i}]": table for i, table in enumerate(judges)})
+    check_same_shape(**tables)
+    check_ndim(2, "(V, T)", **tables)
+    check_finite(**tables)
     check_count(count=count, **({} if copies is None else {"copies": copies}))
     check_knob(temperature=temperature)
     vocab_size, length = judges[0].shape
+    device = judges[0].device
     shape = (count,) if copies is None else (copies, count)
-    ids = torch.randint(vocab_size, (2, *shape, length), generator=generator)
-    scores = torch.stack([token_utilities(ids, table).sum(-1) for table in judges])  # (judges, 2, ...)
-    who = torch.randint(len(judges), shape, generator=generator)
+    ids = draw(torch.randint, vocab_size, (2, *shape, length), generator=generator).to(device)
+    scores = torch.stack([wide(token_utilities(ids, table)).sum(-1) for table in judges])  # (judges, 2, ...)
+    who = draw(torch.randint, len(judges), shape, generator=generator).to(device)
     gap = (scores[:, 0] - scores[:, 1]).gather(0, who[None])[0]  # of the judge who was asked
     return prefer(ids[0], ids[1], gap, temperature=temperature, generator=generator)
 
@@ -146,8 +162,9 @@ def prefer(
         a_ids: the one completion of each pair, (..., T) int64.
         b_ids: the other, of the same shape.
         gap: the judge's score of a minus that of b, (...).
-        temperature: tau, how unsure the judge is; 0 is a judge who never errs, and flips a coin at a tie.
-        generator: source of what the judge says.
+        temperature: tau, how unsure the judge is; 0 is a judge who never errs, and flips a coin where scores are
+            :func:`tied`.
+        generator: source of what the judge says; on any device.
 
     Returns:
         ``(chosen_ids, rejected_ids)``, each (..., T) int64.
@@ -164,11 +181,14 @@ def prefer(
     check_tensors(gap=gap)
     check_finite(gap=gap)
     check_knob(temperature=temperature)
+    for name, ids in (("a_ids", a_ids), ("b_ids", b_ids)):
+        if not isinstance(ids, Tensor):
+            raise TypeError(f"{name} must be a torch.Tensor, got {type(ids).__name__}")
     if a_ids.shape != b_ids.shape or a_ids.shape[:-1] != gap.shape:
         shapes = {"a_ids": tuple(a_ids.shape), "b_ids": tuple(b_ids.shape), "gap": tuple(gap.shape)}
         raise ValueError(f"a_ids and b_ids must be (..., T) and gap (...), got {shapes}")
-    # rounding must not break a tie
-    certain = 0.5 * (1 + torch.where(gap.abs() < 1e-9, torch.zeros_like(gap), gap).sign())
-    probs = torch.sigmoid(gap / temperature) if temperature > 0 else certain
-    first = (torch.rand(gap.shape, generator=generator, dtype=torch.float64) < probs)[..., None]
+    check_same_device(a_ids=a_ids, b_ids=b_ids, gap=gap)
+    logits = torch.where(tied(gap, torch.zeros_like(gap)), 0.0, wide(gap) / temperature)  # without noise 0 or infinite
+    uniforms = draw(torch.rand, gap.shape, generator=generator, dtype=torch.float64).to(gap.device)
+    first = (uniforms < logits.sigmoid())[..., None]
     return torch.where(first, a_ids, b_ids), torch.where(first, b_ids, a_ids)

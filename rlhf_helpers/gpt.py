@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from rlhf_helpers._checks import check_count, check_ids, values_are_known
+from rlhf_helpers._checks import check_count, check_generator, check_ids, values_are_known
+from rlhf_helpers.policy import empty
 
 
 class Memory:
@@ -39,7 +40,7 @@ class TinyGPT(nn.Module):
     .. math:: \pi_\theta(\cdot \mid x) = \operatorname{softmax}(W h_t), \qquad
         h = \operatorname{blocks}(e_x + p)
 
-    The layout of GPT-2: each block adds attention and a four times wider MLP to the stream, positions are learned.
+    The layout of GPT-2, in float32: each block adds attention and a four times wider MLP to the stream, positions are learned.
     What it adds for prompts of unlike length: the id ``vocab_size`` is padding on the left. No position looks
     at it, and positions count from the first real token, so a prompt has the same logits however far it is padded.
 
@@ -79,15 +80,16 @@ class TinyGPT(nn.Module):
         generator: torch.Generator | None = None,
     ):
         check_count(vocab_size=vocab_size, hidden_dim=hidden_dim, layers=layers, heads=heads, max_length=max_length)
+        check_generator(generator)
         if hidden_dim % heads:
             raise ValueError(f"heads must divide hidden_dim={hidden_dim}, got {heads}")
         super().__init__()
         self.vocab_size, self.max_length, self.heads = vocab_size, max_length, heads
-        self.embed = nn.utils.skip_init(nn.Embedding, vocab_size + 1, hidden_dim)
-        self.position = nn.utils.skip_init(nn.Embedding, max_length, hidden_dim)
+        self.embed = empty(nn.Embedding, vocab_size + 1, hidden_dim)
+        self.position = empty(nn.Embedding, max_length, hidden_dim)
         self.blocks = nn.ModuleList(Block(hidden_dim, heads) for _ in range(layers))
-        self.norm = nn.LayerNorm(hidden_dim, bias=False)
-        self.head = nn.utils.skip_init(nn.Linear, hidden_dim, vocab_size, bias=False)
+        self.norm = nn.LayerNorm(hidden_dim, bias=False, dtype=torch.float32)
+        self.head = empty(nn.Linear, hidden_dim, vocab_size, bias=False)
         for parameter in self.parameters():
             if parameter.ndim == 2:
                 nn.init.normal_(parameter, std=0.08, generator=generator)
@@ -115,8 +117,8 @@ class TinyGPT(nn.Module):
             raise ValueError(f"ids must have at most max_length={self.max_length} positions, got {total}")
         order = (real.long().cumsum(1) - 1).clamp(min=0)[:, -new:]  # positions count from the first real token
         stream = (self.embed(ids) + self.position(order)).flatten(0, 1)  # (B L, D)
-        past = torch.ones(total, total, dtype=torch.bool).tril()[-new:]  # (L, K)
-        itself = torch.eye(total, dtype=torch.bool)[-new:]
+        past = torch.ones(total, total, dtype=torch.bool, device=ids.device).tril()[-new:]  # (L, K)
+        itself = torch.eye(total, dtype=torch.bool, device=ids.device)[-new:]
         seen = (past & real[:, None]) | itself  # (B, L, K): padding sees itself, or it would be 0 / 0
         hidden = torch.where(seen, 0.0, -torch.inf).to(stream.dtype)  # added to the scores
         hidden = hidden.repeat_interleave(self.heads, 0)  # (B H, L, K)
@@ -135,11 +137,12 @@ class Block(nn.Module):
     def __init__(self, hidden_dim: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.norm_1, self.norm_2 = nn.LayerNorm(hidden_dim, bias=False), nn.LayerNorm(hidden_dim, bias=False)
-        self.qkv = nn.utils.skip_init(nn.Linear, hidden_dim, 3 * hidden_dim, bias=False)
-        self.mix = nn.utils.skip_init(nn.Linear, hidden_dim, hidden_dim, bias=False)
-        self.up = nn.utils.skip_init(nn.Linear, hidden_dim, 4 * hidden_dim, bias=False)
-        self.down = nn.utils.skip_init(nn.Linear, 4 * hidden_dim, hidden_dim, bias=False)
+        self.norm_1 = nn.LayerNorm(hidden_dim, bias=False, dtype=torch.float32)
+        self.norm_2 = nn.LayerNorm(hidden_dim, bias=False, dtype=torch.float32)
+        self.qkv = empty(nn.Linear, hidden_dim, 3 * hidden_dim, bias=False)
+        self.mix = empty(nn.Linear, hidden_dim, hidden_dim, bias=False)
+        self.up = empty(nn.Linear, hidden_dim, 4 * hidden_dim, bias=False)
+        self.down = empty(nn.Linear, 4 * hidden_dim, hidden_dim, bias=False)
 
     def forward(self, stream: Tensor, hidden: Tensor, memory: Memory, number: int) -> Tensor:
         """Return the stream (B L, D) after block ``number``; ``hidden`` (B H, L, K) is -inf at what is not seen."""
@@ -179,8 +182,7 @@ class ScalarGPT(nn.Module):
         super().__init__()
         self.body = copy.deepcopy(policy)
         del self.body.head
-        scale = policy.head.weight
-        self.value = nn.Parameter(torch.zeros(scale.shape[1], dtype=scale.dtype))
+        self.value = nn.Parameter(torch.zeros_like(policy.head.weight[0]))
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return one number for every position, ids (B, L) -> (B, L)."""
@@ -188,6 +190,6 @@ class ScalarGPT(nn.Module):
 
 
 def check_left_padding(real: Tensor) -> None:
-    """Raise unless padding stands only at the left of a row, and every row has a real token."""
-    if values_are_known() and not (real[:, -1].all() and (real[:, 1:] >= real[:, :-1]).all()):
+    """Raise unless padding is only at the left of a row, and every row has a real token."""
+    if values_are_known(real) and not (real[:, -1].all() and (real[:, 1:] >= real[:, :-1]).all()):
         raise ValueError("ids must be padded on the left only, with a real token at the end of every row")

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_ids, values_are_known
+from rlhf_helpers._checks import check_ids, check_same_device, check_token, values_are_known
 
 
 def check_mask(completion_mask: Tensor | None, like: Tensor) -> Tensor | None:
@@ -17,8 +17,9 @@ def check_mask(completion_mask: Tensor | None, like: Tensor) -> Tensor | None:
     if completion_mask.shape != like.shape:
         shapes = {"completion_mask": tuple(completion_mask.shape), "tokens": tuple(like.shape)}
         raise ValueError(f"shapes must match, got {shapes}")
+    check_same_device(completion_mask=completion_mask, tokens=like)
     mask = completion_mask != 0
-    if values_are_known() and not (completion_mask == mask).all():
+    if values_are_known(completion_mask) and not (completion_mask == mask).all():
         raise ValueError("completion_mask must hold only 0 and 1 (1 = the token counts)")
     return mask
 
@@ -34,15 +35,15 @@ def mask_after_end(completion_ids: Tensor, end_id: int) -> Tensor:
     .. math:: m_t = \prod_{s < t} [y_s \neq \mathrm{end}]
 
     Args:
-        completion_ids: (B, T) int64. What stands after the first end token was never meant.
+        completion_ids: (B, T) int64. What comes after the first end token was never meant.
         end_id: the end token.
 
     Returns:
         The completion mask, (B, T) bool. A completion without an end token was cut off and counts in full.
 
     Raises:
-        TypeError: ids are not int64.
-        ValueError: ids are not (B, T), or empty.
+        TypeError: ids are not int64, or end_id is not a whole number.
+        ValueError: ids are not (B, T), or empty; end_id is negative.
 
     Example:
         >>> ids = torch.tensor([[3, 1, 0, 5], [0, 0, 0, 0], [3, 1, 2, 5]])
@@ -50,5 +51,6 @@ def mask_after_end(completion_ids: Tensor, end_id: int) -> Tensor:
         [[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]]
     """
     check_ids("completion_ids", completion_ids)
+    check_token("end_id", end_id)
     is_end = (completion_ids == end_id).long()
     return is_end.cumsum(1) == is_end  # no end before this token

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rlhf_helpers._checks import check_count, check_ids
+from rlhf_helpers._checks import check_count, check_generator, check_ids
 
 
 class TinyPolicy(nn.Module):
@@ -11,7 +11,7 @@ class TinyPolicy(nn.Module):
 
     .. math:: \pi_\theta(\cdot \mid x) = \operatorname{softmax}(W e_x + b)
 
-    One embedding and one linear layer: a table of ``vocab_size`` distributions, one for each
+    One embedding and one linear layer, in float32: a table of ``vocab_size`` distributions, one for each
     last token, that you can print and look at. Larger models keep the same interface.
 
     Args:
@@ -33,10 +33,11 @@ class TinyPolicy(nn.Module):
 
     def __init__(self, vocab_size: int = 10, hidden_dim: int = 16, *, generator: torch.Generator | None = None):
         check_count(vocab_size=vocab_size, hidden_dim=hidden_dim)
+        check_generator(generator)
         super().__init__()
         self.vocab_size = vocab_size
-        self.embed = nn.utils.skip_init(nn.Embedding, vocab_size, hidden_dim)  # or it would draw twice, once globally
-        self.head = nn.utils.skip_init(nn.Linear, hidden_dim, vocab_size)
+        self.embed = empty(nn.Embedding, vocab_size, hidden_dim)
+        self.head = empty(nn.Linear, hidden_dim, vocab_size)
         bound = hidden_dim**-0.5
         nn.init.normal_(self.embed.weight, generator=generator)
         nn.init.uniform_(self.head.weight, -bound, bound, generator=generator)
@@ -53,6 +54,11 @@ class TinyPolicy(nn.Module):
         """
         check_ids("ids", ids, self.vocab_size)
         return self.head(self.embed(ids))
+
+
+def empty(layer: type[nn.Module], *sizes: int, **options: bool) -> nn.Module:
+    """Return a layer without initial weights, or it would draw twice, once globally; float32 whatever the default."""
+    return nn.utils.skip_init(layer, *sizes, **options, dtype=torch.float32, device=torch.get_default_device())
 
 
 def uniform_policy(
@@ -109,8 +115,8 @@ class TinyCritic(nn.Module):
         check_count(vocab_size=vocab_size, max_length=max_length)
         super().__init__()
         self.vocab_size, self.max_length = vocab_size, max_length
-        self.token_value = nn.Parameter(torch.zeros(vocab_size))
-        self.position_value = nn.Parameter(torch.zeros(max_length))
+        self.token_value = nn.Parameter(torch.zeros(vocab_size, dtype=torch.float32))
+        self.position_value = nn.Parameter(torch.zeros(max_length, dtype=torch.float32))
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return the value of the state after every position, ids (B, L) -> (B, L), in units of reward."""

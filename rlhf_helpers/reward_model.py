@@ -2,9 +2,21 @@
 
 import torch
 from torch import Tensor
+from torch.func import grad
 
-from rlhf_helpers._checks import check_choice, check_count, check_finite, check_knob, check_ndim, check_same_shape
+from rlhf_helpers._checks import (
+    check_choice,
+    check_count,
+    check_finite,
+    check_ids,
+    check_knob,
+    check_ndim,
+    check_positive,
+    check_same_device,
+    check_same_shape,
+)
 from rlhf_helpers.feedback import earlier_occurrences
+from rlhf_helpers.flat import adam
 from rlhf_helpers.losses import bradley_terry_loss
 
 SIZES = ("small", "large")
@@ -16,7 +28,7 @@ def occurrence_gaps(chosen_ids: Tensor, rejected_ids: Tensor, vocab_size: int) -
     def present(ids: Tensor) -> Tensor:
         length = ids.shape[-1]
         cells = ids * length + earlier_occurrences(ids)  # (..., T): no two alike in a completion
-        empty = torch.zeros(*ids.shape[:-1], vocab_size * length, dtype=torch.float64)
+        empty = torch.zeros(*ids.shape[:-1], vocab_size * length, dtype=torch.float64, device=ids.device)
         return empty.scatter(-1, cells, 1.0).unflatten(-1, (vocab_size, length))
 
     return present(chosen_ids) - present(rejected_ids)
@@ -51,11 +63,11 @@ def fit_reward_model(
         learning_rate: Adam's at the start; it falls to 0 along a line.
 
     Returns:
-        utility table (V, T), float64, or (S, V, T), in logits. A small model's columns are equal.
+        utility table (V, T), float64, or (S, V, T), in logits, without gradient. A small model's columns are equal.
 
     Raises:
         TypeError: wrong types.
-        ValueError: unlike shapes, an unknown size, knobs out of range.
+        ValueError: unlike shapes, ids outside of the vocabulary, an unknown size, knobs out of range.
 
     Example:
         >>> chosen, rejected = torch.tensor([[1, 1]]), torch.tensor([[1, 2]])
@@ -66,6 +78,9 @@ def fit_reward_model(
     check_choice("size", size, SIZES)
     check_count(vocab_size=vocab_size, steps=steps)
     check_knob(learning_rate=learning_rate)
+    check_ids("chosen_ids", chosen_ids, vocab_size, ndim=None)
+    check_ids("rejected_ids", rejected_ids, vocab_size, ndim=None)
+    check_same_device(chosen_ids=chosen_ids, rejected_ids=rejected_ids)
     if chosen_ids.shape != rejected_ids.shape or chosen_ids.ndim not in (2, 3):
         shapes = {"chosen_ids": tuple(chosen_ids.shape), "rejected_ids": tuple(rejected_ids.shape)}
         raise ValueError(f"chosen_ids and rejected_ids must both be (N, T) or (S, N, T), got {shapes}")
@@ -100,7 +115,7 @@ def fit_utilities(
         learning_rate: Adam's at the start.
 
     Returns:
-        The utilities, (F,) float64, in logits.
+        The utilities, (F,) float64, in logits, without gradient.
 
     Raises:
         TypeError: wrong types.
@@ -116,23 +131,21 @@ def fit_utilities(
     check_finite(chosen_features=chosen_features, rejected_features=rejected_features)
     check_count(steps=steps)
     check_knob(learning_rate=learning_rate)
-    return _fit((chosen_features - rejected_features).double(), prior, 0.0, steps, learning_rate)
+    gaps = chosen_features.detach().double() - rejected_features.detach().double()
+    return _fit(gaps, prior, 0.0, steps, learning_rate)
 
 
 def _fit(gaps: Tensor, prior: float, margin: float, steps: int, learning_rate: float) -> Tensor:
     """Minimize Bradley and Terry's loss of ``gaps @ weights``, gaps ([S,] N, F), from zero; return ([S,] F)."""
-    check_knob(prior=prior)
-    if prior == 0:
-        raise ValueError("prior must be greater than 0, got 0")
-    weights = torch.zeros(*gaps.shape[:-2], gaps.shape[-1], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.Adam([weights], lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
-    for _ in range(steps):
+    check_positive(prior=prior)
+
+    def loss(weights: Tensor) -> Tensor:
         margins = (gaps @ weights[..., None]).flatten()  # (S N,): score of the chosen minus score of the other
         total = margins.numel() * bradley_terry_loss(margins, torch.zeros_like(margins), margin=margin)
-        loss = total + (weights**2).sum() / (2 * prior**2)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    return weights.detach()
+        return total + (weights**2).sum() / (2 * prior**2)
+
+    weights = torch.zeros_like(gaps[..., 0, :])  # ([S,] F)
+    m, v, t = torch.zeros_like(weights), torch.zeros_like(weights), 0
+    for step in range(steps):
+        weights, m, v, t = adam(weights, grad(loss)(weights), m, v, t, learning_rate * (1 - step / steps))
+    return weights

@@ -1,14 +1,54 @@
 """Drawing completions from a policy, and asking how likely they were."""
 
+import inspect
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_count, check_ids, check_knob, check_ndim, check_tensors, values_are_known
+from rlhf_helpers._checks import (
+    check_count,
+    check_generator,
+    check_ids,
+    check_ndim,
+    check_positive,
+    check_same_device,
+    check_tensors,
+    values_are_known,
+)
 from rlhf_helpers.masks import check_mask, keep
+from rlhf_helpers.precision import wide
 
 Policy = Callable[[Tensor], Tensor]  # ids (B, L) -> logits (B, L, V)
+
+
+def ask(policy: Policy, name: str, ids: Tensor, *memory) -> Tensor:
+    """Return a policy's logits (B, L, V), 16 bits as 32; what is wrong with ids is said of ``name``, the caller's."""
+    if not callable(policy):
+        raise TypeError(f"policy must be a function of ids, got {type(policy).__name__}")
+    try:
+        logits = policy(ids, *memory)
+    except ValueError as error:
+        if str(error).startswith("ids must"):
+            raise type(error)(name + str(error).removeprefix("ids")) from error
+        raise
+    if not isinstance(logits, Tensor) or logits.ndim != 3 or logits.shape[:2] != ids.shape:
+        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"policy must return logits (B, L, V) for ids {tuple(ids.shape)}, got {found}")
+    return wide(logits)
+
+
+def device_of(policy: Policy) -> torch.device | None:
+    """Return where the parameters of a policy are; None, the default device, for a function without any."""
+    parameters = policy.parameters() if callable(getattr(policy, "parameters", None)) else ()
+    return next((parameter.device for parameter in parameters), None)
+
+
+def draw(random: Callable[..., Tensor], *arguments, generator: torch.Generator | None, **options) -> Tensor:
+    """Draw random numbers where the generator is: the same on every device that they are moved to."""
+    check_generator(generator)
+    device = None if generator is None else generator.device
+    return random(*arguments, generator=generator, device=device, **options)
 
 
 @torch.no_grad()
@@ -29,13 +69,13 @@ def generate(
         prompt_ids: token ids every completion starts from, (B, P) int64.
         max_new_tokens: number T of tokens to draw.
         temperature: tau; below 1 sharper, above 1 flatter. 1 samples the policy itself.
-        generator: source of randomness; the same state gives the same completions.
+        generator: source of randomness, on any device; the same state gives the same completions.
 
     Returns:
         Completion ids (B, T) int64, without the prompt. No gradient flows.
 
     Raises:
-        TypeError: prompt_ids are not int64, or max_new_tokens is not a whole number.
+        TypeError: prompt_ids are not int64, max_new_tokens is not a whole number, or the policy is no function.
         ValueError: prompt_ids are not (B, P), empty or outside the vocabulary; max_new_tokens is below 1;
             temperature is not a positive finite number; the policy's logits hold NaN.
 
@@ -48,8 +88,8 @@ def generate(
     """
     check_ids("prompt_ids", prompt_ids)
     check_count(max_new_tokens=max_new_tokens)
-    uniforms = torch.rand(prompt_ids.shape[0], max_new_tokens, generator=generator, dtype=torch.float64)
-    return sample_with(policy, prompt_ids, uniforms, temperature=temperature)
+    uniforms = draw(torch.rand, prompt_ids.shape[0], max_new_tokens, generator=generator, dtype=torch.float64)
+    return sample_with(policy, prompt_ids, uniforms.to(prompt_ids.device), temperature=temperature)
 
 
 @torch.no_grad()
@@ -87,23 +127,24 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
     if uniforms.shape[0] != prompt_ids.shape[0]:
         shapes = {"prompt_ids": tuple(prompt_ids.shape), "uniforms": tuple(uniforms.shape)}
         raise ValueError(f"prompt_ids and uniforms must have one batch size, got {shapes}")
-    check_knob(temperature=temperature)
-    if values_are_known() and not temperature > 0:
-        raise ValueError(f"temperature must be greater than 0, got {float(temperature)}")
-    if values_are_known():
+    check_same_device(prompt_ids=prompt_ids, uniforms=uniforms)
+    check_positive(temperature=temperature)
+    if values_are_known(uniforms):
         low, high = (bound.item() for bound in uniforms.aminmax())
         if not 0 <= low <= high < 1:
             raise ValueError(f"uniforms must be in [0, 1), got values from {low} to {high}")
     ids, totals = prompt_ids, []
-    remembered = (policy.memory(),) if hasattr(policy, "memory") else ()
+    memory = getattr(policy, "memory", None)
+    remembered = (memory(),) if inspect.ismethod(memory) else ()
     for t in range(uniforms.shape[1]):
         read = ids[:, -1:] if remembered and t else ids  # with a memory, only what is new
-        probs = (policy(read, *remembered)[:, -1] / temperature).softmax(-1)  # (B, V)
+        name = "prompt_ids and what is drawn after them" if t else "prompt_ids"
+        probs = (ask(policy, name, read, *remembered)[:, -1] / temperature).softmax(-1)  # (B, V)
         cumulative = probs.cumsum(-1)  # (B, V)
         totals.append(cumulative[:, -1:])  # 1 up to rounding: a last token of probability 0 is never drawn
         below = cumulative[:, :-1] <= uniforms[:, t, None] * totals[-1]
         ids = torch.cat([ids, below.sum(-1, keepdim=True)], dim=1)
-    if values_are_known() and torch.cat(totals).isnan().any():
+    if values_are_known(*totals) and torch.cat(totals).isnan().any():
         raise ValueError(
             "policy must return logits without NaN, and a finite one in every row: "
             "if it was trained, it has diverged (lower the learning rate)"
@@ -122,7 +163,8 @@ def token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -
         completion_ids: (B, T) int64.
 
     Returns:
-        Log-probabilities (B, T) in nats, at most 0; ``-inf`` for a token of probability zero.
+        Log-probabilities (B, T) in nats, at most 0; ``-inf`` for a token of probability zero. float32 for logits of 16
+        bits.
 
     Raises:
         TypeError: ids are not int64.
@@ -155,7 +197,7 @@ def next_token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tens
 
     Returns:
         Log-probabilities (B, T, V) in nats. Position t holds the distribution *before* token t, the shift by one
-        that is so easy to get wrong.
+        that is so easy to get wrong. float32 for logits of 16 bits.
 
     Raises:
         TypeError: ids are not int64.
@@ -172,8 +214,10 @@ def next_token_logprobs(policy: Policy, prompt_ids: Tensor, completion_ids: Tens
     if prompt_ids.shape[0] != completion_ids.shape[0]:
         shapes = {"prompt_ids": tuple(prompt_ids.shape), "completion_ids": tuple(completion_ids.shape)}
         raise ValueError(f"prompt_ids and completion_ids must have one batch size, got {shapes}")
+    check_same_device(prompt_ids=prompt_ids, completion_ids=completion_ids)
     ids = torch.cat([prompt_ids, completion_ids], dim=1)
-    logits = policy(ids[:, :-1])[:, prompt_ids.shape[1] - 1 :]  # the row before each completion token
+    logits = ask(policy, "prompt_ids and completion_ids", ids[:, :-1])
+    logits = logits[:, prompt_ids.shape[1] - 1 :]  # the row before each completion token
     return logits.log_softmax(-1)
 
 
@@ -187,7 +231,7 @@ def sequence_logprobs(logprobs: Tensor, completion_mask: Tensor | None = None) -
         completion_mask: (B, T), 1 where a token counts.
 
     Returns:
-        (B,), nats.
+        (B,), nats; float32 for log-probabilities of 16 bits, where the sums of two answers would differ by rounding.
 
     Raises:
         TypeError: wrong dtypes.
@@ -200,4 +244,4 @@ def sequence_logprobs(logprobs: Tensor, completion_mask: Tensor | None = None) -
     """
     check_tensors(logprobs=logprobs)
     check_ndim(2, "(B, T)", logprobs=logprobs)
-    return keep(logprobs, check_mask(completion_mask, logprobs)).sum(-1)
+    return keep(wide(logprobs), check_mask(completion_mask, logprobs)).sum(-1)

@@ -15,13 +15,14 @@ from rlhf_helpers._checks import (
 )
 from rlhf_helpers.losses.terms import (
     KL_KINDS,
-    aggregate,
+    average,
     clipped_surrogate,
     kl_estimate,
     policy_ratio,
     spread_over_tokens,
 )
 from rlhf_helpers.masks import check_mask, keep
+from rlhf_helpers.precision import wide
 
 
 def baby_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, rewards: Tensor, *, kl_coeff: float = 0.1) -> Tensor:
@@ -52,8 +53,10 @@ def baby_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, rewards: Tensor, *, kl
         >>> baby_ppo_loss(logprobs, logprobs, torch.tensor([[1.0, 0.0]]))
         tensor(-0.5000)
     """
+    check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs)
+    logprobs, old_logprobs = wide(logprobs), wide(old_logprobs)
     ratio = policy_ratio(logprobs, old_logprobs)
-    rewards = spread_over_tokens("rewards", rewards, logprobs)
+    rewards = wide(spread_over_tokens("rewards", rewards, logprobs))
     check_finite(rewards=rewards)
     check_knob(kl_coeff=kl_coeff)
     penalty = (old_logprobs.detach() - logprobs).mean()
@@ -92,9 +95,9 @@ def reinforce_loss(
     check_ndim(2, "(B, T)", logprobs=logprobs)
     advantages = spread_over_tokens("advantages", advantages, logprobs)
     mask = check_mask(completion_mask, logprobs)
-    logprobs, advantages = keep(logprobs, mask), keep(advantages, mask)
+    logprobs, advantages = (keep(wide(tensor), mask) for tensor in (logprobs, advantages))
     check_finite(logprobs=logprobs, advantages=advantages)
-    return aggregate(-logprobs * advantages, completion_mask, how)
+    return average("logprobs * advantages", -logprobs * advantages, completion_mask, how)
 
 
 def ppo_loss(
@@ -123,7 +126,7 @@ def ppo_loss(
         ref_logprobs: under the frozen reference, (B, T); detached. Without it there is no KL term.
         kl_coeff: beta, the pull toward the reference.
         clip_eps: epsilon, the clip range; the paper's value is 0.2.
-        kl_kind: which estimate stands in the loss, see :func:`kl_estimate` for the gradient each one has.
+        kl_kind: which estimate the loss holds, see :func:`kl_estimate` for the gradient each one has.
         how: the average, see :func:`aggregate`.
 
     Returns:
@@ -151,12 +154,13 @@ def ppo_loss(
     check_choice("kl_kind", kl_kind, KL_KINDS)
     mask = check_mask(completion_mask, logprobs)
     logprobs, old_logprobs, ref_logprobs, advantages = (
-        keep(tensor, mask) for tensor in (logprobs, old_logprobs, ref_logprobs, advantages)
+        keep(None if tensor is None else wide(tensor), mask)
+        for tensor in (logprobs, old_logprobs, ref_logprobs, advantages)
     )
     objective = clipped_surrogate(policy_ratio(logprobs, old_logprobs), advantages, clip_eps=clip_eps)
     if ref_logprobs is not None:
         objective = objective - kl_coeff * kl_estimate(logprobs, ref_logprobs, kl_kind)
-    return aggregate(-objective, completion_mask, how)
+    return average("ratio * advantages - kl_coeff * kl", -objective, completion_mask, how)
 
 
 def grpo_loss(
@@ -241,8 +245,8 @@ def reweighted_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, preference: Tens
     """
     check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs, preference=preference)
     check_finite(logprobs=logprobs, old_logprobs=old_logprobs, preference=preference)
-    preference = preference.detach()
-    if values_are_known() and ((preference < 0) | (preference > 1)).any():
+    logprobs, old_logprobs, preference = (wide(x) for x in (logprobs, old_logprobs, preference.detach()))
+    if values_are_known(preference) and ((preference < 0) | (preference > 1)).any():
         raise ValueError(f"preference must be in [0, 1], got {preference.min().item()} to {preference.max().item()}")
     log_ratio = logprobs - old_logprobs.detach()
     return -torch.logaddexp(preference.log() + log_ratio, torch.log1p(-preference)).mean()

@@ -13,6 +13,7 @@ from rlhf_helpers._checks import (
     given,
     values_are_known,
 )
+from rlhf_helpers.precision import wide
 
 
 def dpo_loss(
@@ -63,13 +64,14 @@ def dpo_loss(
     check_knob(beta=beta)
     if isinstance(label_smoothing, Tensor) and label_smoothing.ndim:
         check_same_shape(chosen_logprobs=chosen_logprobs, label_smoothing=label_smoothing)
-        if values_are_known() and not ((label_smoothing >= 0) & (label_smoothing <= 0.5)).all():
-            raise ValueError("label_smoothing must be in [0, 0.5] for every pair")
+        if values_are_known(label_smoothing) and not ((label_smoothing >= 0) & (label_smoothing <= 0.5)).all():
+            low, high = (bound.item() for bound in label_smoothing.detach().aminmax())
+            raise ValueError(f"label_smoothing must be in [0, 0.5] for every pair, got values from {low} to {high}")
     else:
         check_knob(0.0, 0.5, inclusive=True, label_smoothing=label_smoothing)
-    margin = chosen_logprobs - rejected_logprobs
+    margin = wide(chosen_logprobs) - wide(rejected_logprobs)
     if ref_chosen_logprobs is not None:
-        margin = margin - (ref_chosen_logprobs - ref_rejected_logprobs).detach()
+        margin = margin - (wide(ref_chosen_logprobs) - wide(ref_rejected_logprobs)).detach()
     agree, disagree = logsigmoid(beta * margin), logsigmoid(-beta * margin)
     return -((1 - label_smoothing) * agree + label_smoothing * disagree).mean()
 
@@ -106,7 +108,7 @@ def spo_loss(logprobs_a: Tensor, logprobs_b: Tensor, scores_a: Tensor, scores_b:
         tensor(-1.)
     """
     _check_pairs(logprobs_a=logprobs_a, logprobs_b=logprobs_b, scores_a=scores_a, scores_b=scores_b)
-    return -((scores_a - scores_b).detach() * (logprobs_a - logprobs_b)).mean()
+    return -((wide(scores_a) - wide(scores_b)).detach() * (wide(logprobs_a) - wide(logprobs_b))).mean()
 
 
 def bradley_terry_loss(chosen_scores: Tensor, rejected_scores: Tensor, *, margin: float | Tensor = 0.0) -> Tensor:
@@ -140,7 +142,7 @@ def bradley_terry_loss(chosen_scores: Tensor, rejected_scores: Tensor, *, margin
         check_finite(margin=margin)
     else:
         check_knob(-torch.finfo(chosen_scores.dtype).max, margin=margin)
-    return -logsigmoid(chosen_scores - rejected_scores - margin).mean()
+    return -logsigmoid(wide(chosen_scores) - wide(rejected_scores) - margin).mean()
 
 
 def _check_pairs(**pairs: Tensor) -> None:

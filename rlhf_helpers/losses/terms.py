@@ -11,10 +11,12 @@ from rlhf_helpers._checks import (
     check_knob,
     check_ndim,
     check_same_shape,
+    check_same_device,
     check_tensors,
     values_are_known,
 )
 from rlhf_helpers.masks import check_mask, keep
+from rlhf_helpers.precision import wide
 
 KL_KINDS = ("k1", "k2", "k3")
 AGGREGATIONS = ("token_mean", "sequence_mean", "fixed_length")
@@ -144,7 +146,7 @@ def aggregate(per_token: Tensor, completion_mask: Tensor | None = None, how: str
             masked row stays in the denominator and adds 0), "fixed_length" (divides by B * T).
 
     Returns:
-        A scalar in the unit of ``per_token``; 0 where everything is masked.
+        A scalar in the unit of ``per_token``, float32 for numbers of 16 bits; 0 where everything is masked.
 
     Raises:
         TypeError: wrong dtypes.
@@ -161,12 +163,17 @@ def aggregate(per_token: Tensor, completion_mask: Tensor | None = None, how: str
         >>> [round(aggregate(x, mask, how).item(), 2) for how in hows]
         [2.33, 2.0, 1.75]
     """
-    check_tensors(per_token=per_token)
-    check_ndim(2, "(B, T)", per_token=per_token)
+    return average("per_token", per_token, completion_mask, how)
+
+
+def average(name: str, per_token: Tensor, completion_mask: Tensor | None, how: str = "token_mean") -> Tensor:
+    """Return :func:`aggregate` of something that the caller knows as ``name``."""
+    check_tensors(**{name: per_token})
+    check_ndim(2, "(B, T)", **{name: per_token})
     check_choice("how", how, AGGREGATIONS)
     mask = check_mask(completion_mask, per_token)
-    per_token = keep(per_token, mask)
-    check_finite(per_token=per_token)
+    per_token = keep(wide(per_token), mask)
+    check_finite(**{name: per_token})
     counts = torch.ones_like(per_token) if mask is None else mask.to(per_token.dtype)
     if how == "token_mean":
         return per_token.sum() / counts.sum().clamp(min=1)
@@ -178,6 +185,7 @@ def aggregate(per_token: Tensor, completion_mask: Tensor | None = None, how: str
 def spread_over_tokens(name: str, signal: Tensor, like: Tensor) -> Tensor:
     """Return a detached signal in the shape of ``like``: as it is, or one value for each row (B,) repeated over T."""
     check_tensors(**{name: signal})
+    check_same_device(**{name: signal}, tokens=like)
     if signal.shape == like.shape:
         return signal.detach()
     if signal.ndim == 1 and like.ndim == 2 and signal.shape[0] == like.shape[0]:
@@ -189,7 +197,7 @@ def spread_over_tokens(name: str, signal: Tensor, like: Tensor) -> Tensor:
 def check_overflow(name: str, log_ratio: Tensor) -> None:
     """Raise ValueError where ``exp(log_ratio)`` would be infinite, and its gradient NaN."""
     limit = math.log(torch.finfo(log_ratio.dtype).max)
-    if values_are_known() and log_ratio.detach().max() > limit:
+    if values_are_known(log_ratio) and log_ratio.detach().max() > limit:
         raise ValueError(
             f"{name} must be at most {limit:.1f} for {log_ratio.dtype}, got {log_ratio.detach().max().item():.1f}: "
             "the ratio overflows, the policy has moved too far (lower the learning rate)"

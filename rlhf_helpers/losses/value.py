@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import check_finite, check_knob, check_ndim, check_same_shape, given
-from rlhf_helpers.losses.terms import aggregate
+from rlhf_helpers.losses.terms import average
 from rlhf_helpers.masks import check_mask, keep
+from rlhf_helpers.precision import wide
 
 
 def value_loss(
@@ -51,11 +52,13 @@ def value_loss(
     if (old_values is None) != (clip_eps is None):
         raise ValueError("old_values and clip_eps must be given together, got one without the other")
     mask = check_mask(completion_mask, values)
-    values, returns, old_values = (keep(tensor, mask) for tensor in (values, returns.detach(), old_values))
+    values, returns, old_values = (
+        keep(None if tensor is None else wide(tensor), mask) for tensor in (values, returns.detach(), old_values)
+    )
     check_finite(values=values, returns=returns, **given(old_values=old_values))
     errors = (values - returns) ** 2
     if old_values is not None:
         check_knob(0.0, math.inf, inclusive=True, clip_eps=clip_eps)
         moved = (values - old_values.detach()).clamp(-clip_eps, clip_eps)
         errors = torch.maximum(errors, (old_values.detach() + moved - returns) ** 2)
-    return 0.5 * aggregate(errors, completion_mask)
+    return 0.5 * average("(values - returns) ** 2", errors, completion_mask)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import vector_to_parameters
 
-from rlhf_helpers._checks import check_count, check_knob
+from rlhf_helpers._checks import check_count, check_ids, check_knob, check_whole
 from rlhf_helpers._progress import progress
 from rlhf_helpers.gpt import TinyGPT
 from rlhf_helpers.losses import aggregate
@@ -24,7 +24,7 @@ def names_loss(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Te
 
     .. math:: L = -\frac{\sum_{i,t} m_{i,t} \log \pi_\theta(y_{i,t} \mid x_i, y_{i,<t})}{\sum_{i,t} m_{i,t}}
 
-    Neither prompts nor padding are learned: no loss stands on them.
+    Neither prompts nor padding are learned: they have no loss.
 
     Args:
         policy: ids (B, L) -> logits (B, L, V). Gradients flow into it.
@@ -32,7 +32,7 @@ def names_loss(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Te
         completion_ids: the names, each with its end token, (B, T) int64.
 
     Returns:
-        A scalar, nats per token; its exp is the perplexity.
+        A scalar, nats per token, float32 for logits of 16 bits; its exp is the perplexity.
 
     Raises:
         TypeError: ids are not int64.
@@ -43,7 +43,10 @@ def names_loss(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Te
         >>> names_loss(uniform, encode(["."]), encode(["ann.", "bo."]))   # log 27
         tensor(3.2958)
     """
-    prompt_ids = prompt_ids.expand(len(completion_ids), -1)
+    check_ids("prompt_ids", prompt_ids)
+    check_ids("completion_ids", completion_ids)
+    if len(prompt_ids) == 1:
+        prompt_ids = prompt_ids.expand(len(completion_ids), -1)
     logprobs = token_logprobs(policy, prompt_ids, completion_ids)
     return -aggregate(logprobs, mask_after_end(completion_ids, END))
 
@@ -65,11 +68,12 @@ def pretrain(*, steps: int = 600, batch_size: int = 128, learning_rate: float = 
         The policy, in float64.
 
     Raises:
-        TypeError: counts that are not whole numbers.
+        TypeError: counts or a seed that are not whole numbers.
         ValueError: counts below 1, or a negative learning rate.
     """
     check_count(steps=steps, batch_size=batch_size)
     check_knob(learning_rate=learning_rate)
+    check_whole(seed=seed)
     generator = torch.Generator().manual_seed(seed)
     policy = TinyGPT(generator=generator).double()
     names = encode([f"{name}." for name in load_names()[0]])

@@ -3,15 +3,23 @@
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_ids, check_ndim, check_tensors, values_are_known
+from rlhf_helpers._checks import (
+    check_finite,
+    check_ids,
+    check_knob,
+    check_ndim,
+    check_same_device,
+    check_tensors,
+    values_are_known,
+)
 from rlhf_helpers.masks import mask_after_end
 from rlhf_helpers.names.text import ALPHABET, END, PAD
+from rlhf_helpers.precision import wide
 
 NAME_FEATURES = ("letters", "ends in a", "l, m, n", "k, x, z", "doubled letters", "starts with a vowel")
 """What :func:`name_features` counts, in its order."""
 
-
-_KINDS = torch.tensor([[letter in kind for letter in ALPHABET] for kind in ("lmn", "kxz", "aeiou")])  # (3, 27)
+_KINDS = [[letter in kind for letter in ALPHABET] for kind in ("lmn", "kxz", "aeiou")]  # 3 x 27
 
 
 def _take_apart(completion_ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,10 +40,10 @@ def name_features(completion_ids: Tensor) -> Tensor:
     r"""Count in every name what :data:`NAME_FEATURES` lists.
 
     Args:
-        completion_ids: (B, T) int64; what stands after the first end token does not count.
+        completion_ids: (B, T) int64; what comes after the first end token does not count.
 
     Returns:
-        (B, 6), in the default floating-point type: the number of letters; 1 if the last one is an a; the number of
+        (B, 6), float32: the number of letters; 1 if the last one is an a; the number of
         l, m and n; that of k, x and z; that of letters which repeat the one before; 1 if the first is a, e, i, o or u.
 
     Raises:
@@ -48,10 +56,11 @@ def name_features(completion_ids: Tensor) -> Tensor:
         [[4.0, 1.0, 2.0, 0.0, 1.0, 1.0]]
     """
     letters, last = _take_apart(completion_ids)
-    soft, hard, vowel = (kind[completion_ids] & letters for kind in _KINDS)
+    kinds = torch.tensor(_KINDS, device=completion_ids.device)  # (3, 27)
+    soft, hard, vowel = (kind[completion_ids] & letters for kind in kinds)
     doubled = letters[:, 1:] & (completion_ids[:, 1:] == completion_ids[:, :-1])
     columns = letters.sum(1), last == 1, soft.sum(1), hard.sum(1), doubled.sum(1), vowel[:, 0]
-    return torch.stack([column.to(torch.get_default_dtype()) for column in columns], dim=1)
+    return torch.stack([column.float() for column in columns], dim=1)
 
 
 def name_score(completion_ids: Tensor, utilities: Tensor, *, unfinished: float = 3.0) -> Tensor:
@@ -65,7 +74,7 @@ def name_score(completion_ids: Tensor, utilities: Tensor, *, unfinished: float =
         unfinished: what is taken off the score of a completion without an end token: a name that was cut off is none.
 
     Returns:
-        Scores (B,), in the unit of the utilities.
+        Scores (B,), in the unit of the utilities; float32 for utilities of 16 bits.
 
     Raises:
         TypeError: wrong dtypes.
@@ -79,9 +88,13 @@ def name_score(completion_ids: Tensor, utilities: Tensor, *, unfinished: float =
     """
     check_tensors(utilities=utilities)
     check_ndim(1, "(6,)", utilities=utilities)
+    check_finite(utilities=utilities)
+    check_knob(unfinished=unfinished)
+    utilities = wide(utilities)
     features = name_features(completion_ids).to(utilities.dtype)
     if utilities.shape != features.shape[1:]:
         raise ValueError(f"utilities must have shape {tuple(features.shape[1:])}, got {tuple(utilities.shape)}")
+    check_same_device(completion_ids=completion_ids, utilities=utilities)
     score = (features * utilities).sum(1)
     return torch.where(_ended(completion_ids), score, score - unfinished)
 
@@ -95,7 +108,7 @@ def ends_in_a(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
         [1.0, 0.0, 0.0]
     """
     _, last = _take_apart(completion_ids)
-    return ((last == 1) & _ended(completion_ids)).to(torch.get_default_dtype())
+    return ((last == 1) & _ended(completion_ids)).float()
 
 
 def is_short(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
@@ -107,7 +120,7 @@ def is_short(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
         [1.0, 0.0, 1.0]
     """
     letters, _ = _take_apart(completion_ids)
-    return ((letters.sum(1) <= 4) & _ended(completion_ids)).to(torch.get_default_dtype())
+    return ((letters.sum(1) <= 4) & _ended(completion_ids)).float()
 
 
 def alliterates(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
@@ -121,11 +134,15 @@ def alliterates(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
     """
     check_ids("completion_ids", completion_ids, PAD)
     check_ids("prompt_ids", prompt_ids, PAD + 1)
-    if values_are_known() and (prompt_ids[:, -1] == PAD).any():
+    if len(prompt_ids) != len(completion_ids):
+        shapes = {"prompt_ids": tuple(prompt_ids.shape), "completion_ids": tuple(completion_ids.shape)}
+        raise ValueError(f"prompt_ids and completion_ids must have one batch size, got {shapes}")
+    check_same_device(prompt_ids=prompt_ids, completion_ids=completion_ids)
+    if values_are_known(prompt_ids) and (prompt_ids[:, -1] == PAD).any():
         raise ValueError("prompt_ids must end in a token in every row, got one of nothing but padding")
     begin = (prompt_ids == PAD).sum(1, keepdim=True)  # the padding is on the left
     initial = prompt_ids.gather(1, begin)[:, 0]
-    return ((completion_ids[:, 0] == initial) & (initial != END) & _ended(completion_ids)).to(torch.get_default_dtype())
+    return ((completion_ids[:, 0] == initial) & (initial != END) & _ended(completion_ids)).float()
 
 
 def judge_names(completion_ids: Tensor) -> Tensor:
