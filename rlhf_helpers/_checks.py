@@ -38,6 +38,17 @@ def values_are_known(*tensors: Any) -> bool:
     return True
 
 
+def bounds(tensor: Tensor) -> tuple[float, float] | None:
+    """Return the smallest and the largest number of a tensor, NaN if it has any; None where they are not known."""
+    if not values_are_known():
+        return None
+    try:
+        low, high = tensor.detach().aminmax()
+        return low.item(), high.item()
+    except RuntimeError:  # as above, without asking twice
+        return None
+
+
 def given(**tensors: Tensor | None) -> dict[str, Tensor]:
     """Return the optional arguments that are not None."""
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
@@ -80,10 +91,8 @@ def check_ndim(ndim: int, expected: str, **tensors: Tensor) -> None:
 def check_finite(**tensors: Tensor) -> None:
     """Raise ValueError that counts the NaN and infinite entries of the first tensor that has any."""
     for name, tensor in tensors.items():
-        if not values_are_known(tensor):
-            continue
-        low, high = tensor.detach().aminmax()  # one pass; NaN comes through
-        if not (math.isfinite(low) and math.isfinite(high)):
+        found = bounds(tensor)
+        if found and not (math.isfinite(found[0]) and math.isfinite(found[1])):
             bad = tensor[~torch.isfinite(tensor)]
             raise ValueError(
                 f"{name} must be finite where it counts, got {bad.numel()} non-finite of {tensor.numel()}, "
@@ -116,10 +125,9 @@ def check_ids(name: str, ids: Tensor, vocab_size: int | None = None, *, ndim: in
         raise ValueError(f"{name} must have shape (..., T), got ()")
     if ids.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(ids.shape)}")
-    if vocab_size is not None and values_are_known(ids):
-        low, high = (bound.item() for bound in ids.aminmax())
-        if low < 0 or high >= vocab_size:
-            raise ValueError(f"{name} must be token ids in [0, {vocab_size}), got values from {low} to {high}")
+    found = None if vocab_size is None else bounds(ids)
+    if found and not 0 <= found[0] <= found[1] < vocab_size:
+        raise ValueError(f"{name} must be token ids in [0, {vocab_size}), got values from {found[0]} to {found[1]}")
 
 
 def check_knob(low: float = 0.0, high: float = math.inf, *, inclusive: bool = False, **knobs: float | Tensor) -> None:
@@ -146,11 +154,13 @@ def check_positive(**knobs: float | Tensor) -> None:
 
 def is_whole(number: Any) -> bool:
     """Return whether something is a whole number, of Python, numpy or another library, and no bool."""
+    if isinstance(number, bool) or getattr(number, "dtype", None) == torch.bool:
+        return False
     try:
         operator.index(number)
     except TypeError:
         return False
-    return not isinstance(number, bool | Tensor)
+    return True
 
 
 def check_whole(**numbers: int) -> None:

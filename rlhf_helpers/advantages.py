@@ -121,7 +121,7 @@ def gae(
     rewards, values = (keep(wide(tensor.detach()), mask) for tensor in (rewards, values))
     check_finite(rewards=rewards, values=values)
     if mask is not None:
-        order = (~mask).long().argsort(1, stable=True)  # tokens that count first, in their order
+        order = (~mask).long().argsort(dim=1, stable=True)  # tokens that count first, in their order
         rewards, values = rewards.gather(1, order), values.gather(1, order)
     following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)  # V after each token
     delta = rewards + gamma * following - values

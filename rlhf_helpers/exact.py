@@ -73,8 +73,8 @@ def optimal_policy(ref_table: Tensor, token_rewards: Tensor, *, kl_coeff: float,
 
     Raises:
         TypeError: wrong dtypes.
-        ValueError: wrong shapes, a reference that is not made of log-probabilities, kl_coeff not greater than 0, rewards
-            that are not finite.
+        ValueError: wrong shapes, a reference that is not made of log-probabilities, kl_coeff not greater than 0, or
+            rewards that are not finite.
 
     Reference:
         One step: Rafailov et al. 2023, arXiv 2305.18290, equation 4; over a horizon, by backward recursion.

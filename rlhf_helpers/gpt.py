@@ -40,8 +40,8 @@ class TinyGPT(nn.Module):
     .. math:: \pi_\theta(\cdot \mid x) = \operatorname{softmax}(W h_t), \qquad
         h = \operatorname{blocks}(e_x + p)
 
-    The layout of GPT-2, in float32: each block adds attention and a four times wider MLP to the stream, positions are learned.
-    What it adds for prompts of unlike length: the id ``vocab_size`` is padding on the left. No position looks
+    The layout of GPT-2, in float32: each block adds attention and a four times wider MLP to the stream, positions are
+    learned. What it adds for prompts of unlike length: the id ``vocab_size`` is padding on the left. No position looks
     at it, and positions count from the first real token, so a prompt has the same logits however far it is padded.
 
     Args:

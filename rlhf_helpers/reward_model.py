@@ -1,8 +1,11 @@
 """From comparisons to scores: reward models that can be read."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.func import grad
+from torch.nn.functional import logsigmoid
 
 from rlhf_helpers._checks import (
     check_choice,
@@ -17,7 +20,6 @@ from rlhf_helpers._checks import (
 )
 from rlhf_helpers.feedback import earlier_occurrences
 from rlhf_helpers.flat import adam
-from rlhf_helpers.losses import bradley_terry_loss
 
 SIZES = ("small", "large")
 
@@ -138,11 +140,11 @@ def fit_utilities(
 def _fit(gaps: Tensor, prior: float, margin: float, steps: int, learning_rate: float) -> Tensor:
     """Minimize Bradley and Terry's loss of ``gaps @ weights``, gaps ([S,] N, F), from zero; return ([S,] F)."""
     check_positive(prior=prior)
+    check_knob(-math.inf, margin=margin)
 
     def loss(weights: Tensor) -> Tensor:
-        margins = (gaps @ weights[..., None]).flatten()  # (S N,): score of the chosen minus score of the other
-        total = margins.numel() * bradley_terry_loss(margins, torch.zeros_like(margins), margin=margin)
-        return total + (weights**2).sum() / (2 * prior**2)
+        margins = gaps @ weights[..., None] - margin  # ([S,] N, 1): score of the chosen minus score of the other
+        return (weights**2).sum() / (2 * prior**2) - logsigmoid(margins).sum()
 
     weights = torch.zeros_like(gaps[..., 0, :])  # ([S,] F)
     m, v, t = torch.zeros_like(weights), torch.zeros_like(weights), 0

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import (
+    bounds,
     check_count,
     check_generator,
     check_ids,
@@ -129,10 +130,9 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
         raise ValueError(f"prompt_ids and uniforms must have one batch size, got {shapes}")
     check_same_device(prompt_ids=prompt_ids, uniforms=uniforms)
     check_positive(temperature=temperature)
-    if values_are_known(uniforms):
-        low, high = (bound.item() for bound in uniforms.aminmax())
-        if not 0 <= low <= high < 1:
-            raise ValueError(f"uniforms must be in [0, 1), got values from {low} to {high}")
+    found = bounds(uniforms)
+    if found and not 0 <= found[0] <= found[1] < 1:
+        raise ValueError(f"uniforms must be in [0, 1), got values from {found[0]} to {found[1]}")
     ids, totals = prompt_ids, []
     memory = getattr(policy, "memory", None)
     remembered = (memory(),) if inspect.ismethod(memory) else ()

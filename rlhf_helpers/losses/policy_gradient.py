@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import (
+    bounds,
     check_choice,
     check_finite,
     check_knob,
@@ -11,7 +12,6 @@ from rlhf_helpers._checks import (
     check_same_shape,
     check_tensors,
     given,
-    values_are_known,
 )
 from rlhf_helpers.losses.terms import (
     KL_KINDS,
@@ -246,7 +246,8 @@ def reweighted_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, preference: Tens
     check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs, preference=preference)
     check_finite(logprobs=logprobs, old_logprobs=old_logprobs, preference=preference)
     logprobs, old_logprobs, preference = (wide(x) for x in (logprobs, old_logprobs, preference.detach()))
-    if values_are_known(preference) and ((preference < 0) | (preference > 1)).any():
-        raise ValueError(f"preference must be in [0, 1], got {preference.min().item()} to {preference.max().item()}")
+    found = bounds(preference)
+    if found and not 0 <= found[0] <= found[1] <= 1:
+        raise ValueError(f"preference must be in [0, 1], got values from {found[0]} to {found[1]}")
     log_ratio = logprobs - old_logprobs.detach()
     return -torch.logaddexp(preference.log() + log_ratio, torch.log1p(-preference)).mean()

@@ -5,13 +5,13 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rlhf_helpers._checks import (
+    bounds,
     check_finite,
     check_knob,
     check_ndim,
     check_same_shape,
     check_tensors,
     given,
-    values_are_known,
 )
 from rlhf_helpers.precision import wide
 
@@ -64,9 +64,9 @@ def dpo_loss(
     check_knob(beta=beta)
     if isinstance(label_smoothing, Tensor) and label_smoothing.ndim:
         check_same_shape(chosen_logprobs=chosen_logprobs, label_smoothing=label_smoothing)
-        if values_are_known(label_smoothing) and not ((label_smoothing >= 0) & (label_smoothing <= 0.5)).all():
-            low, high = (bound.item() for bound in label_smoothing.detach().aminmax())
-            raise ValueError(f"label_smoothing must be in [0, 0.5] for every pair, got values from {low} to {high}")
+        found = bounds(label_smoothing)
+        if found and not 0 <= found[0] <= found[1] <= 0.5:
+            raise ValueError(f"label_smoothing must be in [0, 0.5], got values from {found[0]} to {found[1]}")
     else:
         check_knob(0.0, 0.5, inclusive=True, label_smoothing=label_smoothing)
     margin = wide(chosen_logprobs) - wide(rejected_logprobs)

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import (
+    bounds,
     check_choice,
     check_finite,
     check_knob,
     check_ndim,
-    check_same_shape,
     check_same_device,
+    check_same_shape,
     check_tensors,
-    values_are_known,
 )
 from rlhf_helpers.masks import check_mask, keep
 from rlhf_helpers.precision import wide
@@ -197,8 +197,9 @@ def spread_over_tokens(name: str, signal: Tensor, like: Tensor) -> Tensor:
 def check_overflow(name: str, log_ratio: Tensor) -> None:
     """Raise ValueError where ``exp(log_ratio)`` would be infinite, and its gradient NaN."""
     limit = math.log(torch.finfo(log_ratio.dtype).max)
-    if values_are_known(log_ratio) and log_ratio.detach().max() > limit:
+    found = bounds(log_ratio)
+    if found and found[1] > limit:
         raise ValueError(
-            f"{name} must be at most {limit:.1f} for {log_ratio.dtype}, got {log_ratio.detach().max().item():.1f}: "
+            f"{name} must be at most {limit:.1f} for {log_ratio.dtype}, got {found[1]:.1f}: "
             "the ratio overflows, the policy has moved too far (lower the learning rate)"
         )

@@ -5,14 +5,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.enumeration import F64, TablePolicy, all_sequences, chain_logprobs, gradient, random_table
+from support.enumeration import F64, TablePolicy, all_sequences, chain_logprobs, gradient, normals, random_table
 
 from rlhf_helpers import gae, group_advantages, rloo_advantages, sequence_logprobs, token_logprobs
 
-GENERATOR = torch.Generator().manual_seed(0)
-REWARDS = torch.randn(3, 4, generator=GENERATOR, dtype=F64)
-TOKENS = torch.randn(5, 6, generator=GENERATOR, dtype=F64)
-VALUES = torch.randn(5, 6, generator=GENERATOR, dtype=F64)
+REWARDS, TOKENS, VALUES = normals(0, 3, 4), normals(1, 5, 6), normals(2, 5, 6)
 
 # the square of a gap below 1e-150 is 0 in float64, and then a standard deviation is 0 without a tie
 any_reward = st.floats(-1e3, 1e3).map(lambda x: x if abs(x) > 1e-6 else 0.0)
@@ -176,6 +173,31 @@ def test_gae_with_a_wrong_critic_is_unbiased_only_at_lambda_one():
     assert errors[-1] > 0.1
 
 
+@given(mask=st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=5, max_size=5))
+def test_a_masked_token_is_as_if_it_were_not_there(mask):
+    mask = torch.tensor(mask)
+    noise = torch.full_like(TOKENS, math.nan)  # whatever is masked
+    masked = (torch.where(mask, x, noise) for x in (TOKENS, VALUES))
+    found = gae(*masked, mask, gamma=0.9, lam=0.8)
+    for row, counts in enumerate(mask):
+        for ours in found:
+            assert (ours[row][~counts] == 0).all()
+        if counts.any():
+            alone = gae(TOKENS[row, counts][None], VALUES[row, counts][None], gamma=0.9, lam=0.8)
+            for ours, expected in zip(found, alone, strict=True):
+                torch.testing.assert_close(ours[row, counts], expected[0])
+
+
+def test_the_value_of_padding_is_no_value():
+    rewards, values, mask = (
+        torch.tensor([[0.0, 1.0, 0.0]]),
+        torch.tensor([[0.0, 0.0, 100.0]]),
+        torch.tensor([[1, 1, 0]]),
+    )
+    advantages, returns = gae(rewards, values, mask.bool(), lam=1.0)
+    assert advantages.tolist() == returns.tolist() == [[1.0, 1.0, 0.0]]
+
+
 # refusing
 
 
@@ -213,6 +235,8 @@ def test_group_advantages_refuse_a_wrong_eps(eps):
         ({"gamma": -0.1}, ValueError, "gamma must be"),
         ({"lam": math.nan}, ValueError, r"lam must be in \[0.0, 1.0\], got nan"),
         ({"lam": "high"}, TypeError, "lam must be a number, got str"),
+        ({"completion_mask": TOKENS}, ValueError, "completion_mask must hold only 0 and 1"),
+        ({"completion_mask": TOKENS[:1] * 0}, ValueError, r"'completion_mask': \(1, 6\), 'tokens': \(5, 6\)"),
     ],
 )
 def test_gae_refuses(change, error, message):

@@ -22,7 +22,7 @@ CONTRACT = {  # name -> (positional arguments, keyword-only knobs), each name=de
     "token_reward": ({"completion_ids": NONE, "target": 1}, {}),
     "group_advantages": ({"rewards": NONE}, {"normalize": True, "eps": 1e-4}),
     "rloo_advantages": ({"rewards": NONE}, {}),
-    "gae": ({"rewards": NONE, "values": NONE}, {"gamma": 1.0, "lam": 0.95}),
+    "gae": ({"rewards": NONE, "values": NONE, "completion_mask": None}, {"gamma": 1.0, "lam": 0.95}),
     "kl_estimate": ({"logprobs": NONE, "ref_logprobs": NONE, "kind": "k3"}, {}),
     "policy_ratio": ({"logprobs": NONE, "old_logprobs": NONE}, {}),
     "clipped_surrogate": ({"ratio": NONE, "advantages": NONE}, {"clip_eps": 0.2}),

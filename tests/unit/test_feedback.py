@@ -92,7 +92,10 @@ def test_a_seed_gives_the_same_pairs_and_copies_are_independent():
         (lambda: judge_utilities("third"), "judge must be one of 'first', 'second'"),
         (lambda: judge_utilities(vocab_size=4), "vocab_size must be at least 10"),
         (lambda: preference_pairs([], 3), "judges must be at least one"),
-        (lambda: preference_pairs([torch.ones(3, 2), torch.ones(2, 2)], 3), "tables of one shape"),
+        (
+            lambda: preference_pairs([torch.ones(3, 2), torch.ones(2, 2)], 3),
+            r"match, got {'judges\[0\]': \(3, 2\), 'judges\[1\]': ",
+        ),
         (lambda: preference_pairs([torch.ones(3, 2)], 0), "count must be at least 1"),
         (lambda: preference_pairs([torch.ones(3, 2)], 3, temperature=-1.0), "temperature must be in"),
         (lambda: preference_pairs([torch.full((3, 2), torch.nan)], 3), "must be finite"),
@@ -105,5 +108,5 @@ def test_bad_input_is_named(call, said):
 
 
 def test_ids_must_be_ids():
-    with pytest.raises(TypeError, match="completion_ids must be"):
+    with pytest.raises(TypeError, match="completion_ids must hold token ids of dtype torch.int64, got torch.float32"):
         token_utilities(torch.ones(1, 2), torch.ones(2, 2))

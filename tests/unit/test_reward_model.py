@@ -17,6 +17,9 @@ from rlhf_helpers import (
     token_utilities,
 )
 
+LAW = torch.tensor([0.5, 0.5]).log()
+QUICK = {"steps": 100, "learning_rate": 0.2}  # as chapter 9 fits its many sets; a test below says that it is enough
+
 
 def seeded(seed):
     return torch.Generator().manual_seed(seed)
@@ -41,24 +44,24 @@ def test_a_fit_is_the_minimum_of_its_loss(size):
 
 def test_with_many_labels_the_large_model_finds_the_judge_and_the_small_one_a_slope():
     chosen, rejected = preference_pairs([judge_utilities()], 20_000, generator=seeded(0))
-    large = fit_reward_model(chosen, rejected, size="large")
+    large = fit_reward_model(chosen, rejected, size="large", **QUICK)
     seen = slice(0, 3)  # occurrences that the uniform policy writes often enough
     torch.testing.assert_close(large[:, seen] - large[0, 0], judge_utilities()[:, seen], atol=0.2, rtol=0)
-    small = fit_reward_model(chosen, rejected)
+    small = fit_reward_model(chosen, rejected, **QUICK)
     assert torch.equal(small, small[:, :1].expand(10, 8))
     assert 0.5 < small[1, 0] - small[0, 0] < 1.0
 
 
 def test_independent_sets_are_fitted_independently():
     chosen, rejected = preference_pairs([judge_utilities()], 40, generator=seeded(0), copies=3)
-    together = fit_reward_model(chosen, rejected, size="large")
-    apart = torch.stack([fit_reward_model(c, r, size="large") for c, r in zip(chosen, rejected, strict=True)])
+    together = fit_reward_model(chosen, rejected, size="large", **QUICK)
+    apart = torch.stack([fit_reward_model(c, r, size="large", **QUICK) for c, r in zip(chosen, rejected, strict=True)])
     torch.testing.assert_close(together, apart, atol=1e-6, rtol=0)
 
 
 def test_a_margin_asks_for_larger_gaps():
     chosen, rejected = preference_pairs([judge_utilities()], 500, generator=seeded(0))
-    plain, wide = (fit_reward_model(chosen, rejected, margin=m) for m in (0.0, 1.0))
+    plain, wide = (fit_reward_model(chosen, rejected, margin=m, **QUICK) for m in (0.0, 1.0))
     assert wide.std() > 1.2 * plain.std()
 
 
@@ -113,9 +116,9 @@ def test_the_bound_on_the_kl_is_met_without_ties_only():
         (lambda ids: fit_reward_model(ids, ids[:1]), "must both be"),
         (lambda ids: fit_reward_model(ids, ids, size="huge"), "size must be one of"),
         (lambda ids: fit_reward_model(ids, ids, prior=0.0), "prior must be greater than 0"),
-        (lambda ids: tilt(torch.zeros(2), torch.zeros(2), 0.0), "kl_coeff must be greater than 0"),
-        (lambda ids: tilt(torch.zeros(2), torch.zeros(3), 1.0), "shapes must match"),
-        (lambda ids: best_of_n(torch.zeros(2), torch.zeros(2), 0), "n must be at least 1"),
+        (lambda ids: tilt(LAW, torch.zeros(2), 0.0), "kl_coeff must be greater than 0"),
+        (lambda ids: tilt(LAW, torch.zeros(3), 1.0), "shapes must match"),
+        (lambda ids: best_of_n(LAW, torch.zeros(2), 0), "n must be at least 1"),
     ],
 )
 def test_bad_input_is_named(call, said):
@@ -130,7 +133,7 @@ def test_a_small_model_is_fooled_however_many_labels_it_has_and_a_large_one_is_n
     fair = logprobs.exp() @ true
     for size, count in (("small", 3000), ("large", 3000), ("large", 300)):
         chosen, rejected = preference_pairs([judge_utilities()], count, generator=seeded(count), copies=4)
-        for utilities in fit_reward_model(chosen, rejected, size=size):
+        for utilities in fit_reward_model(chosen, rejected, size=size, **QUICK):
             near, far = (tilt(logprobs, score(ids, utilities), beta)[0] @ true - fair for beta in (2.0, 0.06))
             assert near > 0.2
             assert far < -1 if size == "small" else far > near
@@ -147,7 +150,9 @@ def test_nobody_agrees_with_new_labels_more_often_than_the_judge():
     found = []
     for count in (30, 3000):
         pairs = preference_pairs([judge_utilities()], count, generator=seeded(1), copies=4)
-        found.append(torch.stack([agreement(utilities) for utilities in fit_reward_model(*pairs, size="large")]).mean())
+        found.append(
+            torch.stack([agreement(utilities) for utilities in fit_reward_model(*pairs, size="large", **QUICK)]).mean()
+        )
     assert found[0] < found[1] - 0.03
     assert found[1] == pytest.approx(ceiling.item(), abs=0.01)
 
@@ -166,9 +171,7 @@ def test_labels_average_noise_away_and_not_a_second_taste():
     for name, judges, noise in (("noise", [first], 3.0), ("two", [first, second], 1.0)):
         for count in (100, 3000):
             pairs = preference_pairs(judges, count, temperature=noise, generator=seeded(count), copies=8)
-            shares = [
-                share_of(clean, utilities) for utilities in fit_reward_model(*pairs, steps=100, learning_rate=0.2)
-            ]
+            shares = [share_of(clean, utilities) for utilities in fit_reward_model(*pairs, **QUICK)]
             found[name, count] = sum(shares) / len(shares)
     mean_of_both = share_of(clean, (first + second) / 2)
     assert found["noise", 3000] > found["noise", 100] + 0.1
@@ -181,7 +184,7 @@ def test_few_labels_make_a_model_too_sure_and_many_do_not():
     many = preference_pairs([judge_utilities()], 20_000, generator=seeded(0))
     for count, low, high in ((100, 0.05, 0.2), (3000, -0.02, 0.03)):
         pairs = preference_pairs([judge_utilities()], count, generator=seeded(count), copies=4)
-        for utilities in fit_reward_model(*pairs, size="large"):
+        for utilities in fit_reward_model(*pairs, size="large", **QUICK):
             gap = score(many[0], utilities) - score(many[1], utilities)
             sure = torch.sigmoid(gap.abs()) > 0.8
             too_much = torch.sigmoid(gap.abs())[sure].mean() - (gap[sure] > 0).double().mean()
@@ -192,10 +195,7 @@ def test_fewer_and_larger_steps_fit_the_same_model():
     """Chapter 9 fits its many sets so; a constant on all utilities changes no score gap."""
     pairs = preference_pairs([judge_utilities()], 300, generator=seeded(0), copies=3)
     for size in ("small", "large"):
-        quick, slow = (
-            fit_reward_model(*pairs, size=size, **knobs)
-            for knobs in ({"steps": 100, "learning_rate": 0.2}, {"steps": 1200})
-        )
+        quick, slow = (fit_reward_model(*pairs, size=size, **knobs) for knobs in (QUICK, {"steps": 600}))
         quick, slow = (table - table.mean((1, 2), keepdim=True) for table in (quick, slow))
         torch.testing.assert_close(quick, slow, atol=0.03, rtol=0)
 
@@ -206,7 +206,7 @@ def test_best_of_n_beats_the_tilted_policy_where_the_model_is_fooled_and_only_th
     pairs = preference_pairs([judge_utilities()], 300, generator=seeded(300), copies=4)
     for size in ("small", "large"):
         leads = []
-        for utilities in fit_reward_model(*pairs, size=size):
+        for utilities in fit_reward_model(*pairs, size=size, **QUICK):
             scores = score(ids, utilities)
             probs, kl = best_of_n(logprobs, scores, 256)
             low, high = 0.01, 10.0  # the price at which the tilted policy spends as much

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from support.enumeration import F64, TablePolicy, all_sequences, assert_gradient, gradient, random_table
+from support.enumeration import F64, TablePolicy, all_sequences, assert_gradient, gradient, normals, random_table
 
 from rlhf_helpers import (
     baby_ppo_loss,
@@ -15,17 +15,10 @@ from rlhf_helpers import (
     token_logprobs,
 )
 
-GENERATOR = torch.Generator().manual_seed(0)
-
-
-def draw(*shape):
-    return torch.randn(*shape, generator=GENERATOR, dtype=F64)
-
-
-LOGPROBS = -draw(3, 4).abs() - 0.1
-OLD = LOGPROBS + 0.3 * draw(3, 4)  # ratios on both sides of the clip range
-REF = LOGPROBS + 0.5 * draw(3, 4)
-ADVANTAGES = draw(3, 4)
+LOGPROBS = -normals(0, 3, 4).abs() - 0.1
+OLD = LOGPROBS + 0.3 * normals(4, 3, 4)  # ratios on both sides of the clip range
+REF = LOGPROBS + 0.5 * normals(2, 3, 4)
+ADVANTAGES = normals(3, 3, 4)
 MASK = torch.tensor([[1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]], dtype=F64)
 WEIGHTS = {  # of each token in each average, under MASK
     "token_mean": MASK / MASK.sum(),
@@ -310,8 +303,16 @@ ONE = torch.zeros(2, 3)
         (lambda: baby_ppo_loss(ONE, ONE, ONE / 0), ValueError, "rewards must be finite"),
         (lambda: baby_ppo_loss(ONE, ONE, ONE, kl_coeff=-1), ValueError, r"kl_coeff must be in \[0.0, inf\), got -1"),
         (lambda: baby_ppo_loss(ONE[:, :0], ONE[:, :0], ONE[:, :0]), ValueError, "logprobs must not be empty"),
-        (lambda: reweighted_ppo_loss(ONE, ONE, ONE + 1.5), ValueError, r"preference must be in \[0, 1\], got 1.5 to"),
-        (lambda: reweighted_ppo_loss(ONE, ONE, ONE - 0.5), ValueError, r"preference must be in \[0, 1\], got -0.5"),
+        (
+            lambda: reweighted_ppo_loss(ONE, ONE, ONE + 1.5),
+            ValueError,
+            r"preference must be in \[0, 1\], got values from 1.5",
+        ),
+        (
+            lambda: reweighted_ppo_loss(ONE, ONE, ONE - 0.5),
+            ValueError,
+            r"preference must be in \[0, 1\], got values from -0.5",
+        ),
         (lambda: reweighted_ppo_loss(ONE, ONE, ONE * math.nan), ValueError, "preference must be finite"),
         (lambda: reweighted_ppo_loss(ONE, ONE, ONE[0]), ValueError, r"shapes must match, .*'preference': \(3,\)"),
         (lambda: reweighted_ppo_loss(ONE, ONE, ONE.bool()), TypeError, "preference must be a floating-point tensor"),

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from support.enumeration import F64, all_sequences, assert_gradient, gradient, random_logprobs, random_table
+from support.enumeration import F64, all_sequences, assert_gradient, gradient, normals, random_logprobs, random_table
 from torch.nn.functional import logsigmoid
 
 from rlhf_helpers import (
@@ -15,15 +15,8 @@ from rlhf_helpers import (
     spo_loss,
 )
 
-GENERATOR = torch.Generator().manual_seed(0)
-
-
-def draw(*shape):
-    return torch.randn(*shape, generator=GENERATOR, dtype=F64)
-
-
-CHOSEN, REJECTED, REF_CHOSEN, REF_REJECTED = (-3 * draw(5).abs() for _ in range(4))
-SCORES_A, SCORES_B = draw(5), draw(5)
+CHOSEN, REJECTED, REF_CHOSEN, REF_REJECTED = (-3 * normals(seed, 5).abs() for seed in range(4))
+SCORES_A, SCORES_B = normals(4, 5), normals(5, 5)
 
 
 # dpo_loss
@@ -69,7 +62,7 @@ def test_dpo_gradient_depends_on_both_references_with_opposite_signs():
 
 def test_dpo_minimum_is_the_tilted_reference():
     # all pairs of a small vocabulary, judged by a Bradley-Terry judge: pi ~ ref * exp(reward / beta) has no gradient
-    ref, reward, beta = random_logprobs(5, seed=1), draw(5), 0.7
+    ref, reward, beta = random_logprobs(5, seed=1), normals(6, 5), 0.7
     pairs = all_sequences(5, 2)
     a, b = pairs[:, 0], pairs[:, 1]
     better = torch.where(reward[a] >= reward[b], a, b)
@@ -126,7 +119,7 @@ def test_spo_value_gradient_sign_and_zero():
 
 def test_spo_is_twice_rloo_and_four_times_unnormalized_grpo():
     # every pair of a small vocabulary, one by one
-    logits, reward = random_table(4, seed=3)[0], draw(4)
+    logits, reward = random_table(4, seed=3)[0], normals(7, 4)
     for pair in all_sequences(4, 2):
         scores = reward[pair][None]  # (1, 2)
 

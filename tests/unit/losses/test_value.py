@@ -2,12 +2,11 @@ import math
 
 import pytest
 import torch
-from support.enumeration import F64, assert_gradient, gradient
+from support.enumeration import F64, assert_gradient, gradient, normals
 
 from rlhf_helpers import value_loss
 
-GENERATOR = torch.Generator().manual_seed(0)
-VALUES, RETURNS, MOVES = (torch.randn(4, 6, generator=GENERATOR, dtype=F64) for _ in range(3))
+VALUES, RETURNS, MOVES = (normals(seed, 4, 6) for seed in range(3))
 OLD = VALUES + 0.5 * MOVES
 MASK = torch.ones(4, 6, dtype=F64).tril(2)
 MASK[1] = 0
