@@ -74,7 +74,7 @@ def pretrain(*, steps: int = 600, batch_size: int = 128, learning_rate: float = 
     check_count(steps=steps, batch_size=batch_size)
     check_knob(learning_rate=learning_rate)
     check_whole(seed=seed)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     policy = TinyGPT(generator=generator).double()
     names = encode([f"{name}." for name in load_names()[0]])
     surnames = encode([f"{surname}." for surname in load_surnames()], side="left")

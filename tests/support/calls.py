@@ -179,11 +179,12 @@ CALLS = {
     ),
     "dpo_loss": Call(lambda x, y, z, w: dpo_loss(x, y, z, w, label_smoothing=0.1), (X, Y, Z, W)),
     "dpo_loss, soft labels": Call(
-        lambda x, y, z, w, b: dpo_loss(x, y, z, w, beta=b, label_smoothing=z.exp() / 2), (X, Y, Z, W, NUMBER)
+        lambda x, y, z, w, b, e: dpo_loss(x, y, z, w, beta=b, label_smoothing=e),
+        (X, Y, Z, W, NUMBER, Z.exp() / 2),
     ),
     "dpo_loss, without a reference": Call(lambda x, y: dpo_loss(x, y, beta=1.0), (X, Y)),
     "spo_loss": Call(spo_loss, (X, Y, Z, W)),
-    "reweighted_ppo_loss": Call(lambda x, o, a: reweighted_ppo_loss(x, o, a.exp()), (NEW, OLD, A)),
+    "reweighted_ppo_loss": Call(reweighted_ppo_loss, (NEW, OLD, A.exp())),
     "bradley_terry_loss": Call(lambda x, y, m: bradley_terry_loss(x, y, margin=m), (X, Y, NUMBER)),
     "bradley_terry_loss, a margin for each pair": Call(lambda x, y, z: bradley_terry_loss(x, y, margin=z), (X, Y, Z)),
     "policy_table": Call(lambda at: policy_table(Bound(POLICY, at), 5), (POLICY_AT,)),

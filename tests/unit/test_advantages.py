@@ -189,12 +189,8 @@ def test_a_masked_token_is_as_if_it_were_not_there(mask):
 
 
 def test_the_value_of_padding_is_no_value():
-    rewards, values, mask = (
-        torch.tensor([[0.0, 1.0, 0.0]]),
-        torch.tensor([[0.0, 0.0, 100.0]]),
-        torch.tensor([[1, 1, 0]]),
-    )
-    advantages, returns = gae(rewards, values, mask.bool(), lam=1.0)
+    rewards, values = torch.tensor([[0.0, 1.0, 0.0]]), torch.tensor([[0.0, 0.0, 100.0]])
+    advantages, returns = gae(rewards, values, torch.tensor([[1.0, 1.0, 0.0]]), lam=1.0)
     assert advantages.tolist() == returns.tolist() == [[1.0, 1.0, 0.0]]
 
 

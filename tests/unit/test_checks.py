@@ -103,7 +103,9 @@ def test_sizes_and_seeds_may_come_from_numpy(call):
 def test_a_knob_is_any_number(knob):
     check_knob(kl_coeff=knob)
     loss = ppo_loss(-ONE, -ONE, ONE, ref_logprobs=-2 * ONE, kl_coeff=knob, clip_eps=knob)
-    torch.testing.assert_close(loss, ppo_loss(-ONE, -ONE, ONE, ref_logprobs=-2 * ONE, kl_coeff=float(knob)))
+    torch.testing.assert_close(
+        loss, ppo_loss(-ONE, -ONE, ONE, ref_logprobs=-2 * ONE, kl_coeff=torch.as_tensor(knob).item())
+    )
 
 
 # names as the caller wrote them
