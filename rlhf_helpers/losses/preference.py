@@ -69,6 +69,8 @@ def dpo_loss(
             raise ValueError(f"label_smoothing must be in [0, 0.5], got values from {found[0]} to {found[1]}")
     else:
         check_knob(0.0, 0.5, inclusive=True, label_smoothing=label_smoothing)
+    if isinstance(label_smoothing, Tensor):
+        label_smoothing = wide(label_smoothing)
     margin = wide(chosen_logprobs) - wide(rejected_logprobs)
     if ref_chosen_logprobs is not None:
         margin = margin - (wide(ref_chosen_logprobs) - wide(ref_rejected_logprobs)).detach()

@@ -81,7 +81,9 @@ def pretrain(*, steps: int = 600, batch_size: int = 128, learning_rate: float = 
     no_surname = encode(["."])
     optimizer = torch.optim.AdamW(policy.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.1)
     rising = max(0.1, 2 / (steps + 2))  # the share of steps; at least one
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps + 1, pct_start=rising)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=int(steps) + 1, pct_start=rising
+    )
     for step in progress(steps, "pre-training"):
         batch = names[torch.randint(len(names), (batch_size,), generator=generator)]
         prompts = no_surname
