@@ -21,7 +21,7 @@ def group_advantages(rewards: Tensor, *, normalize: bool = True, eps: float = 1e
 
     Returns:
         Advantages (N, G), without gradient; float32 for rewards of 16 bits. A group of one, or of rewards that are
-        all :func:`tied`, has advantage 0.
+        all ``tied``, has advantage 0.
 
     Raises:
         TypeError: rewards are not floating-point.

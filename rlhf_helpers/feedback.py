@@ -163,7 +163,7 @@ def prefer(
         b_ids: the other, of the same shape.
         gap: the judge's score of a minus that of b, (...).
         temperature: tau, how unsure the judge is; 0 is a judge who never errs, and flips a coin where scores are
-            :func:`tied`.
+            ``tied``.
         generator: source of what the judge says; on any device.
 
     Returns:

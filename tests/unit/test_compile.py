@@ -18,7 +18,8 @@ from rlhf_helpers import (
     uniform_policy,
 )
 
-COMPILED = [name for name, call in CALLS.items() if not (call.random or call.steps)]
+# what a training step runs: all that has a gradient, and the advantages
+COMPILED = [name for name, call in CALLS.items() if call.trained is not None or "advantages" in name or "gae" in name]
 
 
 def outputs_and_slopes(function, inputs, trained):

@@ -442,7 +442,7 @@ def test_prompts_come_in_neighboring_rows_and_in_all_kinds():
         ({"completions_per_prompt": 2.0}, TypeError, "completions_per_prompt must be a whole number, got float"),
         ({"prompt_ids": torch.zeros(2, 1)}, TypeError, "prompt_ids must hold token ids of dtype torch.int64"),
         ({"prompt_ids": torch.tensor([[0, PAD]])}, ValueError, "ids must be padded on the left only"),
-        ({"completion_length": 25}, ValueError, "ids must have at most max_length=24 positions, got 25"),
+        ({"completion_length": 25}, ValueError, "must have at most max_length=24 positions, got 25"),
     ],
 )
 def test_train_refuses(change, error, message):

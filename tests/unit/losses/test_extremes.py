@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.enumeration import F64
 
@@ -68,6 +68,7 @@ def value_and_gradient(loss, tensors, mask, how):
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@settings(max_examples=25)  # of each loss
 @given(data=st.data())
 def test_log_ratios_of_fifty_and_any_mask_stay_finite(name, data):
     loss, grids, rows = LOSSES[name]
@@ -80,6 +81,7 @@ def test_log_ratios_of_fifty_and_any_mask_stay_finite(name, data):
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@settings(max_examples=25)  # of each loss
 @given(data=st.data())
 def test_a_number_that_is_none_is_named_or_does_no_harm(name, data):
     loss, grids, rows = LOSSES[name]
@@ -99,6 +101,7 @@ def test_a_number_that_is_none_is_named_or_does_no_harm(name, data):
 
 
 @pytest.mark.parametrize("name", MASKED)
+@settings(max_examples=25)  # of each loss
 @given(data=st.data())
 def test_poison_under_the_mask_changes_nothing(name, data):
     loss, grids, rows = LOSSES[name]
