@@ -20,8 +20,8 @@ def group_advantages(rewards: Tensor, *, normalize: bool = True, eps: float = 1e
         eps: added to the standard deviation.
 
     Returns:
-        Advantages (N, G), without gradient; float32 for rewards of 16 bits. A group of one, or of rewards that are
-        all ``tied``, has advantage 0.
+        Advantages (N, G), without gradient; float32 for rewards of 16 bits. A group of one, or of rewards that tie
+        (see ``ties.py``), has advantage 0.
 
     Raises:
         TypeError: rewards are not floating-point.

@@ -92,7 +92,7 @@ def best_of_n(logprobs: Tensor, scores: Tensor, n: int) -> tuple[Tensor, Tensor]
 
     Args:
         logprobs: log-probabilities of the reference, (K,), nats.
-        scores: (K,); equal ones are a tie, and what ``tied`` calls equal.
+        scores: (K,); those that tie (see ``ties.py``) are one level.
         n: number of samples.
 
     Returns:

@@ -162,8 +162,8 @@ def prefer(
         a_ids: the one completion of each pair, (..., T) int64.
         b_ids: the other, of the same shape.
         gap: the judge's score of a minus that of b, (...).
-        temperature: tau, how unsure the judge is; 0 is a judge who never errs, and flips a coin where scores are
-            ``tied``.
+        temperature: tau, how unsure the judge is; 0 is a judge who never errs, and flips a coin at a tie (see
+            ``ties.py``).
         generator: source of what the judge says; on any device.
 
     Returns:
