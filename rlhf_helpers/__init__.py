@@ -1,11 +1,24 @@
-"""Baby RLHF: a policy of ten tokens, and every loss that trains it."""
+"""Baby RLHF: a policy of ten tokens, and every loss that trains it.
 
-import torch
+To read the mathematics, take it in this order:
+
+1. ``policy.py``: a policy is a function from tokens to logits, here a table of ten by ten.
+2. ``sampling.py``: how completions are drawn from it, and how likely it finds them.
+3. ``losses/terms.py`` and ``losses/policy_gradient.py``: ratio, clip, KL and average, and the losses made of them.
+4. ``rollout.py``: a batch, with all that a loss may want to know about it.
+5. ``methods/policy_gradient.py``: from a batch to a loss, method by method.
+6. ``training.py``: the loop that trains with any of them.
+
+What is left comes when a chapter asks for it: ``advantages.py`` and ``losses/value.py`` with critics and groups,
+``losses/preference.py`` and ``methods/preference.py`` with pairs, ``series.py`` with what a run records, ``exact.py``
+with what ten tokens allow to compute without sampling.
+"""
 
 from rlhf_helpers.advantages import gae, group_advantages, rloo_advantages
 from rlhf_helpers.best_policies import best_of_n, every_count, tilt
 from rlhf_helpers.exact import expected_reward_and_kl, optimal_policy, policy_table
 from rlhf_helpers.feedback import judge_utilities, prefer, preference_pairs, token_utilities
+from rlhf_helpers.flat import AtParameters, adam
 from rlhf_helpers.gpt import Memory, ScalarGPT, TinyGPT
 from rlhf_helpers.losses import (
     aggregate,
@@ -29,10 +42,12 @@ from rlhf_helpers.reward_model import fit_reward_model, fit_utilities
 from rlhf_helpers.rewards import token_reward
 from rlhf_helpers.rollout import Models, Rollout, collect, shaped_rewards
 from rlhf_helpers.sampling import generate, next_token_logprobs, sample_with, sequence_logprobs, token_logprobs
+from rlhf_helpers.series import measure, ratio_series
 from rlhf_helpers.ten_token_step import training_step
 from rlhf_helpers.training import History, train
 
 __all__ = [
+    "AtParameters",
     "History",
     "Memory",
     "Models",
@@ -41,6 +56,7 @@ __all__ = [
     "TinyCritic",
     "TinyGPT",
     "TinyPolicy",
+    "adam",
     "aggregate",
     "baby_ppo",
     "baby_ppo_loss",
@@ -62,6 +78,7 @@ __all__ = [
     "judge_utilities",
     "kl_estimate",
     "mask_after_end",
+    "measure",
     "next_token_logprobs",
     "optimal_policy",
     "policy_ratio",
@@ -70,6 +87,7 @@ __all__ = [
     "ppo_loss",
     "prefer",
     "preference_pairs",
+    "ratio_series",
     "reinforce_loss",
     "reweighted_ppo",
     "reweighted_ppo_loss",
@@ -89,7 +107,3 @@ __all__ = [
     "uniform_policy",
     "value_loss",
 ]
-
-# On tensors of a few hundred numbers a second thread only waits, and on a busy machine it waits long: a step then takes
-# ten times as much.
-torch.set_num_threads(1)

@@ -1,5 +1,7 @@
 """Modules and Adam on one flat vector of parameters: a training step without objects that change."""
 
+import inspect
+
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -29,13 +31,13 @@ class AtParameters:
         if flat.shape != (sum(sizes),):
             raise ValueError(f"flat must have shape ({sum(sizes)},), got {tuple(flat.shape)}")
         parts = zip(module.named_parameters(), flat.split(sizes), strict=True)
-        self.parameters = {name: part.view(parameter.shape) for (name, parameter), part in parts}
-        if hasattr(module, "memory"):
+        self.by_name = {name: part.view(parameter.shape) for (name, parameter), part in parts}
+        if inspect.ismethod(getattr(module, "memory", None)):  # as :func:`sample_with` asks for
             self.memory = module.memory
 
-    def __call__(self, *arguments) -> Tensor:
+    def __call__(self, *args) -> Tensor:
         """Call the module with these parameters."""
-        return functional_call(self.module, self.parameters, arguments)
+        return functional_call(self.module, self.by_name, args)
 
 
 def adam(

@@ -1,9 +1,14 @@
 """Rewards that a program can compute."""
 
+from collections.abc import Callable
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
 from rlhf_helpers._checks import check_ids
+
+Reward = Callable[[Tensor, Tensor], Tensor]  # (prompt_ids, completion_ids) -> rewards (B, T), or scores (B,)
 
 
 def token_reward(completion_ids: Tensor, target: int = 1) -> Tensor:
@@ -27,8 +32,13 @@ def token_reward(completion_ids: Tensor, target: int = 1) -> Tensor:
         [[1.0, 0.0, 1.0]]
     """
     check_ids("completion_ids", completion_ids)
-    if isinstance(target, bool) or not isinstance(target, int):
+    if isinstance(target, bool) or not isinstance(target, Integral):
         raise TypeError(f"target must be a token id, got {type(target).__name__}")
     if target < 0:
         raise ValueError(f"target must be a token id of at least 0, got {target}")
     return (completion_ids == target).to(torch.get_default_dtype())
+
+
+def paid_token(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
+    """Return :func:`token_reward` of the completions, whatever the prompts; what is paid where nothing else is said."""
+    return token_reward(completion_ids)

@@ -1,15 +1,14 @@
-"""One batch of experience: sampled, cut off at the end token, paid, and measured."""
+"""One batch of experience: sampled, cut off at the end token, and paid."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_choice, check_knob, check_same_shape
+from rlhf_helpers._checks import check_choice, check_knob
 from rlhf_helpers.losses import kl_estimate
 from rlhf_helpers.masks import keep, mask_after_end
-from rlhf_helpers.rewards import token_reward
+from rlhf_helpers.rewards import Reward, paid_token
 from rlhf_helpers.sampling import Policy, next_token_logprobs, sample_with, taken
 
 
@@ -33,8 +32,7 @@ class Rollout(NamedTuple):
     rewards: Tensor  # (B, T)
     values: Tensor | None  # (B, T), the critic's, before each token
     completion_mask: Tensor | None = None  # (B, T), 1 where a token counts; None if all of them do
-    old_next_logprobs: Tensor | None = None  # (B, T, V), what each token was drawn from, for `measure`
-    ref_next_logprobs: Tensor | None = None  # (B, T, V), and what the reference would have drawn it from
+    ref_next_logprobs: Tensor | None = None  # (B, T, V), the reference's for every token, not only the one drawn
 
 
 def collect(
@@ -44,7 +42,7 @@ def collect(
     *,
     prompt_ids: Tensor | None = None,
     end_id: int | None = None,
-    reward: Callable[..., Tensor] = token_reward,
+    reward: Reward = paid_token,
     sample_from: str = "policy",
 ) -> Rollout:
     """Sample a batch and note down everything a loss may want to know about it.
@@ -55,18 +53,18 @@ def collect(
         uniforms: random numbers in [0, 1), (B, T): one completion for each row.
         prompt_ids: what each completion goes on from, (B, P); token 0 when left out.
         end_id: the token that ends a completion; without it all T tokens count.
-        reward: completion_ids (B, T) -> rewards (B, T); with ``end_id`` it may also return one number for each
-            completion (B,), which is paid at the last token that counts. Given ``prompt_ids``, it gets them first:
-            (prompt_ids, completion_ids).
+        reward: (prompt_ids, completion_ids) -> rewards (B, T); with ``end_id`` it may also return one number for each
+            completion (B,), which is paid at the last token that counts. When left out, :func:`token_reward` of the
+            completions.
         sample_from: "policy", or "reference" for a method that learns from a fixed source.
 
     Returns:
         A :class:`Rollout` without gradients.
 
     Raises:
-        TypeError: wrong dtypes.
+        TypeError: wrong dtypes, or a reward that returns anything but a tensor of real numbers.
         ValueError: wrong shapes (a reward that returns neither one number for each token nor one for each
-            completion), or an unknown ``sample_from``.
+            completion), an ``end_id`` outside the vocabulary, or an unknown ``sample_from``.
 
     Example:
         >>> from rlhf_helpers import TinyPolicy
@@ -77,21 +75,34 @@ def collect(
     """
     check_choice("sample_from", sample_from, ("policy", "reference"))
     sampler = models.policy if sample_from == "policy" else reference
-    prompts = torch.zeros(uniforms.shape[0], 1, dtype=torch.int64) if prompt_ids is None else prompt_ids
-    completion_ids = sample_with(sampler, prompts, uniforms)
+    if prompt_ids is None:
+        prompt_ids = torch.zeros(uniforms.shape[0], 1, dtype=torch.int64, device=uniforms.device)
+    completion_ids = sample_with(sampler, prompt_ids, uniforms)
     mask = None if end_id is None else mask_after_end(completion_ids, end_id)
     with torch.no_grad():
-        old_next = next_token_logprobs(sampler, prompts, completion_ids)
-        ref_next = old_next if sampler is reference else next_token_logprobs(reference, prompts, completion_ids)
+        old_next = next_token_logprobs(sampler, prompt_ids, completion_ids)
+        ref_next = old_next if sampler is reference else next_token_logprobs(reference, prompt_ids, completion_ids)
         old_logprobs, ref_logprobs = (keep(taken(x, completion_ids), mask) for x in (old_next, ref_next))
-        values = None if models.critic is None else keep(state_values(models.critic, prompts, completion_ids), mask)
-        rewards = reward(completion_ids) if prompt_ids is None else reward(prompt_ids, completion_ids)
+        values = None if models.critic is None else keep(state_values(models.critic, prompt_ids, completion_ids), mask)
+        rewards = reward(prompt_ids, completion_ids)
+    if end_id is not None and not 0 <= end_id < old_next.shape[-1]:
+        raise ValueError(f"end_id must be a token id in [0, {old_next.shape[-1]}), got {end_id}")
+    check_rewards(rewards, completion_ids, mask)
     rewards = rewards.to(old_logprobs.dtype)
-    if mask is not None and rewards.shape == mask.shape[:1]:
-        rewards = paid_at_the_end(rewards, mask)
-    check_same_shape(rewards=rewards, completion_logprobs=old_logprobs)
-    rewards = keep(rewards, mask)
-    return Rollout(prompts, completion_ids, old_logprobs, ref_logprobs, rewards, values, mask, old_next, ref_next)
+    rewards = keep(rewards, mask) if rewards.ndim == 2 else paid_at_the_end(rewards, mask)
+    return Rollout(prompt_ids, completion_ids, old_logprobs, ref_logprobs, rewards, values, mask, ref_next)
+
+
+def check_rewards(rewards: Tensor, completion_ids: Tensor, mask: Tensor | None) -> None:
+    """Raise unless ``reward`` has returned one real number for each token or, with a mask, for each completion."""
+    if not isinstance(rewards, Tensor):
+        raise TypeError(f"reward must return a torch.Tensor, got {type(rewards).__name__}")
+    if rewards.is_complex():
+        raise TypeError(f"reward must return real numbers, got {rewards.dtype}")
+    tokens, completions = tuple(completion_ids.shape), tuple(completion_ids.shape[:1])
+    if rewards.shape != tokens and (mask is None or rewards.shape != completions):
+        expected = f"{tokens}" if mask is None else f"{tokens} or {completions}"
+        raise ValueError(f"reward must return shape {expected}, got {tuple(rewards.shape)}")
 
 
 def paid_at_the_end(scores: Tensor, mask: Tensor) -> Tensor:
@@ -124,38 +135,3 @@ def state_values(critic: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> 
     """Return the critic's value before every completion token, (B, T). Gradients flow into it."""
     ids = torch.cat([prompt_ids, completion_ids], dim=1)
     return critic(ids[:, :-1])[:, prompt_ids.shape[1] - 1 :]
-
-
-@torch.no_grad()
-def measure(rollout: Rollout, logprobs: Tensor | None = None, *, clip_eps: float = 0.2) -> dict[str, Tensor]:
-    """Return the series of a batch that every run records, as ``History`` defines them.
-
-    Args:
-        rollout: the batch, from :func:`collect`.
-        logprobs: the policy's :func:`next_token_logprobs` on it, (B, T, V). Left out, the policy that sampled.
-        clip_eps: the clip range, for ``clip_share``.
-    """
-    logprobs = rollout.old_next_logprobs if logprobs is None else logprobs
-    mask = rollout.completion_mask
-    ratio = (keep(taken(logprobs, rollout.completion_ids), mask) - rollout.old_logprobs).exp()
-    probs = logprobs.exp()
-    gap = torch.where(probs > 0, logprobs - rollout.ref_next_logprobs, 0.0)  # a probability of zero adds nothing
-    entropy = -(probs * torch.where(probs > 0, logprobs, 0.0)).sum(-1)
-
-    kl = (probs * gap).sum(-1)  # (B, T)
-
-    def mean(per_token: Tensor) -> Tensor:
-        return per_token.mean() if mask is None else keep(per_token, mask).sum() / mask.sum()
-
-    series = {
-        "reward": mean(rollout.rewards),
-        "kl": mean(kl),
-        "entropy": mean(entropy),
-        "ratio": mean(ratio),
-        "clip_share": mean(((ratio - 1).abs() > clip_eps).to(ratio.dtype)),
-    }
-    if mask is not None:
-        series["score"] = rollout.rewards.sum(1).mean()
-        series["completion_kl"] = keep(kl, mask).sum(1).mean()
-        series["length"] = mask.sum(1).to(ratio.dtype).mean()
-    return series

@@ -16,9 +16,9 @@ from rlhf_helpers.exact import policy_table
 from rlhf_helpers.flat import AtParameters, adam
 from rlhf_helpers.policy import TinyCritic, uniform_policy
 from rlhf_helpers.rewards import token_reward
-from rlhf_helpers.rollout import Models, collect, measure
-from rlhf_helpers.sampling import next_token_logprobs
-from rlhf_helpers.training import Method
+from rlhf_helpers.rollout import Models, collect
+from rlhf_helpers.series import measure
+from rlhf_helpers.training import Method, seeded
 
 State = dict[str, Tensor]
 
@@ -46,7 +46,7 @@ def training_step(
         ``(start, step)``, two functions. ``start(seed)`` is a state, with flat parameters, Adam's moments, the policy
         that sampled and the random numbers it used. ``step(state, noise, *, kl_coeff, learning_rate, epochs=1,
         **knobs)`` takes uniforms (B, T) and returns ``(state, series)`` after one gradient step, with a new batch
-        every ``epochs`` steps. The series are those of :class:`History`, of the state that went in, and
+        every ``epochs`` steps. The series are those of a :class:`History`, of the state that went in, and
 
         - ``optimum``: the mean reward of the best policy at this ``kl_coeff`` (the start is uniform, so it is exact),
         - ``probs``: the distribution after token 0, (V,),
@@ -76,7 +76,7 @@ def training_step(
 
     def start(seed: int) -> State:
         """Return the state before the first step; the seed draws the embedding."""
-        policy = uniform_policy(generator=torch.Generator().manual_seed(seed))
+        policy = uniform_policy(generator=seeded(seed))
         flat = torch.cat([parameters_to_vector(module.parameters()).detach() for module in [policy, *modules[1:]]])
         copies = {name: flat.clone() for name in ("params", "ref", "old")}  # a tracer tells inputs apart by identity
         moments = {name: torch.zeros_like(flat) for name in ("m", "v")}
@@ -105,15 +105,14 @@ def training_step(
         params, m, v, t = adam(state["params"], gradient, state["m"], state["v"], state["t"], learning_rate)
         table = policy_table(models.policy, vocab_size).exp()
         paid = token_reward(torch.arange(vocab_size)[None])[0].to(table.dtype)  # (V,): what each token is worth
-        seen = rollout if sample_from == "policy" else collect(models, reference, noise)
-        now = next_token_logprobs(models.policy, seen.prompt_ids, seen.completion_ids)
+        own = rollout if sample_from == "policy" else collect(models, reference, noise)
         series = {
-            **measure(seen, now, clip_eps=knobs.get("clip_eps", 0.2)),
+            **measure(models.policy, own),
             "loss": loss,
             "optimum": (paid / kl_coeff).softmax(-1) @ paid,
             "probs": table[0],
             "policy": table,
-            "completions": seen.completion_ids[:8],
+            "completions": own.completion_ids[:8],
             **series,
         }
         state = {"params": params, "m": m, "v": v, "t": t, "ref": state["ref"], "old": old, "noise": noise}

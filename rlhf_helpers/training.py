@@ -3,16 +3,20 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
 from rlhf_helpers._checks import check_count, check_ids, check_knob
 from rlhf_helpers._progress import progress
+from rlhf_helpers._threads import one_thread
 from rlhf_helpers.policy import TinyCritic, TinyPolicy
-from rlhf_helpers.rewards import token_reward
-from rlhf_helpers.rollout import Models, collect, measure
-from rlhf_helpers.sampling import Policy, next_token_logprobs
+from rlhf_helpers.rewards import Reward, paid_token
+from rlhf_helpers.rollout import Models, Rollout, collect
+from rlhf_helpers.sampling import Policy
+from rlhf_helpers.series import measure
 
 Method = Callable[..., tuple[Tensor, dict[str, Tensor]]]  # (models, rollout, *, kl_coeff, ...) -> (loss, series)
 
@@ -21,27 +25,12 @@ Method = Callable[..., tuple[Tensor, dict[str, Tensor]]]  # (models, rollout, *,
 class History:
     """What a run leaves behind: its series, and the trained models.
 
-    Every series has one value for each update, measured *before* it: index 0 is the untrained policy.
+    Every series has one value for each update, measured *before* it: index 0 is the untrained policy. Every run has
+    those of :func:`measure` and ``loss``, the number that was minimized, in the method's own unit. A method adds its
+    own, measured on the batch that it learned from; its docstring defines them.
 
-    ========== ======================================================================================= =======
-    series     meaning                                                                                 unit
-    ========== ======================================================================================= =======
-    reward     mean of the rewards of the current batch                                                reward per token
-    kl         mean over the batch's positions of KL(policy || reference) of the whole next-token
-               distribution                                                                            nats per token
-    entropy    mean over the batch's positions of the entropy of the next-token distribution           nats per token
-    loss       the number that was minimized                                                           the method's
-    ratio      mean of exp(logprobs - old_logprobs)                                                    none
-    clip_share share of the batch's tokens with a ratio outside 1 - clip_eps ... 1 + clip_eps          none
-    ========== ======================================================================================= =======
-
-    Where completions end by themselves (``end_id``), only tokens up to the end count, and there are three more:
-    ``score`` (mean reward of a completion), ``completion_kl`` (mean of the sum of the ``kl`` over a completion, nats)
-    and ``length`` (mean number of tokens, the end included).
-
-    Where a run learns from the reference's samples (``sample_from="reference"``), all but the loss are measured on
-    completions drawn from the policy with the same random numbers. A method may add its own series (``margin`` of
-    :func:`dpo`, ...); its docstring defines them.
+    Where a run learns from the reference's samples (``sample_from="reference"``), those of :func:`measure` are of
+    completions drawn from the policy with the same random numbers.
 
     Args:
         series: name -> (steps,) tensor.
@@ -65,11 +54,18 @@ class History:
         return self.models.policy
 
 
+def seeded(seed: int) -> torch.Generator:
+    """Return a generator at its start; every whole number is a seed."""
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise TypeError(f"seed must be a whole number, got {type(seed).__name__}")
+    return torch.Generator().manual_seed(int(seed))
+
+
 def draw_prompts(prompt_ids: Tensor, batch_size: int, repeats: int, generator: torch.Generator) -> Tensor:
     """Return prompts (B, P) drawn from (N, P), each ``repeats`` times in neighboring rows."""
     check_ids("prompt_ids", prompt_ids)
     picked = torch.randint(len(prompt_ids), (batch_size // repeats,), generator=generator)
-    return prompt_ids[picked].repeat_interleave(repeats, 0)
+    return prompt_ids[picked.repeat_interleave(repeats).to(prompt_ids.device)]
 
 
 def train(
@@ -88,7 +84,7 @@ def train(
     prompt_ids: Tensor | None = None,
     completions_per_prompt: int = 8,
     end_id: int | None = None,
-    reward: Callable[..., Tensor] = token_reward,
+    reward: Reward = paid_token,
     **knobs: float,
 ) -> History:
     r"""Train a tiny policy with any method and return what happened.
@@ -114,10 +110,11 @@ def train(
         critic: train a :class:`TinyCritic` along, for methods that use values; or a copy of a critic of your own.
         policy: where to start; a copy is trained. A fresh :class:`TinyPolicy` when left out.
         prompt_ids: prompts to draw from, (N, P); every completion starts after token 0 when left out.
-        completions_per_prompt: so many rows of a batch, one after the other, go on from one of ``prompt_ids``: a
+        completions_per_prompt: this many rows of a batch, one after the other, go on from one of ``prompt_ids``: a
             group, or its pairs. Must divide the batch size.
         end_id: the token that ends a completion, see :func:`collect`.
-        reward: completion_ids (B, T) -> rewards (B, T), or one for each completion, see :func:`collect`.
+        reward: (prompt_ids, completion_ids) -> rewards (B, T), or one for each completion, see :func:`collect`. When
+            left out, :func:`token_reward` of the completions.
         **knobs: the method's own (``clip_eps``, ``group_size``, ...).
 
     Returns:
@@ -142,37 +139,44 @@ def train(
         raise ValueError(
             f"completions_per_prompt must divide the batch size {batch_size}, got {completions_per_prompt}"
         )
-    generator = torch.Generator().manual_seed(seed)
-    policy = copy.deepcopy(policy) if policy is not None else TinyPolicy(generator=generator)
-    reference = copy.deepcopy(policy.double()).requires_grad_(False)
+    generator = seeded(seed)
+    policy = TinyPolicy(generator=generator) if policy is None else copy.deepcopy(policy)
+    policy = policy.double()
+    reference = copy.deepcopy(policy).requires_grad_(False)
+    device = next(policy.parameters()).device
     if isinstance(critic, bool):
         critic = TinyCritic(max_length=completion_length) if critic else None
-    models = Models(policy, None if critic is None else copy.deepcopy(critic).double())
+    models = Models(policy, None if critic is None else copy.deepcopy(critic).to(device, torch.float64))
     parameters = [p for model in models if model is not None for p in model.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=learning_rate)
-    clip_eps = knobs.get("clip_eps", 0.2)
+
+    def draw() -> Callable[..., Rollout]:
+        """Draw the prompts and random numbers of a batch, and return what samples completions with them."""
+        prompts = None
+        if prompt_ids is not None:
+            prompts = draw_prompts(prompt_ids, batch_size, completions_per_prompt, generator).to(device)
+        uniforms = torch.rand(batch_size, completion_length, generator=generator, dtype=torch.float64).to(device)
+        return partial(collect, models, reference, uniforms, prompt_ids=prompts, end_id=end_id, reward=reward)
+
+    def watch(step: int, rollout: Rollout) -> dict[str, Tensor]:
+        """Measure a batch, and stop a run whose policy is none any more."""
+        series = measure(policy, rollout)
+        if not torch.isfinite(series["kl"]):
+            raise ValueError(f"the policy has diverged at step {step}: lower learning_rate={learning_rate}")
+        return series
 
     rows = []
-    for step in progress(steps, getattr(method, "__name__", "training")):
-        if step % epochs == 0:
-            prompts = prompt_ids
-            if prompt_ids is not None:
-                prompts = draw_prompts(prompt_ids, batch_size, completions_per_prompt, generator)
-            uniforms = torch.rand(batch_size, completion_length, generator=generator, dtype=torch.float64)
-            task = dict(prompt_ids=prompts, end_id=end_id, reward=reward)
-            rollout = collect(models, reference, uniforms, sample_from=sample_from, **task)
-        seen = rollout if sample_from == "policy" else collect(models, reference, uniforms, **task)
-        moved = sample_from == "policy" and step % epochs  # since it sampled
-        logprobs = next_token_logprobs(models.policy, seen.prompt_ids, seen.completion_ids) if moved else None
-        measured = measure(seen, logprobs, clip_eps=clip_eps)
-        if not torch.isfinite(measured["kl"]):
-            raise ValueError(f"the policy has diverged at step {step}: lower learning_rate={learning_rate}")
-        loss, series = method(models, rollout, kl_coeff=kl_coeff, **knobs)
-        if not torch.isfinite(loss):
-            raise ValueError(f"the loss is {loss.item()} at step {step}: lower learning_rate={learning_rate}")
-        rows.append({**measured, "loss": loss.detach(), **series})
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    series = {name: torch.stack([row[name].detach() for row in rows]) for name in rows[0]}
-    return History(series, models, reference)
+    with one_thread():
+        for step in progress(steps, getattr(method, "__name__", "training")):
+            if step % epochs == 0:
+                sample = draw()
+                rollout = sample(sample_from=sample_from)
+            row = watch(step, rollout if sample_from == "policy" else sample())
+            loss, series = method(models, rollout, kl_coeff=kl_coeff, **knobs)
+            if not torch.isfinite(loss):
+                raise ValueError(f"the loss is {loss.item()} at step {step}: lower learning_rate={learning_rate}")
+            rows.append({name: x.detach().clone() for name, x in {**row, "loss": loss, **series}.items()})
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return History({name: torch.stack([row[name] for row in rows]) for name in rows[0]}, models, reference)
