@@ -9,7 +9,7 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
-from rlhf_helpers._checks import check_count, check_ids, check_knob
+from rlhf_helpers._checks import check_count, check_ids, check_knob, values_are_known
 from rlhf_helpers._progress import progress
 from rlhf_helpers._threads import one_thread
 from rlhf_helpers.policy import TinyCritic, TinyPolicy
@@ -54,6 +54,17 @@ class History:
         return self.models.policy
 
 
+def check_parts(method: object, reward: object, policy: object, critic: object) -> None:
+    """Raise TypeError unless each is what ``train`` can use."""
+    for name, function in (("method", method), ("reward", reward)):
+        if not callable(function):
+            raise TypeError(f"{name} must be a function, got {type(function).__name__}")
+    if not (policy is None or isinstance(policy, nn.Module)):
+        raise TypeError(f"policy must be a torch.nn.Module, got {type(policy).__name__}")
+    if not isinstance(critic, bool | nn.Module):
+        raise TypeError(f"critic must be True, False or a torch.nn.Module, got {type(critic).__name__}")
+
+
 def seeded(seed: int) -> torch.Generator:
     """Return a generator at its start; every whole number is a seed."""
     if isinstance(seed, bool) or not isinstance(seed, Integral):
@@ -63,9 +74,8 @@ def seeded(seed: int) -> torch.Generator:
 
 def draw_prompts(prompt_ids: Tensor, batch_size: int, repeats: int, generator: torch.Generator) -> Tensor:
     """Return prompts (B, P) drawn from (N, P), each ``repeats`` times in neighboring rows."""
-    check_ids("prompt_ids", prompt_ids)
     picked = torch.randint(len(prompt_ids), (batch_size // repeats,), generator=generator)
-    return prompt_ids[picked.repeat_interleave(repeats).to(prompt_ids.device)]
+    return prompt_ids.index_select(0, picked.repeat_interleave(repeats).to(prompt_ids.device))
 
 
 def train(
@@ -132,20 +142,25 @@ def train(
         >>> bool(history["reward"][-1] > history["reward"][0])
         True
     """
+    check_parts(method, reward, policy, critic)
     check_count(steps=steps, batch_size=batch_size, completion_length=completion_length, epochs=epochs)
     check_count(completions_per_prompt=completions_per_prompt)
     check_knob(learning_rate=learning_rate, kl_coeff=kl_coeff)
-    if prompt_ids is not None and batch_size % completions_per_prompt:
-        raise ValueError(
-            f"completions_per_prompt must divide the batch size {batch_size}, got {completions_per_prompt}"
-        )
+    prompt_length = 1
+    if prompt_ids is not None:
+        check_ids("prompt_ids", prompt_ids)
+        prompt_length = prompt_ids.shape[1]
+        if batch_size % completions_per_prompt:
+            raise ValueError(
+                f"completions_per_prompt must divide the batch size {batch_size}, got {completions_per_prompt}"
+            )
     generator = seeded(seed)
     policy = TinyPolicy(generator=generator) if policy is None else copy.deepcopy(policy)
     policy = policy.double()
     reference = copy.deepcopy(policy).requires_grad_(False)
     device = next(policy.parameters()).device
     if isinstance(critic, bool):
-        critic = TinyCritic(max_length=completion_length) if critic else None
+        critic = TinyCritic(max_length=prompt_length + completion_length - 1) if critic else None
     models = Models(policy, None if critic is None else copy.deepcopy(critic).to(device, torch.float64))
     parameters = [p for model in models if model is not None for p in model.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=learning_rate)
@@ -161,7 +176,7 @@ def train(
     def watch(step: int, rollout: Rollout) -> dict[str, Tensor]:
         """Measure a batch, and stop a run whose policy is none any more."""
         series = measure(policy, rollout)
-        if not torch.isfinite(series["kl"]):
+        if values_are_known() and not torch.isfinite(series["kl"]):
             raise ValueError(f"the policy has diverged at step {step}: lower learning_rate={learning_rate}")
         return series
 
@@ -173,7 +188,7 @@ def train(
                 rollout = sample(sample_from=sample_from)
             row = watch(step, rollout if sample_from == "policy" else sample())
             loss, series = method(models, rollout, kl_coeff=kl_coeff, **knobs)
-            if not torch.isfinite(loss):
+            if values_are_known() and not torch.isfinite(loss):
                 raise ValueError(f"the loss is {loss.item()} at step {step}: lower learning_rate={learning_rate}")
             rows.append({name: x.detach().clone() for name, x in {**row, "loss": loss, **series}.items()})
             optimizer.zero_grad()

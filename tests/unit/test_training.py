@@ -1,9 +1,16 @@
 import copy
 import math
+import subprocess
+import sys
+import textwrap
+import weakref
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from support.enumeration import F64, kl
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import rlhf_helpers._progress
 from rlhf_helpers import (
@@ -16,11 +23,13 @@ from rlhf_helpers import (
     grpo,
     policy_table,
     ppo,
+    ratio_series,
     reinforce_loss,
     rloo,
     sample_with,
     spo,
     token_logprobs,
+    token_reward,
     train,
     uniform_policy,
 )
@@ -66,14 +75,22 @@ def by_hand(method, *, steps, learning_rate, kl_coeff, seed, batch_size, complet
 @pytest.mark.parametrize("method", [baby_ppo, ppo])
 def test_every_series_is_what_its_definition_says(method, epochs):
     history, expected = train(method, **RUN, epochs=epochs), by_hand(method, **RUN, epochs=epochs)
+    if method is baby_ppo:  # it clips nothing
+        del expected["ratio"], expected["clip_share"]
     for name, values in expected.items():
         torch.testing.assert_close(history[name], torch.tensor(values, dtype=F64), rtol=1e-9, atol=1e-12)
     assert set(history.series) == set(expected)
-    on_fresh_samples = history["ratio"][::epochs]
-    torch.testing.assert_close(on_fresh_samples, torch.ones_like(on_fresh_samples))
-    assert (history["clip_share"] > 0).any() == (epochs > 1)  # a batch used again leaves the clip range
     assert history["kl"][0] == 0.0
     assert (history["kl"][1:] > 0).all()
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize("method", [ppo, partial(grpo, group_size=4)])
+def test_fresh_samples_have_a_ratio_of_one_and_a_batch_used_again_leaves_the_clip_range(method, epochs):
+    history = train(method, **RUN, epochs=epochs)
+    on_fresh_samples = history["ratio"][::epochs]
+    torch.testing.assert_close(on_fresh_samples, torch.ones_like(on_fresh_samples))
+    assert (history["clip_share"] > 0).any() == (epochs > 1)
 
 
 def test_the_clip_range_of_the_series_is_the_methods():
@@ -82,6 +99,25 @@ def test_the_clip_range_of_the_series_is_the_methods():
     torch.testing.assert_close(wide["ratio"][:2], narrow["ratio"][:2])  # the first update clips nothing
     expected = by_hand(lambda *a, **k: ppo(*a, **k, clip_eps=0.05), **RUN, epochs=3, clip_eps=0.05)
     torch.testing.assert_close(narrow["clip_share"], torch.tensor(expected["clip_share"], dtype=F64))
+
+
+def test_a_default_of_ones_own_is_the_clip_range_of_the_series():
+    """The share is computed where the clip is, so that nobody has to know the range."""
+
+    def mine(models, rollout, *, kl_coeff, clip_eps=0.01):
+        return ppo(models, rollout, kl_coeff=kl_coeff, clip_eps=clip_eps)
+
+    def from_its_parts(models, rollout, *, kl_coeff, clip_eps=0.01):
+        loss, _ = ppo(models, rollout, kl_coeff=kl_coeff, clip_eps=clip_eps)
+        logprobs = token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)
+        return loss, ratio_series(logprobs, rollout.old_logprobs, clip_eps=clip_eps)
+
+    knobs = RUN | {"epochs": 3, "learning_rate": 0.02}
+    expected = train(ppo, **knobs, clip_eps=0.01)["clip_share"]
+    for method in (mine, from_its_parts):
+        assert torch.equal(train(method, **knobs)["clip_share"], expected)
+        assert torch.equal(train(method, **knobs, clip_eps=0.01)["clip_share"], expected)
+    assert (expected > train(ppo, **knobs)["clip_share"]).any()
 
 
 def test_a_run_from_the_references_samples_is_measured_on_the_policys_own():
@@ -109,8 +145,14 @@ def test_a_run_from_the_references_samples_is_measured_on_the_policys_own():
     assert abs(history["reward"][-1].item() - (own == 1).double().mean().item()) < 0.1
     reference_reward = torch.stack([(batch == 1).double().mean() for batch in batches])
     assert history["reward"][-5:].mean() > reference_reward[-5:].mean() + 0.2
-    assert torch.equal(history["ratio"], torch.ones(20, dtype=F64))
-    assert torch.equal(history["clip_share"], torch.zeros(20, dtype=F64))
+
+
+def test_a_methods_series_are_of_the_batch_that_it_learned_from():
+    """What PPO clips on the reference's samples, not what it would clip on the policy's own."""
+    history = train(ppo, **RUN, sample_from="reference")
+    assert history["ratio"][0] == 1.0
+    assert (history["ratio"][1:] != 1.0).all()
+    assert history["clip_share"][-1] > 0.5
 
 
 @pytest.mark.parametrize("method", [ppo, dpo])
@@ -148,7 +190,7 @@ def test_the_reference_is_the_start_and_stays_frozen():
 
 def test_each_series_has_one_number_for_each_step_in_float64():
     history = train(ppo, **RUN, critic=True)
-    assert set(history.series) == {"reward", "kl", "entropy", "loss", "ratio", "clip_share", "value_loss"}
+    assert list(history.series) == ["reward", "kl", "entropy", "loss", "ratio", "clip_share", "value_loss"]
     for values in history.series.values():
         assert values.shape == (12,)
         assert values.dtype == F64
@@ -180,10 +222,135 @@ def test_a_method_is_any_function_and_its_series_are_kept():
         history["margin"]
 
 
+def paying_seven(prompt_ids, completion_ids):
+    return (completion_ids == 7).float() - 2.0
+
+
 def test_a_reward_of_your_own():
-    history = train(rloo, **RUN | {"steps": 40}, reward=lambda ids: (ids == 7).float() - 2.0)
+    history = train(rloo, **RUN | {"steps": 40}, reward=paying_seven)
     assert history["reward"][0] < -1
     assert policy_table(history.policy).argmax(-1)[0] == 7
+
+
+@pytest.mark.parametrize("prompt_ids", [None, torch.tensor([[3], [4]]), torch.tensor([[3, 1], [4, 1]])])
+def test_token_1_is_paid_after_any_prompt_where_nothing_else_is_said(prompt_ids):
+    run = RUN | {"prompt_ids": prompt_ids, "critic": True}
+    history = train(ppo, **run)
+    same = train(ppo, **run, reward=lambda prompt_ids, completion_ids: token_reward(completion_ids))
+    assert torch.equal(history["reward"], same["reward"])
+    assert history["reward"][-4:].mean() > history["reward"][:4].mean() + 0.1
+
+
+@pytest.mark.parametrize("prompt_ids", [None, torch.tensor([[3, 2], [4, 2]])])
+def test_a_reward_gets_prompts_and_completions_of_every_batch(prompt_ids):
+    seen = []
+
+    def reward(prompt_ids, completion_ids):
+        seen.append((prompt_ids, completion_ids))
+        return token_reward(completion_ids)
+
+    train(baby_ppo, **RUN | {"steps": 3}, prompt_ids=prompt_ids, reward=reward)
+    assert len(seen) == 3
+    for prompts, completions in seen:
+        assert completions.shape == (8, 5)
+        if prompt_ids is None:
+            assert torch.equal(prompts, torch.zeros(8, 1, dtype=torch.int64))
+        else:
+            assert prompts.tolist() in ([[3, 2]] * 8, [[4, 2]] * 8)
+
+
+# what the loop leaves alone
+
+
+class Marked(torch.autograd.Function):
+    """The identity, whose place in a graph holds an object that lives as long as the graph does."""
+
+    alive = weakref.WeakSet()
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark = torch.nn.Module()  # any object that can be referred to weakly
+        Marked.alive.add(ctx.mark)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def test_series_are_kept_without_their_graphs_and_as_they_were():
+    alive, count = [], torch.zeros(())
+
+    def recording(models, rollout, *, kl_coeff):
+        logprobs = token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)
+        surprise = -Marked.apply(logprobs).mean()
+        alive.append(len(Marked.alive))
+        return surprise, {"surprise": surprise, "count": count.add_(1)}
+
+    history = train(recording, **RUN)
+    assert max(alive) <= 2  # this one and, until the names are given anew, the one before
+    assert history["count"].tolist() == list(range(1, 13))
+
+
+def test_threads_are_set_for_the_loop_only():
+    code = """
+        import torch
+        torch.set_num_threads(3)
+        import rlhf_helpers
+        assert torch.get_num_threads() == 3
+
+        def method(models, rollout, *, kl_coeff):
+            seen.append(torch.get_num_threads())
+            loss, series = rlhf_helpers.baby_ppo(models, rollout, kl_coeff=kl_coeff)
+            return loss * (float("nan") if len(seen) > 2 else 1), series
+
+        seen, run = [], dict(learning_rate=0.1, kl_coeff=0.1, seed=0)
+        rlhf_helpers.train(method, steps=2, **run)
+        assert torch.get_num_threads() == 3
+        try:
+            rlhf_helpers.train(method, steps=1, **run)
+        except ValueError:
+            assert torch.get_num_threads() == 3
+        assert seen == [1, 1, 1], seen
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+@pytest.mark.parametrize("method", [ppo, dpo])
+def test_the_default_dtype_changes_nothing(method):
+    expected = train(method, **RUN, critic=method is ppo)
+    torch.set_default_dtype(F64)
+    try:
+        found = train(method, **RUN, critic=method is ppo)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert list(found.series) == list(expected.series)
+    for name, series in expected.series.items():
+        assert torch.equal(found[name], series)
+        assert found[name].dtype == F64
+
+
+def test_numpy_numbers_are_numbers():
+    run = RUN | {"epochs": 2, "prompt_ids": torch.tensor([[3], [4]]), "completions_per_prompt": 4, "end_id": 0}
+    knobs = {"group_size": 4, "clip_eps": 0.1}
+    scored = {"reward": lambda prompt_ids, completion_ids: completion_ids[:, 0] == 1}
+    kinds = {int: np.int64, float: np.float64}
+    numpys = {name: kinds[type(x)](x) if type(x) in kinds else x for name, x in (run | knobs).items()}
+    expected, found = (train(grpo, **options, **scored) for options in (run | knobs, numpys))
+    for name, series in expected.series.items():
+        assert torch.equal(found[name], series)
+
+
+def test_everything_lives_where_the_policy_does():
+    """On the meta device, where a tensor of another device is refused, and no number is known."""
+    policy = TinyPolicy().to("meta")
+
+    def loss(_):
+        history = train(ppo, **RUN | {"steps": 1}, policy=policy, critic=True, prompt_ids=torch.tensor([[3]]), end_id=0)
+        assert {x.device.type for x in history.series.values()} == {"meta"}
+        return history["loss"]
+
+    make_fx(loss)(torch.zeros(()))
 
 
 @pytest.mark.parametrize("method", [ppo, rloo, grpo, spo])
@@ -271,10 +438,21 @@ def test_a_batch_knows_who_sampled_and_what_it_was_worth():
         ({"kl_coeff": -1}, ValueError, r"kl_coeff must be in \[0.0, inf\), got -1.0"),
         ({"kl_coeff": math.nan}, ValueError, "kl_coeff must be .* got nan"),
         ({"sample_from": "critic"}, ValueError, "sample_from must be one of 'policy', 'reference', got 'critic'"),
-        ({"reward": lambda ids: ids.sum(1)}, ValueError, r"shapes must match, got {'rewards': \(8,\)"),
-        ({"reward": lambda ids: ids * math.nan}, ValueError, "rewards must be finite"),
+        ({"seed": 1.0}, TypeError, "seed must be a whole number, got float"),
+        ({"seed": True}, TypeError, "seed must be a whole number, got bool"),
+        ({"reward": lambda _, ids: ids.sum(1)}, ValueError, r"reward must return shape \(8, 5\), got \(8,\)"),
+        ({"reward": lambda _, ids: ids * math.nan}, ValueError, "rewards must be finite"),
+        ({"reward": lambda _, ids: ids.tolist()}, TypeError, r"reward must return a torch.Tensor, got list"),
+        ({"reward": 1.0}, TypeError, "reward must be a function, got float"),
+        ({"policy": lambda ids: ids}, TypeError, "policy must be a torch.nn.Module, got function"),
+        ({"critic": 1}, TypeError, "critic must be True, False or a torch.nn.Module, got int"),
     ],
 )
 def test_train_refuses(change, error, message):
     with pytest.raises(error, match=message):
         train(ppo, **RUN | change)
+
+
+def test_train_refuses_a_name_for_a_method():
+    with pytest.raises(TypeError, match="method must be a function, got str"):
+        train("ppo", **RUN)
