@@ -1,12 +1,11 @@
 """Rewards that a program can compute."""
 
 from collections.abc import Callable
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_ids
+from rlhf_helpers._checks import check_ids, check_token
 
 Reward = Callable[[Tensor, Tensor], Tensor]  # (prompt_ids, completion_ids) -> rewards (B, T), or scores (B,)
 
@@ -32,10 +31,7 @@ def token_reward(completion_ids: Tensor, target: int = 1) -> Tensor:
         [[1.0, 0.0, 1.0]]
     """
     check_ids("completion_ids", completion_ids)
-    if isinstance(target, bool) or not isinstance(target, Integral):
-        raise TypeError(f"target must be a token id, got {type(target).__name__}")
-    if target < 0:
-        raise ValueError(f"target must be a token id of at least 0, got {target}")
+    check_token("target", target)
     return (completion_ids == target).to(torch.get_default_dtype())
 
 

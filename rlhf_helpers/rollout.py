@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_choice, check_knob
+from rlhf_helpers._checks import check_choice, check_knob, check_token
 from rlhf_helpers.losses import kl_estimate
 from rlhf_helpers.masks import keep, mask_after_end
 from rlhf_helpers.rewards import Reward, paid_token
@@ -85,8 +85,8 @@ def collect(
         old_logprobs, ref_logprobs = (keep(taken(x, completion_ids), mask) for x in (old_next, ref_next))
         values = None if models.critic is None else keep(state_values(models.critic, prompt_ids, completion_ids), mask)
         rewards = reward(prompt_ids, completion_ids)
-    if end_id is not None and not 0 <= end_id < old_next.shape[-1]:
-        raise ValueError(f"end_id must be a token id in [0, {old_next.shape[-1]}), got {end_id}")
+    if end_id is not None:
+        check_token("end_id", end_id, old_next.shape[-1])
     check_rewards(rewards, completion_ids, mask)
     rewards = rewards.to(old_logprobs.dtype)
     rewards = keep(rewards, mask) if rewards.ndim == 2 else paid_at_the_end(rewards, mask)

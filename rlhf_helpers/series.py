@@ -8,6 +8,7 @@ from torch import Tensor
 from rlhf_helpers._checks import check_knob, check_same_shape
 from rlhf_helpers.losses import policy_ratio
 from rlhf_helpers.masks import check_mask, keep
+from rlhf_helpers.precision import wide
 from rlhf_helpers.rollout import Rollout
 from rlhf_helpers.sampling import Policy, next_token_logprobs
 
@@ -40,6 +41,9 @@ def measure(policy: Policy, rollout: Rollout) -> dict[str, Tensor]:
     Returns:
         Scalars by name, without gradient.
 
+    Raises:
+        ValueError: a batch without ``ref_next_logprobs``.
+
     Example:
         >>> from rlhf_helpers import Models, collect, uniform_policy
         >>> policy = uniform_policy(2)
@@ -47,6 +51,8 @@ def measure(policy: Policy, rollout: Rollout) -> dict[str, Tensor]:
         >>> round(measure(policy, rollout)["entropy"].item(), 4)   # log 2
         0.6931
     """
+    if rollout.ref_next_logprobs is None:
+        raise ValueError("rollout must have ref_next_logprobs, as collect gives it, got None")
     mask = rollout.completion_mask
     logprobs = next_token_logprobs(policy, rollout.prompt_ids, rollout.completion_ids)  # (B, T, V)
     probs = logprobs.exp()
@@ -99,7 +105,7 @@ def ratio_series(
     check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs)
     check_knob(0.0, math.inf, inclusive=True, clip_eps=clip_eps)
     mask = check_mask(completion_mask, logprobs)
-    ratio = policy_ratio(keep(logprobs, mask), keep(old_logprobs, mask))
+    ratio = policy_ratio(keep(wide(logprobs), mask), keep(wide(old_logprobs), mask))
     clipped = ((ratio - 1).abs() > clip_eps).to(ratio.dtype)
     return {"ratio": _mean(ratio, mask), "clip_share": _mean(clipped, mask)}
 

@@ -12,7 +12,6 @@ from torch.func import grad_and_value
 from torch.nn.functional import embedding
 from torch.nn.utils import parameters_to_vector
 
-from rlhf_helpers.exact import policy_table
 from rlhf_helpers.flat import AtParameters, adam
 from rlhf_helpers.policy import TinyCritic, uniform_policy
 from rlhf_helpers.rewards import token_reward
@@ -71,7 +70,7 @@ def training_step(
     def models_at(flat: Tensor) -> Models:
         """Give the modules the parameters in a flat vector (N,)."""
         policy, *others = (AtParameters(*pair) for pair in zip(modules, flat.split(sizes), strict=True))
-        logits = policy(torch.arange(vocab_size)[None])[0]  # (V, V): ten rows are the whole policy
+        logits = policy(torch.arange(vocab_size, device=flat.device)[None])[0]  # (V, V): ten rows are the whole policy
         return Models(lambda ids: embedding(ids, logits), *others)
 
     def start(seed: int) -> State:
@@ -103,8 +102,9 @@ def training_step(
 
         gradient, (loss, series) = grad_and_value(loss_at, has_aux=True)(state["params"])
         params, m, v, t = adam(state["params"], gradient, state["m"], state["v"], state["t"], learning_rate)
-        table = policy_table(models.policy, vocab_size).exp()
-        paid = token_reward(torch.arange(vocab_size)[None])[0].to(table.dtype)  # (V,): what each token is worth
+        every_token = torch.arange(vocab_size, device=noise.device)[None]
+        table = models.policy(every_token)[0].log_softmax(-1).exp()
+        paid = token_reward(every_token)[0].to(table.dtype)  # (V,): what each token is worth
         own = rollout if sample_from == "policy" else collect(models, reference, noise)
         series = {
             **measure(models.policy, own),

@@ -4,18 +4,17 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
-from rlhf_helpers._checks import check_count, check_ids, check_knob, values_are_known
+from rlhf_helpers._checks import check_count, check_ids, check_knob, check_whole, values_are_known
 from rlhf_helpers._progress import progress
 from rlhf_helpers._threads import one_thread
 from rlhf_helpers.policy import TinyCritic, TinyPolicy
 from rlhf_helpers.rewards import Reward, paid_token
 from rlhf_helpers.rollout import Models, Rollout, collect
-from rlhf_helpers.sampling import Policy
+from rlhf_helpers.sampling import Policy, device_of, draw
 from rlhf_helpers.series import measure
 
 Method = Callable[..., tuple[Tensor, dict[str, Tensor]]]  # (models, rollout, *, kl_coeff, ...) -> (loss, series)
@@ -67,14 +66,13 @@ def check_parts(method: object, reward: object, policy: object, critic: object) 
 
 def seeded(seed: int) -> torch.Generator:
     """Return a generator at its start; every whole number is a seed."""
-    if isinstance(seed, bool) or not isinstance(seed, Integral):
-        raise TypeError(f"seed must be a whole number, got {type(seed).__name__}")
+    check_whole(seed=seed)
     return torch.Generator().manual_seed(int(seed))
 
 
 def draw_prompts(prompt_ids: Tensor, batch_size: int, repeats: int, generator: torch.Generator) -> Tensor:
     """Return prompts (B, P) drawn from (N, P), each ``repeats`` times in neighboring rows."""
-    picked = torch.randint(len(prompt_ids), (batch_size // repeats,), generator=generator)
+    picked = draw(torch.randint, len(prompt_ids), (batch_size // repeats,), generator=generator)
     return prompt_ids.index_select(0, picked.repeat_interleave(repeats).to(prompt_ids.device))
 
 
@@ -158,25 +156,26 @@ def train(
     policy = TinyPolicy(generator=generator) if policy is None else copy.deepcopy(policy)
     policy = policy.double()
     reference = copy.deepcopy(policy).requires_grad_(False)
-    device = next(policy.parameters()).device
+    device = device_of(policy)
     if isinstance(critic, bool):
         critic = TinyCritic(max_length=prompt_length + completion_length - 1) if critic else None
     models = Models(policy, None if critic is None else copy.deepcopy(critic).to(device, torch.float64))
     parameters = [p for model in models if model is not None for p in model.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=learning_rate)
 
-    def draw() -> Callable[..., Rollout]:
+    def next_batch() -> Callable[..., Rollout]:
         """Draw the prompts and random numbers of a batch, and return what samples completions with them."""
         prompts = None
         if prompt_ids is not None:
             prompts = draw_prompts(prompt_ids, batch_size, completions_per_prompt, generator).to(device)
-        uniforms = torch.rand(batch_size, completion_length, generator=generator, dtype=torch.float64).to(device)
-        return partial(collect, models, reference, uniforms, prompt_ids=prompts, end_id=end_id, reward=reward)
+        uniforms = draw(torch.rand, batch_size, completion_length, generator=generator, dtype=torch.float64)
+        options = {"prompt_ids": prompts, "end_id": end_id, "reward": reward}
+        return partial(collect, models, reference, uniforms.to(device), **options)
 
     def watch(step: int, rollout: Rollout) -> dict[str, Tensor]:
         """Measure a batch, and stop a run whose policy is none any more."""
         series = measure(policy, rollout)
-        if values_are_known() and not torch.isfinite(series["kl"]):
+        if values_are_known(series["kl"]) and not torch.isfinite(series["kl"]):
             raise ValueError(f"the policy has diverged at step {step}: lower learning_rate={learning_rate}")
         return series
 
@@ -184,11 +183,11 @@ def train(
     with one_thread():
         for step in progress(steps, getattr(method, "__name__", "training")):
             if step % epochs == 0:
-                sample = draw()
+                sample = next_batch()
                 rollout = sample(sample_from=sample_from)
             row = watch(step, rollout if sample_from == "policy" else sample())
             loss, series = method(models, rollout, kl_coeff=kl_coeff, **knobs)
-            if values_are_known() and not torch.isfinite(loss):
+            if values_are_known(loss) and not torch.isfinite(loss):
                 raise ValueError(f"the loss is {loss.item()} at step {step}: lower learning_rate={learning_rate}")
             rows.append({name: x.detach().clone() for name, x in {**row, "loss": loss, **series}.items()})
             optimizer.zero_grad()

@@ -35,7 +35,7 @@ def in_pairs(x: Tensor, rollout: Rollout) -> Tensor:
 
 def must_share_prompts(rollout: Rollout, size: int) -> None:
     """Raise unless every ``size`` neighboring rows go on from one prompt: only those can be compared."""
-    if values_are_known():
+    if values_are_known(rollout.prompt_ids):
         prompts = rollout.prompt_ids.unflatten(0, (-1, size))
         if not (prompts == prompts[:, :1]).all():
             raise ValueError(f"completions_per_prompt must be a multiple of {size}: this method compares {size} rows")

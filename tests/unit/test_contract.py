@@ -52,6 +52,7 @@ CONTRACT = {  # name -> (positional arguments, keyword-only knobs), each name=de
         {"logprobs": NONE, "old_logprobs": NONE, "advantages": NONE, "completion_mask": None},
         {"ref_logprobs": None, "kl_coeff": 0.04, "clip_eps": 0.2, "how": "sequence_mean"},
     ),
+    "ratio_series": ({"logprobs": NONE, "old_logprobs": NONE, "completion_mask": None}, {"clip_eps": NONE}),
     "bradley_terry_loss": ({"chosen_scores": NONE, "rejected_scores": NONE}, {"margin": 0.0}),
 }
 
@@ -71,6 +72,12 @@ def test_train_takes_the_method_first_and_all_else_by_name():
     assert {"steps", "learning_rate", "kl_coeff", "seed"} <= {
         p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is NONE
     }
+
+
+def test_a_reward_takes_prompts_and_completions():
+    for function in (rlhf_helpers.train, rlhf_helpers.collect):
+        reward = inspect.signature(function).parameters["reward"].default
+        assert list(inspect.signature(reward).parameters) == ["prompt_ids", "completion_ids"]
 
 
 def test_all_public_names_exist_and_are_documented():

@@ -22,6 +22,7 @@ from rlhf_helpers import (
     kl_estimate,
     ppo,
     ppo_loss,
+    ratio_series,
     reinforce_loss,
     reweighted_ppo,
     reweighted_ppo_loss,
@@ -98,7 +99,7 @@ def test_ppo_without_a_critic_has_the_batch_as_baseline(kl_in, kl_kind, clip_eps
         ref_logprobs=None if kl_in == "reward" else ROLLOUT.ref_logprobs,
     )
     torch.testing.assert_close(loss, expected)
-    assert series == {}
+    assert series == ratio_series(LOGPROBS, ROLLOUT.old_logprobs, clip_eps=clip_eps)
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.95])
@@ -113,7 +114,7 @@ def test_ppo_with_a_critic_adds_its_loss(lam):
     states = torch.cat([ROLLOUT.prompt_ids, ROLLOUT.completion_ids[:, :-1]], dim=1)
     critics = value_loss(critic(states), returns)
     torch.testing.assert_close(loss, ppo_loss(LOGPROBS, ROLLOUT.old_logprobs, advantages) + 0.7 * critics)
-    assert series == {"value_loss": critics}
+    assert series == ratio_series(LOGPROBS, ROLLOUT.old_logprobs, clip_eps=0.2) | {"value_loss": critics}
     assert torch.autograd.grad(loss, critic.token_value)[0].abs().sum() > 0
 
 
@@ -138,7 +139,8 @@ def test_grpo_compares_neighbors_and_counts_the_silent(normalize, group_size):
     )
     torch.testing.assert_close(loss, expected)
     silent = [len(set(group.tolist())) == 1 for group in groups]
-    assert series["silent_groups"].item() == sum(silent) / len(silent)
+    assert series.pop("silent_groups").item() == sum(silent) / len(silent)
+    assert series == ratio_series(LOGPROBS, ROLLOUT.old_logprobs, clip_eps=0.1)
     assert any(silent) == (group_size == 2)
 
 
@@ -223,6 +225,36 @@ def test_reweighted_ppo_prefers_the_better_paid():
     assert series == {}
 
 
+# ties: the same sum, but for rounding
+
+
+@pytest.fixture
+def rounded():
+    """A batch in which all completions are paid the same, and yet no two sums are equal."""
+    rewards = torch.full((B, T), 0.3, dtype=F64) + 1e-14 * torch.arange(B)[:, None]
+    assert len(set(rewards.sum(1).tolist())) == B
+    return ROLLOUT._replace(rewards=rewards)
+
+
+def test_rounding_chooses_nobody_for_dpo(rounded):
+    loss, series = dpo(MODELS, rounded, kl_coeff=KL_COEFF)
+    assert torch.equal(slopes((loss, series)), torch.zeros_like(slopes((loss, series))))
+    assert all(x == 0.0 for x in series.values())
+
+
+def test_rounding_prefers_nobody_for_reweighted_ppo(rounded):
+    loss, _ = reweighted_ppo(MODELS, rounded, kl_coeff=0.0)
+    ours, theirs = (sequence_logprobs(x) for x in (LOGPROBS, ROLLOUT.old_logprobs))
+    torch.testing.assert_close(loss, reweighted_ppo_loss(ours, theirs, torch.full((B,), 0.5, dtype=F64)))
+
+
+@pytest.mark.parametrize("group_size", [2, 4])
+def test_groups_that_differ_by_rounding_are_silent(rounded, group_size):
+    loss, series = grpo(MODELS, rounded, kl_coeff=0.0, group_size=group_size)
+    assert series["silent_groups"] == 1.0
+    assert torch.equal(slopes((loss, series)), torch.zeros_like(slopes((loss, series))))
+
+
 @pytest.mark.parametrize("method", [baby_ppo, ppo, rloo, grpo, dpo, spo, reweighted_ppo])
 def test_only_the_trained_policy_gets_a_gradient(method):
     rollout = Rollout(*(x if x is None or not x.is_floating_point() else x.clone().requires_grad_() for x in ROLLOUT))
@@ -279,8 +311,17 @@ def test_pairs_need_an_even_batch(method):
             ValueError,
             "group_size must divide the batch size 8, got 3",
         ),
-        (lambda: grpo(MODELS, ROLLOUT, kl_coeff=0.1, group_size=0), ValueError, "group_size must divide .* got 0"),
-        (lambda: grpo(MODELS, ROLLOUT, kl_coeff=0.1, group_size=-2), ValueError, "group_size must divide .* got -2"),
+        (lambda: grpo(MODELS, ROLLOUT, kl_coeff=0.1, group_size=0), ValueError, "group_size must be at least 1, got 0"),
+        (
+            lambda: rloo(MODELS, ROLLOUT, kl_coeff=0.1, group_size=-2),
+            ValueError,
+            "group_size must be at least 1, got -2",
+        ),
+        (
+            lambda: grpo(MODELS, ROLLOUT, kl_coeff=0.1, group_size=2.0),
+            TypeError,
+            "group_size must be a whole number, got float",
+        ),
         (
             lambda: ppo(MODELS, ROLLOUT, kl_coeff=0.1, kl_in="penalty"),
             ValueError,

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -8,6 +9,7 @@ def test_pays_the_target_and_nothing_else():
     assert token_reward(torch.tensor([[1, 4, 1], [0, 9, 2]])).tolist() == [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
     assert token_reward(torch.tensor([[1, 4, 0]]), target=4).tolist() == [[0.0, 1.0, 0.0]]
     assert token_reward(torch.tensor([[1, 4, 0]]), target=0).tolist() == [[0.0, 0.0, 1.0]]
+    assert token_reward(torch.tensor([[1, 4, 0]]), target=np.int64(4)).tolist() == [[0.0, 1.0, 0.0]]
 
 
 @pytest.mark.parametrize(

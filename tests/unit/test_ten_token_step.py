@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from support.enumeration import F64
@@ -17,7 +18,6 @@ from rlhf_helpers import (
     training_step,
     uniform_policy,
 )
-from rlhf_helpers.flat import adam
 
 RUNS = {  # name -> (method, options of the step, knobs)
     "baby_ppo": (baby_ppo, {}, {}),
@@ -151,19 +151,44 @@ def test_sliders_act_at_once():
     assert torch.equal(still["params"], start(0)["params"])
 
 
-def test_adam_is_pytorchs():
-    generator = torch.Generator().manual_seed(0)
-    params = torch.randn(30, generator=generator, dtype=F64)
-    theirs = torch.nn.Parameter(params.clone())
-    optimizer = torch.optim.Adam([theirs], lr=0.05)
-    m, v, t = torch.zeros_like(params), torch.zeros_like(params), torch.zeros((), dtype=F64)
-    for n in range(50):
-        gradient = torch.randn(30, generator=generator, dtype=F64) * 10 ** (n % 5 - 2) * (torch.arange(30) > 3)
-        theirs.grad = gradient.clone()
-        optimizer.step()
-        params, m, v, t = adam(params, gradient, m, v, t, 0.05)
-        torch.testing.assert_close(params, theirs.detach(), rtol=1e-12, atol=1e-14)
-    assert t.item() == 50.0
+def run_two(start, step, **kind):
+    """Two steps of a figure, with numbers of one kind throughout."""
+    state = {name: x.to(**kind) for name, x in start(4).items()}
+    generator = torch.Generator().manual_seed(1)
+    knobs = {"kl_coeff": torch.tensor(0.1, **kind), "learning_rate": torch.tensor(0.1, **kind)}
+    for _ in range(2):
+        state, series = step(state, torch.rand(B, T, generator=generator, dtype=F64).to(**kind), **knobs)
+    return series
+
+
+@pytest.mark.parametrize("method", [ppo, dpo])
+@pytest.mark.parametrize("sample_from", ["policy", "reference"])
+def test_the_default_dtype_changes_nothing(method, sample_from):
+    options = {"batch_size": B, "completion_length": T, "sample_from": sample_from}
+    expected = run_two(*training_step(method, **options), dtype=F64)
+    torch.set_default_dtype(F64)
+    try:
+        found = run_two(*training_step(method, **options), dtype=F64)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert list(found) == list(expected)
+    for name, series in expected.items():
+        assert torch.equal(found[name], series)
+        assert found[name].dtype == series.dtype
+
+
+@pytest.mark.parametrize("method", [ppo, dpo])
+@pytest.mark.parametrize("sample_from", ["policy", "reference"])
+def test_everything_lives_where_the_state_does(method, sample_from):
+    start, step = training_step(method, batch_size=B, completion_length=T, sample_from=sample_from)
+    assert {x.device.type for x in run_two(start, step, device="meta").values()} == {"meta"}
+
+
+def test_a_seed_may_be_numpys():
+    start, _ = training_step(ppo)
+    assert torch.equal(start(np.int64(3))["params"], start(3)["params"])
+    with pytest.raises(TypeError, match="seed must be a whole number, got float"):
+        start(3.0)
 
 
 def test_unknown_knobs_are_refused():

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from support.enumeration import F64, kl
-from torch.fx.experimental.proxy_tensor import make_fx
 
 import rlhf_helpers._progress
 from rlhf_helpers import (
@@ -341,16 +340,15 @@ def test_numpy_numbers_are_numbers():
         assert torch.equal(found[name], series)
 
 
-def test_everything_lives_where_the_policy_does():
-    """On the meta device, where a tensor of another device is refused, and no number is known."""
+@pytest.mark.parametrize("sample_from", ["policy", "reference"])
+@pytest.mark.parametrize("method", [baby_ppo, ppo, grpo, dpo, spo])
+@pytest.mark.parametrize("options", [{}, {"prompt_ids": torch.tensor([[3, 1], [4, 1]]), "end_id": 0}])
+def test_everything_lives_where_the_policy_does(options, method, sample_from):
+    """On the meta device, where no number is known and a tensor of another device is refused."""
     policy = TinyPolicy().to("meta")
-
-    def loss(_):
-        history = train(ppo, **RUN | {"steps": 1}, policy=policy, critic=True, prompt_ids=torch.tensor([[3]]), end_id=0)
-        assert {x.device.type for x in history.series.values()} == {"meta"}
-        return history["loss"]
-
-    make_fx(loss)(torch.zeros(()))
+    history = train(method, **RUN, **options, policy=policy, critic=method is ppo, sample_from=sample_from)
+    assert {x.device.type for x in history.series.values()} == {"meta"}
+    assert {p.device.type for p in history.policy.parameters()} == {"meta"}
 
 
 @pytest.mark.parametrize("method", [ppo, rloo, grpo, spo])

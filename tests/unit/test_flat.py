@@ -1,0 +1,61 @@
+import pytest
+import torch
+from support.enumeration import F64
+from torch import nn
+from torch.nn.utils import parameters_to_vector
+
+from rlhf_helpers import AtParameters, Models, TinyGPT, TinyPolicy, adam, collect
+
+
+def test_adam_is_pytorchs():
+    generator = torch.Generator().manual_seed(0)
+    params = torch.randn(30, generator=generator, dtype=F64)
+    theirs = torch.nn.Parameter(params.clone())
+    optimizer = torch.optim.Adam([theirs], lr=0.05)
+    m, v, t = torch.zeros_like(params), torch.zeros_like(params), torch.zeros((), dtype=F64)
+    for n in range(50):
+        gradient = torch.randn(30, generator=generator, dtype=F64) * 10 ** (n % 5 - 2) * (torch.arange(30) > 3)
+        theirs.grad = gradient.clone()
+        optimizer.step()
+        params, m, v, t = adam(params, gradient, m, v, t, 0.05)
+        torch.testing.assert_close(params, theirs.detach(), rtol=1e-12, atol=1e-14)
+    assert t.item() == 50.0
+
+
+class WithMemory(nn.Module):
+    """A policy with something called memory that is no method."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.body = TinyPolicy(5, generator=torch.Generator().manual_seed(0))
+        if kind == "parameter":
+            self.memory = nn.Parameter(torch.ones(5))
+        elif kind == "buffer":
+            self.register_buffer("memory", torch.ones(5))
+        else:
+            self.memory = nn.Identity()
+
+    def forward(self, ids):
+        return self.body(ids)
+
+
+@pytest.mark.parametrize("kind", ["parameter", "buffer", "module"])
+def test_only_a_method_is_a_memory(kind):
+    module = WithMemory(kind)
+    policy = AtParameters(module, parameters_to_vector(module.parameters()).detach())
+    assert not hasattr(policy, "memory")
+    uniforms = torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
+    ours, theirs = (collect(Models(p), p, uniforms).completion_ids for p in (policy, module))
+    assert torch.equal(ours, theirs)
+
+
+def test_the_method_is_offered():
+    module = TinyGPT(5)
+    assert AtParameters(module, parameters_to_vector(module.parameters()).detach()).memory == module.memory
+
+
+def test_no_attribute_is_called_as_a_method_of_a_module_is():
+    module = TinyPolicy(5)
+    policy = AtParameters(module, parameters_to_vector(module.parameters()).detach())
+    methods = {name for name in dir(nn.Module) if not name.startswith("__")}
+    assert not methods & set(vars(policy))
