@@ -78,23 +78,26 @@ def collect(
     if prompt_ids is None:
         prompt_ids = torch.zeros(uniforms.shape[0], 1, dtype=torch.int64, device=uniforms.device)
     completion_ids = sample_with(sampler, prompt_ids, uniforms)
-    mask = None if end_id is None else mask_after_end(completion_ids, end_id)
     with torch.no_grad():
         old_next = next_token_logprobs(sampler, prompt_ids, completion_ids)
         ref_next = old_next if sampler is reference else next_token_logprobs(reference, prompt_ids, completion_ids)
+        mask = None
+        if end_id is not None:
+            check_token("end_id", end_id, old_next.shape[-1])
+            mask = mask_after_end(completion_ids, end_id)
         old_logprobs, ref_logprobs = (keep(taken(x, completion_ids), mask) for x in (old_next, ref_next))
         values = None if models.critic is None else keep(state_values(models.critic, prompt_ids, completion_ids), mask)
-        rewards = reward(prompt_ids, completion_ids)
-    if end_id is not None:
-        check_token("end_id", end_id, old_next.shape[-1])
-    check_rewards(rewards, completion_ids, mask)
-    rewards = rewards.to(old_logprobs.dtype)
+        rewards = ask_reward(reward, prompt_ids, completion_ids, mask).to(old_logprobs)
     rewards = keep(rewards, mask) if rewards.ndim == 2 else paid_at_the_end(rewards, mask)
     return Rollout(prompt_ids, completion_ids, old_logprobs, ref_logprobs, rewards, values, mask, ref_next)
 
 
-def check_rewards(rewards: Tensor, completion_ids: Tensor, mask: Tensor | None) -> None:
-    """Raise unless ``reward`` has returned one real number for each token or, with a mask, for each completion."""
+def ask_reward(reward: Reward, prompt_ids: Tensor, completion_ids: Tensor, mask: Tensor | None) -> Tensor:
+    """Return what ``reward`` says; raise unless it is one number for each token or, with a mask, each completion."""
+    try:
+        rewards = reward(prompt_ids, completion_ids)
+    except TypeError as error:  # most likely it takes something else
+        raise TypeError(f"reward must take (prompt_ids, completion_ids): {error}") from error
     if not isinstance(rewards, Tensor):
         raise TypeError(f"reward must return a torch.Tensor, got {type(rewards).__name__}")
     if rewards.is_complex():
@@ -103,6 +106,7 @@ def check_rewards(rewards: Tensor, completion_ids: Tensor, mask: Tensor | None) 
     if rewards.shape != tokens and (mask is None or rewards.shape != completions):
         expected = f"{tokens}" if mask is None else f"{tokens} or {completions}"
         raise ValueError(f"reward must return shape {expected}, got {tuple(rewards.shape)}")
+    return rewards
 
 
 def paid_at_the_end(scores: Tensor, mask: Tensor) -> Tensor:

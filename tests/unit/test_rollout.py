@@ -241,6 +241,16 @@ def test_shaped_rewards_are_zero_after_the_end():
             "reward must return a torch.Tensor, got list",
         ),
         (
+            {"reward": lambda ids: ids},
+            TypeError,
+            r"reward must take \(prompt_ids, completion_ids\): .* takes 1 positional argument but 2 were given",
+        ),
+        (
+            {"reward": token_reward},
+            TypeError,
+            r"reward must take \(prompt_ids, completion_ids\): target must be a token",
+        ),
+        (
             {"reward": lambda prompts, ids: ids.to(torch.complex64)},
             TypeError,
             "reward must return real numbers, got torch.complex64",
