@@ -1,7 +1,6 @@
 """Methods that weigh what was sampled by how good it was."""
 
 import torch
-from torch import Tensor
 
 from rlhf_helpers._checks import check_choice, check_knob
 from rlhf_helpers.advantages import gae, group_advantages, rloo_advantages
