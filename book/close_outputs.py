@@ -23,7 +23,7 @@ import numpy as np
 SHARE = 10  # one in this many printed numbers may be one unit of its last digit away
 PIXELS = 0.1  # of a picture that is 374 wide
 RELATIVE = 1e-5  # of a number that a page computes with, in float32; of numbers below 1, their distance
-SKIPPED = {"application/vnd.jupyter.widget-view+json"}  # a widget's number is chance
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # a number that is chance
 
 _PRINTED = re.compile(r"( *)(?<![\w.])([-+\u2212]?\d*\.\d+(?:e[-+]?\d+)?)(?!\.?\d)")
 _DRAWN = re.compile(r"-?\d+(?:\.\d+)?")
@@ -61,7 +61,7 @@ def _parts(outputs: list[dict]) -> Iterator[tuple[str, str]]:
             yield kind, f"{output['ename']}: {output['evalue']}"
         else:
             for mime, data in sorted(output["data"].items()):
-                if mime not in SKIPPED:
+                if mime != WIDGET_VIEW:
                     yield f"{kind} {mime}", data if isinstance(data, str) else json.dumps(data, sort_keys=True)
 
 
@@ -131,7 +131,7 @@ def _layers(markup: str) -> tuple[str, str, list[str]]:
             marks.append("text" if piece else "")
             continue
         words += _ALT.findall(piece)
-        places += [f"{key} {value}" for key, value in _PLACE.findall(piece) if not value.endswith("%")]
+        places += [f"{key} {value}" for key, value in _PLACE.findall(piece)]
         marks.append(_PLACE.sub(r" \1", _ALT.sub("", piece)))
     return "".join(marks), "\n".join(words), places
 

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import nbformat
-from close_outputs import differences
+from close_outputs import WIDGET_VIEW, differences
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -32,7 +32,6 @@ KEPT_METADATA = {
     "language_info": {"name": "python"},
 }
 KEPT_CELL_METADATA = {"tags", "mystnb"}
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class ChapterError(Exception):
