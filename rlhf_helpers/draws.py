@@ -21,7 +21,7 @@ def normal_(weight: Tensor, *, std: float = 1.0, generator: torch.Generator | No
         generator: source of the uniform numbers u and v.
     """
     blocks = -(-weight.numel() // 16)  # in torch's order: eight cosines, then eight sines
-    u, v = torch.rand(blocks, 2, 8, generator=generator, dtype=torch.float32).double().unbind(1)
+    u, v = _uniform((blocks, 2, 8), generator).unbind(1)
     radius, angle = std * (-2 * torch.log1p(-u)).sqrt(), 2 * torch.pi * v
     numbers = torch.stack([radius * angle.cos(), radius * angle.sin()], 1).flatten()
     weight.copy_(numbers[: weight.numel()].view(weight.shape))
@@ -36,5 +36,10 @@ def uniform_(weight: Tensor, bound: float, *, generator: torch.Generator | None 
         bound: the largest number, and the smallest with a minus.
         generator: source of the numbers.
     """
-    numbers = torch.rand(weight.shape, generator=generator, dtype=torch.float32).double()
-    weight.copy_(bound * (2 * numbers - 1))
+    weight.copy_(bound * (2 * _uniform(weight.shape, generator) - 1))
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+    """Return torch's uniform numbers of single precision, from 0 to 1, as doubles, on the generator's device."""
+    device = "cpu" if generator is None else generator.device
+    return torch.rand(shape, generator=generator, dtype=torch.float32, device=device).double()
