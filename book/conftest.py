@@ -1,7 +1,22 @@
-"""Chapters are tested in the environment in which `book/execute.py` runs them."""
+"""Chapters are tested in the environment in which `book/execute.py` runs them, and compared as `close_outputs` says."""
 
 import os
+from types import MethodType
 
+from close_outputs import differences
 from execute import ENVIRONMENT
+from nbval.plugin import IPyNbCell
 
 os.environ.update(ENVIRONMENT)
+
+
+def pytest_itemcollected(item):
+    """Let a cell of a chapter compare what its run gave with what the chapter holds."""
+    if isinstance(item, IPyNbCell):
+        item.compare_outputs = MethodType(compare_outputs, item)
+
+
+def compare_outputs(cell: IPyNbCell, found: list[dict], kept: list[dict]) -> bool:
+    """In place of nbval's method of this name, which takes outputs for text and wants them equal."""
+    cell.comparison_traceback = differences(found, kept)
+    return not cell.comparison_traceback

@@ -4,18 +4,21 @@
     python book/execute.py 04_ppo ...   # these chapters
 
 A cell that raises, or writes to stderr, stops the run with the chapter's and the cell's name. What a run
-adds by chance (cell ids, times, the state of widgets) is dropped or numbered, so that a committed chapter
-changes only when what it shows changes.
+adds by chance (cell ids, times, the state of widgets) is dropped or numbered, and outputs that differ from
+those of the chapter by no more than `close_outputs` allows are left as they were: a chapter changes only
+when what it shows changes, on any processor.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 import time
 from pathlib import Path
 
 import nbformat
+from close_outputs import WIDGET_VIEW, differences
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -29,7 +32,6 @@ KEPT_METADATA = {
     "language_info": {"name": "python"},
 }
 KEPT_CELL_METADATA = {"tags", "mystnb"}
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class ChapterError(Exception):
@@ -64,16 +66,19 @@ def run(notebook: nbformat.NotebookNode, name: str) -> None:
         raise ChapterError(f"{name}, {current}: {error}") from None
 
 
-def merge_streams(outputs: list) -> list:
-    """Join neighboring prints: how a stream is cut into pieces depends on time."""
-    merged = []
-    for output in outputs:
-        last = merged[-1] if merged else {}
+def cleaned(outputs: list) -> list:
+    """Join neighboring prints, since how a stream is cut into pieces depends on time, and drop what widgets leave."""
+    clean = []
+    for output in copy.deepcopy(outputs):
+        last = clean[-1] if clean else {}
         if output.output_type == "stream" and last.get("output_type") == "stream" and last["name"] == output.name:
             last["text"] += output.text
-        else:
-            merged.append(output)
-    return merged
+            continue
+        if "data" in output:
+            output.data.pop(WIDGET_VIEW, None)
+            output.metadata = nbformat.from_dict({})
+        clean.append(output)
+    return clean
 
 
 def normalize(notebook: nbformat.NotebookNode, name: str) -> None:
@@ -91,22 +96,31 @@ def normalize(notebook: nbformat.NotebookNode, name: str) -> None:
         )
         if cell.cell_type != "code":
             continue
-        cell.outputs = merge_streams(cell.outputs)
+        cell.outputs = cleaned(cell.outputs)
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":
                 raise ChapterError(f"{name}, cell {number} wrote to stderr:\n{output.text}")
-            if "data" in output:
-                output.data.pop(WIDGET_VIEW, None)
-                output.metadata = nbformat.from_dict({})
+
+
+def keep_outputs(notebook: nbformat.NotebookNode, before: nbformat.NotebookNode) -> None:
+    """Put back, in place, the outputs from before the run of every cell that shows the same again."""
+    for cell, old in zip(notebook.cells, before.cells, strict=True):
+        if cell.cell_type == "code" and not differences(cell.outputs, kept := cleaned(old.outputs)):
+            for output in kept:
+                if output.output_type == "execute_result":
+                    output.execution_count = cell.execution_count
+            cell.outputs = kept
 
 
 def rebuild(path: Path) -> float:
     """Run one chapter, rewrite it, and return the seconds it took."""
-    notebook = nbformat.read(path, as_version=4)
+    before = nbformat.read(path, as_version=4)
+    notebook = copy.deepcopy(before)
     start = time.perf_counter()
     run(notebook, path.stem)
     seconds = time.perf_counter() - start
     normalize(notebook, path.stem)
+    keep_outputs(notebook, before)
     nbformat.validate(notebook)
     path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     return seconds

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from rlhf_helpers._checks import check_count, check_generator, check_ids, values_are_known
+from rlhf_helpers.draws import normal_
 from rlhf_helpers.policy import empty
 
 
@@ -92,7 +93,7 @@ class TinyGPT(nn.Module):
         self.head = empty(nn.Linear, hidden_dim, vocab_size, bias=False)
         for parameter in self.parameters():
             if parameter.ndim == 2:
-                nn.init.normal_(parameter, std=0.08, generator=generator)
+                normal_(parameter, std=0.08, generator=generator)
 
     def forward(self, ids: Tensor, memory: Memory | None = None) -> Tensor:
         """Return the logits of the next token after every position.

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from rlhf_helpers._checks import check_count, check_generator, check_ids
+from rlhf_helpers.draws import normal_, uniform_
 
 
 class TinyPolicy(nn.Module):
@@ -39,9 +40,9 @@ class TinyPolicy(nn.Module):
         self.embed = empty(nn.Embedding, vocab_size, hidden_dim)
         self.head = empty(nn.Linear, hidden_dim, vocab_size)
         bound = hidden_dim**-0.5
-        nn.init.normal_(self.embed.weight, generator=generator)
-        nn.init.uniform_(self.head.weight, -bound, bound, generator=generator)
-        nn.init.uniform_(self.head.bias, -bound, bound, generator=generator)
+        normal_(self.embed.weight, generator=generator)
+        uniform_(self.head.weight, bound, generator=generator)
+        uniform_(self.head.bias, bound, generator=generator)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return the logits of the next token after every position.

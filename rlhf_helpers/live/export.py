@@ -20,12 +20,15 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from rlhf_helpers.names.pretraining import WEIGHTS
 
+OPSET, IR_VERSION = 20, 10  # of every graph, whatever the exporter would choose
 LARGEST = 4096  # numbers in a constant that is worth carrying along, rather than computing in the page
 STATE, NEXT, SERIES, CONTROL, NOISE = "state/", "next/", "series/", "control/", "noise"
 
 
 def export_graph(figure) -> bytes:
-    """Trace a figure's function and return it as the bytes of an ONNX model, the same for the same code.
+    """Trace a figure's function and return it as the bytes of an ONNX model.
+
+    They depend on the function alone: no version, build, platform or path is in them.
 
     Inputs are called ``state/<name>``, ``noise`` and ``control/<name>``, outputs ``next/<name>`` and ``series/<name>``;
     all hold float32 but for integers in the state.
@@ -70,7 +73,14 @@ def export_graph(figure) -> bytes:
         values = tuple(inputs.values())
         traced = torch.export.export(make_fx(evaluate)(*values), values)
         program = torch.onnx.export(
-            traced, values, dynamo=True, optimize=False, verbose=False, input_names=list(inputs), output_names=names
+            traced,
+            values,
+            dynamo=True,
+            optimize=False,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=names,
         )
     model = program.model
     # The optimizer's default rules also hold x + 1e-8 to be x: Adam divides by zero without it.
@@ -195,7 +205,7 @@ def _control(name: str, widget) -> dict:
 
 
 def _shorten(proto) -> None:
-    """Give every inner value a short name and drop what only a reader of the graph would miss."""
+    """Give every inner value a short name and drop what only a reader of the graph would miss: who made it, and how."""
     fixed = {value.name for value in (*proto.graph.input, *proto.graph.output)}
     short: dict[str, str] = {"": ""}
 
@@ -208,5 +218,18 @@ def _shorten(proto) -> None:
         node.name = ""
         node.input[:] = [rename(name) for name in node.input]
         node.output[:] = [rename(name) for name in node.output]
+    for told in (
+        proto,
+        proto.graph,
+        *proto.graph.input,
+        *proto.graph.output,
+        *proto.graph.initializer,
+        *proto.graph.node,
+    ):
+        del told.metadata_props[:]
+        told.ClearField("doc_string")
+    for name in ("producer_name", "producer_version", "domain", "model_version"):
+        proto.ClearField(name)
+    proto.ir_version = IR_VERSION
     del proto.graph.value_info[:]
     proto.graph.name = "step"

@@ -98,7 +98,7 @@ def pretrain(*, steps: int = 600, batch_size: int = 128, learning_rate: float = 
 
 
 def pretrained_policy() -> TinyGPT:
-    """Return the policy that :func:`pretrain` gives with its defaults, from a file of 126 kB that comes with the book.
+    """Return a policy that :func:`pretrain` gave with its defaults, from a file of 126 kB that comes with the book.
 
     Returns:
         A :class:`TinyGPT`, float32.

@@ -16,10 +16,11 @@ import torch
 from ipywidgets import FloatLogSlider
 from support.chapters import CHAPTERS, live_figures
 from support.graphs import CLOSE, STEPS, published_data, run_in_onnxruntime, run_in_torch
+from torch.torch_version import TorchVersion
 
 from rlhf_helpers import ppo, training_step
 from rlhf_helpers.live import Curves, live
-from rlhf_helpers.live.export import export_graph, page_data
+from rlhf_helpers.live.export import IR_VERSION, OPSET, export_graph, page_data
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -56,8 +57,25 @@ def trained_figure():
     )
 
 
-def test_two_exports_are_the_same_bytes(trained_figure):
-    assert export_graph(trained_figure) == export_graph(trained_figure)
+def test_a_graph_depends_on_the_code_alone(trained_figure, monkeypatch):
+    """Two exports are the same bytes, whatever build of torch makes them."""
+    usual = export_graph(trained_figure)
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.99.0+cu999"))
+    assert export_graph(trained_figure) == usual
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_graph_says_nothing_of_who_made_it(path):
+    for data in published_data(path):
+        model = onnx.load_from_string(base64.b64decode(data["graph"]))
+        fields = {field.name for field, _ in model.ListFields()}
+        assert fields == {"ir_version", "graph", "opset_import"}
+        assert (model.ir_version, [(x.domain, x.version) for x in model.opset_import]) == (IR_VERSION, [("", OPSET)])
+        for part in (model.graph, *model.graph.input, *model.graph.output, *model.graph.initializer, *model.graph.node):
+            assert not part.metadata_props
+            assert not part.doc_string
+        for word in (b"torch", b"onnx", b"/home", b"site-packages"):
+            assert word not in model.SerializeToString()
 
 
 def test_adams_epsilon_survives_the_optimizer(trained_figure):

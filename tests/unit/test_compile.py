@@ -18,6 +18,8 @@ from rlhf_helpers import (
     uniform_policy,
 )
 
+# what the compiler says of one release of Python, not of our code
+pytestmark = pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")
 # what a training step runs: all that has a gradient, and the advantages
 COMPILED = [name for name, call in CALLS.items() if call.trained is not None or "advantages" in name or "gae" in name]
 
