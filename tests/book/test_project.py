@@ -12,11 +12,9 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from support.chapters import CHAPTERS, ROOT, every_chapter, every_numbered_chapter
 
-ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
-CHAPTERS = sorted(BOOK.glob("*.ipynb"))
-NUMBERED = [path for path in CHAPTERS if path.stem[0].isdigit()]
 LAYOUT = {
     *(".ci", ".github", ".gitignore", "LICENSE", "LICENSE-text", "README.md"),
     *("_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt"),
@@ -28,7 +26,6 @@ COMMANDS = [
     "python book/execute.py",
     "python -m pytest",
 ]
-every_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 
 
 def tracked_files() -> list[Path]:
@@ -132,7 +129,7 @@ def test_chapter_is_normalized(path):
     assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags", "mystnb"}
 
 
-@pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
+@every_numbered_chapter
 def test_chapter_has_exercises_with_answers(path):
     text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
     labels = set(re.findall(r"\{exercise(?:-start)?\}.*\n(?:.*\n)*?:label: (\S+)", text))

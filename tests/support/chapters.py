@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import pytest
@@ -11,6 +12,17 @@ from notebooks import make_copy
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
+
+
+def each(paths: list[Path]) -> pytest.MarkDecorator:
+    """A test of each of these chapters, in the process that runs its cells, so that its figures are made once."""
+    return pytest.mark.parametrize(
+        "path", [pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in paths]
+    )
+
+
+every_chapter = each(CHAPTERS)
+every_numbered_chapter = each([path for path in CHAPTERS if path.stem[0].isdigit()])
 
 
 @functools.cache
@@ -31,11 +43,26 @@ def live_figures(path: Path) -> list:
 
     names = {"__name__": "__main__"}
     copy = make_copy(nbformat.read(path, as_version=4), "learner")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
         patch.setattr(package, "live", recorded)
         patch.setenv("TQDM_DISABLE", "1")
-        patch.chdir(path.parent)
+        patch.chdir(folder)  # a copy may be anywhere
         for number, cell in enumerate(copy.cells, start=1):
             if cell.cell_type == "code":
                 exec(compile(cell.source, f"{path.stem}, cell {number}", "exec"), names)
     return figures
+
+
+def restart(figure, settings: dict) -> None:
+    """Bring a figure to these settings, as if nobody had touched it before.
+
+    Args:
+        figure: of a chapter; other tests have used it.
+        settings: a value for every control.
+    """
+    if not figure.definition.trains:
+        figure.set(**settings)
+        return
+    figure.reset(seed=0)
+    figure.set(**settings)
+    figure.reset()
