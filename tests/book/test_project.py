@@ -16,16 +16,11 @@ from support.chapters import CHAPTERS, ROOT, every_chapter, every_numbered_chapt
 
 BOOK = ROOT / "book"
 LAYOUT = {
-    *(".ci", ".github", ".gitignore", "LICENSE", "LICENSE-text", "README.md"),
-    *("_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt"),
+    *(".ci", ".github", ".gitignore", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-text", "README.md"),
+    *("_config.yml", "_toc.yml", "conftest.py", "pyproject.toml", "requirements", "requirements.txt"),
     *("book", "rlhf_helpers", "tests", "workshop"),
 }
-COMMANDS = [
-    "python -m pip install -r requirements.txt",
-    "jupyter-book build .",
-    "python book/execute.py",
-    "python -m pytest",
-]
+COMMANDS = ["python -m pip install -r requirements.txt", "jupyter-book build .", "python -m pytest"]
 
 
 def tracked_files() -> list[Path]:
@@ -87,6 +82,22 @@ def test_lock_file_is_exact_and_names_no_host(folder):
 def test_readme_and_ci_use_the_same_command(command):
     assert command in text_of("README.md")
     assert re.search(rf"^(\w+=\S+ )*{re.escape(command)}( |$)", text_of(".ci/run"), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "tier", sorted(path.name for path in (ROOT / "tests").iterdir() if any(path.rglob("test_*.py")))
+)
+def test_every_tier_has_its_command(tier):
+    for name in ("README.md", "CONTRIBUTING.md"):
+        assert re.search(rf"python -m pytest .*\btests/{tier}\b", text_of(name)), name
+
+
+def test_what_contributors_are_told_is_there():
+    text = text_of("CONTRIBUTING.md")
+    for path in re.findall(r"(?<![\w/])(?:book|rlhf_helpers|tests|workshop|\.ci)/[\w./]*\w", text):
+        assert (ROOT / path).exists(), path
+    for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text):
+        assert any(name.encode() in path.read_bytes() for path in tracked_files() if path.suffix != ".md"), name
 
 
 def test_repository_address_is_set_in_one_place():
