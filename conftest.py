@@ -1,6 +1,7 @@
-"""How tests share processes: everything runs in one for each core, and what belongs together stays together."""
+"""How tests share processes: all of them run in one for each core, and what belongs together stays together."""
 
 import os
+import re
 from pathlib import Path
 
 # tensors of a few dozen numbers gain nothing from a second thread, and lose much on a busy machine
@@ -19,21 +20,24 @@ def pytest_cmdline_main(config):
 
     A process takes seconds to import PyTorch and to collect, which a few tests do not earn back.
     """
-    here = not hasattr(config, "workerinput")
-    if here and config.option.numprocesses is None and config.args_source is not config.ArgsSource.ARGS:
+    is_worker = hasattr(config, "workerinput")
+    is_named = config.args_source is config.ArgsSource.ARGS
+    if config.option.numprocesses is None and not is_worker and not is_named:
         config.option.numprocesses = "logical"
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Put what takes longest first; a file goes to one process, and so does a chapter with all tests of it."""
-    items.sort(key=place)
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            path = item.path.relative_to(ROOT)
-            item.add_marker(pytest.mark.xdist_group(path.stem if path.suffix == ".ipynb" else path.as_posix()))
+    """Put the tests into ORDER."""
+    items.sort(key=lambda item: next(i for i, part in enumerate(ORDER) if item.path.is_relative_to(ROOT / part)))
 
 
-def place(item) -> int:
-    """The place in ORDER of a test's folder."""
-    return next(i for i, folder in enumerate(ORDER) if item.path.is_relative_to(ROOT / folder))
+def pytest_xdist_make_scheduler(config, log):
+    """Give a file to one process, and a chapter with all tests of it: these are the ones that name it in their id."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            chapter = re.search(r"\w+\.ipynb", nodeid)
+            return chapter[0] if chapter else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)

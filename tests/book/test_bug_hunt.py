@@ -13,7 +13,6 @@ from support.chapters import ROOT, live_figures
 
 from rlhf_helpers.live.run import NotFinite, Run
 
-pytestmark = pytest.mark.xdist_group("bug_hunt")
 CHAPTER = ROOT / "book" / "bug_hunt.ipynb"
 CELLS = nbformat.read(CHAPTER, as_version=4).cells
 CHANCE, OPTIMUM = 0.1, 1 / (1 + 9 * np.exp(-2))  # of a uniform policy; of the best one at kl_coeff 0.5

@@ -7,7 +7,7 @@ import ipywidgets
 import nbformat
 import numpy as np
 import pytest
-from support.chapters import CHAPTERS, every_chapter, every_numbered_chapter, live_figures, restart
+from support.chapters import CHAPTERS, each, every_chapter, every_numbered_chapter, live_figures, restart
 
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.names import ALPHABET
@@ -111,8 +111,9 @@ def test_every_misconception_is_disproved_by_a_figure_of_its_chapter(path):
         )
 
 
-def test_the_figure_of_names_shows_what_is_said_of_it():
-    figure = live_figures(next(path for path in CHAPTERS if path.stem == "10_names"))[0]
+@each([path for path in CHAPTERS if path.stem == "10_names"])
+def test_the_figure_of_names_shows_what_is_said_of_it(path):
+    (figure,) = live_figures(path)
     ended = {}
 
     def words(figure):

@@ -15,10 +15,8 @@ CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
 
 
 def each(paths: list[Path]) -> pytest.MarkDecorator:
-    """A test of each of these chapters, in the process that runs its cells, so that its figures are made once."""
-    return pytest.mark.parametrize(
-        "path", [pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in paths]
-    )
+    """A test of each of these chapters, whose id makes it run where the others of the chapter run: `conftest.py`."""
+    return pytest.mark.parametrize("path", paths, ids=lambda path: path.name)
 
 
 every_chapter = each(CHAPTERS)
