@@ -1,13 +1,20 @@
 """Chapters are tested in the environment in which `book/execute.py` runs them, and compared as `close_outputs` says."""
 
-import os
 from types import MethodType
 
+import pytest
 from close_outputs import differences
 from execute import ENVIRONMENT
 from nbval.plugin import IPyNbCell
 
-os.environ.update(ENVIRONMENT)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup():
+    """A chapter's kernel starts in this environment; other tests have their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        return (yield)
 
 
 def pytest_itemcollected(item):

@@ -1,4 +1,4 @@
-"""Settings and fixtures that all tests share."""
+"""Fixtures that all tests share, and settings of hypothesis."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-
-# tensors of a few dozen numbers gain nothing from a second thread, and lose much on a busy machine
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from filelock import FileLock

@@ -7,7 +7,7 @@ import ipywidgets
 import nbformat
 import numpy as np
 import pytest
-from support.chapters import CHAPTERS, live_figures
+from support.chapters import CHAPTERS, each, every_chapter, every_numbered_chapter, live_figures, restart
 
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.names import ALPHABET
@@ -25,16 +25,6 @@ def ends(control):
         values = [option[1] if isinstance(option, tuple) else option for option in control.options]
         return values[0], values[-1]
     return control.min, control.max
-
-
-def restart(figure, settings):
-    """Make settings, from the start."""
-    if not figure.definition.trains:
-        figure.set(**settings)
-        return
-    figure.reset(seed=0)
-    figure.set(**settings)
-    figure.reset()
 
 
 def watch(figure, **settings):
@@ -72,7 +62,7 @@ def matters(figure, name, settings):
     return low != high
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
+@every_chapter
 def test_every_control_of_every_figure_moves_the_picture(path):
     for figure in live_figures(path):
         usual = dict(figure.definition.defaults)
@@ -97,23 +87,14 @@ def test_every_control_of_every_figure_moves_the_picture(path):
             restart(figure, usual)
 
 
-def test_every_figure_that_trains_has_a_slider_for_the_learning_rate():
-    for path in CHAPTERS:
-        for figure in live_figures(path):
-            if figure.definition.trains:
-                assert "learning_rate" in figure.controls, path.stem
+@every_chapter
+def test_every_figure_that_trains_has_a_slider_for_the_learning_rate_and_one_of_them_for_the_pull(path):
+    figures = [figure for figure in live_figures(path) if figure.definition.trains]
+    assert all("learning_rate" in figure.controls for figure in figures)
+    assert not figures or any({"kl_coeff", "beta"} & set(figure.controls) for figure in figures)
 
 
-def test_every_chapter_that_trains_has_a_slider_for_the_pull():
-    for path in CHAPTERS:
-        figures = [figure for figure in live_figures(path) if figure.definition.trains]
-        assert not figures or any({"kl_coeff", "beta"} & set(figure.controls) for figure in figures), path.stem
-
-
-NUMBERED = [path for path in CHAPTERS if path.stem[0].isdigit()]
-
-
-@pytest.mark.parametrize("path", NUMBERED, ids=[path.stem for path in NUMBERED])
+@every_numbered_chapter
 def test_every_misconception_is_disproved_by_a_figure_of_its_chapter(path):
     text = "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
     section = re.search(r"^## What people get wrong$(.*?)^## ", text, re.M | re.S).group(1)
@@ -130,8 +111,9 @@ def test_every_misconception_is_disproved_by_a_figure_of_its_chapter(path):
         )
 
 
-def test_the_figure_of_names_shows_what_is_said_of_it():
-    figure = live_figures(next(path for path in CHAPTERS if path.stem == "10_names"))[0]
+@each([path for path in CHAPTERS if path.stem == "10_names"])
+def test_the_figure_of_names_shows_what_is_said_of_it(path):
+    (figure,) = live_figures(path)
     ended = {}
 
     def words(figure):

@@ -14,7 +14,7 @@ import onnx
 import pytest
 import torch
 from ipywidgets import FloatLogSlider
-from support.chapters import CHAPTERS, live_figures
+from support.chapters import every_chapter, live_figures
 from support.graphs import CLOSE, STEPS, published_data, run_in_onnxruntime, run_in_torch
 from torch.torch_version import TorchVersion
 
@@ -23,7 +23,7 @@ from rlhf_helpers.live import Curves, live
 from rlhf_helpers.live.export import IR_VERSION, OPSET, export_graph, page_data
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+@every_chapter
 def test_a_graph_runs_as_the_kernel_does(path):
     for figure, data in zip(live_figures(path), published_data(path), strict=True):
         here, there = run_in_torch(figure, STEPS), run_in_onnxruntime(data, STEPS)
@@ -32,7 +32,7 @@ def test_a_graph_runs_as_the_kernel_does(path):
             np.testing.assert_allclose(there[name], here[name], **CLOSE, err_msg=f"{figure.definition.caption}: {name}")
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+@every_chapter
 def test_a_graph_is_small_and_knows_only_its_inputs(path):
     for figure, data in zip(live_figures(path), published_data(path), strict=True):
         model = onnx.load_from_string(base64.b64decode(data["graph"]))

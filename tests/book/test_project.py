@@ -12,23 +12,15 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from support.chapters import CHAPTERS, ROOT, every_chapter, every_numbered_chapter
 
-ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
-CHAPTERS = sorted(BOOK.glob("*.ipynb"))
-NUMBERED = [path for path in CHAPTERS if path.stem[0].isdigit()]
 LAYOUT = {
-    *(".ci", ".github", ".gitignore", "LICENSE", "LICENSE-text", "README.md"),
-    *("_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt"),
+    *(".ci", ".github", ".gitignore", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-text", "README.md"),
+    *("_config.yml", "_toc.yml", "conftest.py", "pyproject.toml", "requirements", "requirements.txt"),
     *("book", "rlhf_helpers", "tests", "workshop"),
 }
-COMMANDS = [
-    "python -m pip install -r requirements.txt",
-    "jupyter-book build .",
-    "python book/execute.py",
-    "python -m pytest",
-]
-every_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+COMMANDS = ["python -m pip install -r requirements.txt", "jupyter-book build .", "python -m pytest"]
 
 
 def tracked_files() -> list[Path]:
@@ -92,6 +84,22 @@ def test_readme_and_ci_use_the_same_command(command):
     assert re.search(rf"^(\w+=\S+ )*{re.escape(command)}( |$)", text_of(".ci/run"), re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    "tier", sorted(path.name for path in (ROOT / "tests").iterdir() if any(path.rglob("test_*.py")))
+)
+def test_every_tier_has_its_command(tier):
+    for name in ("README.md", "CONTRIBUTING.md"):
+        assert re.search(rf"python -m pytest .*\btests/{tier}\b", text_of(name)), name
+
+
+def test_what_contributors_are_told_is_there():
+    text = text_of("CONTRIBUTING.md")
+    for path in re.findall(r"(?<![\w/])(?:book|rlhf_helpers|tests|workshop|\.ci)/[\w./]*\w", text):
+        assert (ROOT / path).exists(), path
+    for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text):
+        assert any(name.encode() in path.read_bytes() for path in tracked_files() if path.suffix != ".md"), name
+
+
 def test_repository_address_is_set_in_one_place():
     config = yaml.safe_load(text_of("_config.yml"))
     address = config["repository"]["url"].rstrip("/")
@@ -132,7 +140,7 @@ def test_chapter_is_normalized(path):
     assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags", "mystnb"}
 
 
-@pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
+@every_numbered_chapter
 def test_chapter_has_exercises_with_answers(path):
     text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
     labels = set(re.findall(r"\{exercise(?:-start)?\}.*\n(?:.*\n)*?:label: (\S+)", text))

@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 from support.browser import AXE_RUN, needs_chromium, serve
-from support.chapters import CHAPTERS, ROOT, live_figures
-from support.graphs import CLOSE, STEPS, run_in_torch
+from support.chapters import CHAPTERS, ROOT
+from support.graphs import CLOSE, STEPS, published_data, run_in_onnxruntime
 from support.live_pages import READY, SERIES, UNTIL, drive, first_that_trains, start, wait_for_step
 
 pytestmark = needs_chromium
@@ -95,17 +95,16 @@ WANDER = """
 """
 
 
-def test_figures_agree_with_the_kernel(chapter):
+def test_figures_agree_with_their_graphs(chapter):
+    """And `tests/book/test_export.py` finds that the graphs agree with the kernel."""
     name, figures, _ = chapter
-    kernels = live_figures(CHAPTERS[PAGES.index(name)])
-    assert len(figures) == len(kernels)
-    for figure, kernel in zip(figures, kernels, strict=True):
-        if kernel.definition.trains:
+    for figure, data in zip(figures, published_data(CHAPTERS[PAGES.index(name)]), strict=True):
+        if "starts" in data:
             drive(figure, f"await figure.advance({STEPS})")
-        here, there = run_in_torch(kernel, STEPS), figure.evaluate(SERIES)
+        here, there = run_in_onnxruntime(data, STEPS), figure.evaluate(SERIES)
         assert here.keys() == there.keys()
         for series, values in here.items():
-            np.testing.assert_allclose(there[series], values, **CLOSE, err_msg=f"{kernel.definition.caption}: {series}")
+            np.testing.assert_allclose(there[series], values, **CLOSE, err_msg=series)
 
 
 def test_figures_do_what_a_reader_asks(chapter):
@@ -291,16 +290,16 @@ def test_a_page_opened_from_a_file_says_how_to_serve_it(browser, html_dir):
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_running_figure_is_accessible(browser, site, axe_source, scheme):
+def test_a_running_figure_is_accessible_in_light_and_in_dark(browser, site, axe_source):
     name, index = first_that_trains()
-    context = browser.new_context(color_scheme=scheme)
-    page = context.new_page()
+    page = browser.new_page()
     page.goto(f"{site}book/{name}.html")
     drive(start(page, index), "await figure.advance(3)")
     page.evaluate(axe_source)
-    assert page.evaluate(AXE_RUN) == []
-    context.close()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(AXE_RUN) == [], scheme
+    page.close()
 
 
 def test_without_scripts_the_picture_and_a_sentence_remain(browser, site):

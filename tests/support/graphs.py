@@ -1,7 +1,5 @@
 """A chapter's graphs outside of the page: run in torch, and in onnxruntime, from the same uniforms."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re
@@ -10,6 +8,7 @@ import nbformat
 import numpy as np
 import onnxruntime
 import torch
+from support.chapters import restart
 
 from rlhf_helpers.names.pretraining import WEIGHTS
 
@@ -26,9 +25,9 @@ def published_data(path) -> list[dict]:
 
 def run_in_torch(figure, steps: int) -> dict[str, np.ndarray]:
     """Rows 0 to ``steps`` of every series of one number, and the last of the others, on the kernel."""
+    restart(figure, figure.definition.defaults)
     if not figure.definition.trains:
         return figure.now
-    figure.reset(seed=0)
     figure.step(steps)
     return {**figure.now, **figure.history}
 
