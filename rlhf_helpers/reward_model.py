@@ -18,6 +18,7 @@ from rlhf_helpers._checks import (
     check_same_device,
     check_same_shape,
 )
+from rlhf_helpers._threads import one_thread
 from rlhf_helpers.feedback import earlier_occurrences
 from rlhf_helpers.flat import adam
 
@@ -137,6 +138,7 @@ def fit_utilities(
     return _fit(gaps, prior, 0.0, steps, learning_rate)
 
 
+@one_thread()
 def _fit(gaps: Tensor, prior: float, margin: float, steps: int, learning_rate: float) -> Tensor:
     """Minimize Bradley and Terry's loss of ``gaps @ weights``, gaps ([S,] N, F), from zero; return ([S,] F)."""
     check_positive(prior=prior)

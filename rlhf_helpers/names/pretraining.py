@@ -10,6 +10,7 @@ from torch.nn.utils import vector_to_parameters
 
 from rlhf_helpers._checks import check_count, check_ids, check_knob, check_whole
 from rlhf_helpers._progress import progress
+from rlhf_helpers._threads import one_thread
 from rlhf_helpers.gpt import TinyGPT
 from rlhf_helpers.losses import aggregate
 from rlhf_helpers.masks import mask_after_end
@@ -51,6 +52,7 @@ def names_loss(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Te
     return -aggregate(logprobs, mask_after_end(completion_ids, END))
 
 
+@one_thread()
 def pretrain(*, steps: int = 600, batch_size: int = 128, learning_rate: float = 0.01, seed: int = 0) -> TinyGPT:
     """Train a :class:`TinyGPT` on the names of :func:`load_names`, from scratch.
 
