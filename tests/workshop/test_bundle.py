@@ -121,6 +121,17 @@ def test_it_installs_and_is_ready_without_a_network(usb, offline, environment):
     assert "notebooks in `notebooks`" in ready.stdout
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a script for macOS and Linux")
+def test_without_any_python_the_installer_says_so(tmp_path):
+    bundle.write_papers(tmp_path, [Target("linux", "3.11"), Target("linux", "3.12")])
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "dirname").symlink_to(shutil.which("dirname"))
+    path = {"PATH": str(tmp_path / "bin")}
+    done = subprocess.run(["/bin/sh", "install.sh"], cwd=tmp_path, env=path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == "No Python found. You need Python 3.12 or 3.11, 64 bit.\n"
+
+
 def test_preflight_finds_a_package_that_is_gone_and_names_the_wheelhouse(usb, environment, tmp_path):
     (tmp_path / "wheelhouse").mkdir()
     for name in ("preflight.py", "preflight_probes.py"):
