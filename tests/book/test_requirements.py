@@ -27,10 +27,10 @@ def lines_of(name: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def locked(here: bool = True) -> dict[str, str]:
-    """The lock's packages and versions, on machines like this one or on any."""
+def locked() -> dict[str, str]:
+    """The lock's packages and versions for a machine like this one."""
     found = map(Requirement, lines_of(LOCK))
-    return {one.name: str(one.specifier) for one in found if not here or not one.marker or one.marker.evaluate()}
+    return {one.name: str(one.specifier) for one in found if not one.marker or one.marker.evaluate()}
 
 
 def brought_along(text: str, found: dict[str, str], extra: str = "") -> None:
