@@ -109,9 +109,9 @@ def test_a_chapter_runs_beside_the_oldest_versions(tmp_path):
     assert done.returncode == 0, done.stderr
     build_our_wheel(ROOT, tmp_path / "wheel")
     subprocess.run([*pip, *map(str, (tmp_path / "wheel").iterdir())], check=True, capture_output=True)
-    environment = os.environ | {"PYTHONPATH": str(tmp_path / "oldest"), "MPLBACKEND": "agg", "TQDM_DISABLE": "1"}
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "oldest"), "PYTHONUTF8": "1", "MPLBACKEND": "agg"}
     command = [sys.executable, "-c", RUN, str(ROOT / "book" / "04_ppo.ipynb"), *(one.name for one in pins)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     place, *versions = done.stdout.splitlines()[-1 - len(pins) :]
     assert place.startswith(str(tmp_path))
