@@ -6,7 +6,7 @@
 It holds the built book, which opens without a server and whose live figures run; the learners' notebooks; the wheels of
 everything that they need; pre-flight; and START_HERE.html, which says in plain words what to do.
 
-On Linux, pip finds a PyTorch of several gigabytes for graphics cards. The command refuses it and says where the small
+For Linux, there is a PyTorch of several gigabytes for graphics cards. The command refuses it and says where the small
 one is: pass `--extra-index-url`, or `--find-links` with a folder of wheels. For Windows and macOS it is small already.
 """
 
@@ -17,7 +17,6 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from pathlib import Path
 from string import Template
@@ -26,18 +25,7 @@ import preflight
 from from_file import run_from_file
 from notebooks import make_copies
 from tqdm import tqdm
-from wheelhouse import (
-    FROM_SOURCE,
-    PATCH,
-    PLATFORMS,
-    Target,
-    WheelError,
-    build_from_source,
-    build_our_wheel,
-    download,
-    resolve,
-    this_platform,
-)
+from wheelhouse import PATCH, PLATFORMS, Target, WheelError, build_our_wheel, download, resolve, this_platform
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -47,7 +35,7 @@ HTML = ROOT / "_build" / "html"
 
 def requirements() -> tuple[list[str], str]:
     """What a learner needs from elsewhere, and this package, all pinned."""
-    pins = preflight.learner_pins((ROOT / "requirements.txt").read_text("utf-8"))
+    pins = preflight.pins((ROOT / "requirements" / "run.txt").read_text("utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     return [f"{name}=={version}" for name, version in pins.items()], f"{project['name']}=={project['version']}"
 
@@ -68,20 +56,17 @@ def fill_wheelhouse(out: Path, targets: list[Target], sources: list[str]) -> Non
     Args:
         out: the folder.
         targets: the kinds of machine.
-        sources: options that tell pip where else to look.
+        sources: options that tell where else to look, for uv and for pip.
 
     Raises:
         WheelError: when a wheel does not exist; the folder stays as it was then.
     """
     wanted, _ = requirements()
-    with tempfile.TemporaryDirectory() as built:
-        build_from_source([pin for pin in wanted if pin.split("==")[0] in FROM_SOURCE], Path(built), sources)
-        sources = [*sources, f"--find-links={built}"]
-        bar = tqdm(targets, desc="looking for wheels", unit="machine")
-        found = {target: resolve(target, wanted, sources) for target in bar}
-        shutil.rmtree(out, ignore_errors=True)
-        for target, pins in found.items():
-            download(target, pins, out, sources)
+    bar = tqdm(targets, desc="looking for wheels", unit="machine")
+    found = {target: resolve(target, wanted, sources) for target in bar}
+    shutil.rmtree(out, ignore_errors=True)
+    for target, pins in found.items():
+        download(target, pins, out, sources)
     build_our_wheel(ROOT, out)
 
 
@@ -135,7 +120,7 @@ def make_bundle(out: Path, html: Path, targets: list[Target], sources: list[str]
         out: the folder.
         html: the built book.
         targets: the kinds of machine to bring wheels for.
-        sources: options that tell pip where else to look for wheels.
+        sources: options that tell where else to look for wheels, for uv and for pip.
 
     Raises:
         WheelError: when a wheel does not exist.
@@ -154,8 +139,8 @@ def main() -> None:
     here, python = this_platform(), f"{sys.version_info.major}.{sys.version_info.minor}"
     parser.add_argument("--platform", nargs="+", choices=PLATFORMS, default=[here], help=f"kinds of machine ({here})")
     parser.add_argument("--python", nargs="+", default=[python], help=f"versions of Python, such as 3.12 ({python})")
-    parser.add_argument("--extra-index-url", action="append", default=[], help="another index for pip to look in")
-    parser.add_argument("--find-links", action="append", default=[], help="a folder or page of wheels for pip to use")
+    parser.add_argument("--extra-index-url", action="append", default=[], help="another index to look in")
+    parser.add_argument("--find-links", action="append", default=[], help="a folder or page of wheels to use")
     told = parser.parse_args()
     if told.platform == [None]:
         parser.error(f"say for which machines: --platform {' '.join(PLATFORMS)}")

@@ -21,7 +21,9 @@ from preflight_probes import PATIENCE, answer, start
 
 OLDEST = (3, 11)
 HERE = Path(__file__).resolve().parent
-ROOT = HERE if (HERE / "requirements.txt").is_file() else HERE.parent  # a bundle's folder, or the project's
+IN_BUNDLE = (HERE / "requirements.txt").is_file()
+ROOT = HERE if IN_BUNDLE else HERE.parent
+PINS = HERE / "requirements.txt" if IN_BUNDLE else ROOT / "requirements" / "run.txt"  # what a learner needs
 GB = 1e9
 DISK_TO_INSTALL, DISK_TO_RUN, MEMORY = 2 * GB, 0.2 * GB, 0.8 * GB
 PORTS = range(8888, 8939)  # where Jupyter looks
@@ -52,9 +54,9 @@ def check_environment(inside):
     return Finding("note", "no virtual environment", "`python -m venv .venv` makes one, apart from your other packages")
 
 
-def learner_pins(text):
-    """What a learner needs of requirements.txt, {name: version}: all that stands before the tools that build pages."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", text.split("# building the pages")[0], re.MULTILINE))
+def pins(text):
+    """Pinned requirements, {name: version}."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;#]+)", text, re.MULTILINE))
 
 
 def install_command(root, executable):
@@ -63,14 +65,14 @@ def install_command(root, executable):
     return f'"{executable}" -m pip install{offline} -r requirements.txt'
 
 
-def check_packages(pins, installed, command):
+def check_packages(wanted, installed, command):
     """Packages that are missing, or there in another version than the tested one."""
-    missing = [name for name in pins if installed[name] is None]
-    other = [name for name in pins if name not in missing and installed[name].split("+")[0] != pins[name]]
+    missing = [name for name in wanted if installed[name] is None]
+    other = [name for name in wanted if name not in missing and installed[name].split("+")[0] != wanted[name]]
     if not missing and not other:
-        return Finding("ok", f"all {len(pins)} packages, in the tested versions")
+        return Finding("ok", f"all {len(wanted)} packages, in the tested versions")
     texts = [f"not installed: {', '.join(missing)}"] if missing else []
-    texts += [f"{name} is {installed[name]} and the tested version {pins[name]}" for name in other]
+    texts += [f"{name} is {installed[name]} and the tested version {wanted[name]}" for name in other]
     return Finding("TO DO", "; ".join(texts), f"in the folder of requirements.txt, run\n       {command}")
 
 
@@ -85,7 +87,7 @@ def check_wheelhouse(files, version):
 
 def check_training(result):
     """Twenty updates by PyTorch, and the same by hand; see ``preflight_probes.train``."""
-    again = "install PyTorch again: pip install --force-reinstall, and what stands in requirements.txt"
+    again = "install PyTorch again: pip install --force-reinstall, and the line that names it in the requirements"
     if "error" in result:
         return Finding("TO DO", f"PyTorch does not train ({result['error']})", result.get("advice", again))
     before, after, by_hand = result["before"], result["after"], result["by_hand"]
@@ -205,11 +207,11 @@ def findings():
     if python.verdict != "ok":
         return  # the rest would be about another Python
     yield check_environment(sys.prefix != sys.base_prefix or "CONDA_PREFIX" in os.environ)
-    pins = learner_pins((ROOT / "requirements.txt").read_text(encoding="utf-8"))
-    installed = {name: installed_version(name) for name in pins}
+    wanted = pins(PINS.read_text(encoding="utf-8"))
+    installed = {name: installed_version(name) for name in wanted}
     missing = None in installed.values()
     training, kernel = (None, None) if missing else (start("training"), start("kernel"))
-    yield check_packages(pins, installed, install_command(ROOT, sys.executable))
+    yield check_packages(wanted, installed, install_command(ROOT, sys.executable))
     if missing and (ROOT / "wheelhouse").is_dir():
         yield check_wheelhouse(os.listdir(str(ROOT / "wheelhouse")), sys.version_info)
     chapters = ROOT / "notebooks" if (ROOT / "notebooks").is_dir() else ROOT / "book"

@@ -42,10 +42,13 @@ def export_graph(figure) -> bytes:
     Raises:
         ImportError: onnx and onnxscript, which only publishing needs, are not installed.
     """
-    import onnx_ir
-    from onnx_ir.passes import common
-    from onnxscript import optimizer, rewriter
-    from onnxscript.rewriter.rules import common as rules
+    try:
+        import onnx_ir
+        from onnx_ir.passes import common
+        from onnxscript import optimizer, rewriter
+        from onnxscript.rewriter.rules import common as rules
+    except ImportError as error:
+        raise ImportError('a graph needs onnx and onnxscript: pip install "baby-rlhf[publish]"') from error
 
     definition = figure.definition
     state = definition.start(0) if definition.trains else {}

@@ -1,5 +1,7 @@
-"""Names as token ids and back, and rules that a name can keep."""
+"""Real names, and names as token ids and back."""
 
+import json
+from functools import cache
 from importlib.resources import files
 
 import torch
@@ -18,8 +20,7 @@ PAD = len(ALPHABET)
 def load_names(*, held_out: int = 500, seed: int = 0) -> tuple[list[str], list[str]]:
     """Return real first names in lower case, split into those to learn from and those to test on.
 
-    The source is the package ``names``: the first names of the United States census of 1990, here each once, without
-    their frequencies.
+    They are the first names of the United States census of 1990, each once, without their frequencies.
 
     Args:
         held_out: how many to keep for testing.
@@ -37,10 +38,10 @@ def load_names(*, held_out: int = 500, seed: int = 0) -> tuple[list[str], list[s
         >>> len(train), len(test), max(map(len, train + test))
         (4663, 500, 11)
     """
-    names = sorted({*_census("female.first"), *_census("male.first")})
-    if not 1 <= held_out < len(names):
-        raise ValueError(f"held_out must be between 1 and {len(names) - 1}, got {held_out}")
+    names = _census()["first_names"]
     check_count(held_out=held_out)
+    if held_out >= len(names):
+        raise ValueError(f"held_out must be at most {len(names) - 1}, got {held_out}")
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
     shuffled = [names[i] for i in order]
     return shuffled[held_out:], shuffled[:held_out]
@@ -55,14 +56,17 @@ def load_surnames(count: int = 1000, *, longest: int = 7) -> list[str]:
 
     Raises:
         TypeError: a size is not a whole number.
-        ValueError: a size is below 1.
+        ValueError: a size is below 1, or fewer than count of the 2,000 most frequent surnames are that short.
 
     Example:
         >>> load_surnames(3)
         ['smith', 'johnson', 'jones']
     """
     check_count(count=count, longest=longest)
-    return [name for name in _census("all.last") if len(name) <= longest][:count]
+    surnames = [name for name in _census()["surnames"] if len(name) <= longest]
+    if count > len(surnames):
+        raise ValueError(f"count must be at most {len(surnames)} where longest is {longest}, got {count}")
+    return surnames[:count]
 
 
 def encode(texts: list[str], *, side: str = "right") -> Tensor:
@@ -108,6 +112,6 @@ def decode(completion_ids: Tensor) -> list[str]:
     return ["".join(ALPHABET[i] for i in row).split(".")[0] for row in completion_ids.tolist()]
 
 
-def _census(kind: str) -> list[str]:
-    lines = (files("names") / f"dist.{kind}").read_text("ascii").splitlines()
-    return [line.split()[0].lower() for line in lines if line.strip()]
+@cache
+def _census() -> dict[str, list[str]]:
+    return json.loads((files("rlhf_helpers.names") / "census.json").read_text("ascii"))

@@ -64,7 +64,7 @@ def test_a_graph_depends_on_the_code_alone(trained_figure, monkeypatch):
     assert export_graph(trained_figure) == usual
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+@every_chapter
 def test_a_graph_says_nothing_of_who_made_it(path):
     for data in published_data(path):
         model = onnx.load_from_string(base64.b64decode(data["graph"]))

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 for name in ("jupyterhub", "aiohttp", "psutil"):
-    needed = "`python -m pip install -r workshop/room/requirements.txt` makes these tests run"
+    needed = "`python -m pip install -r requirements.txt -r requirements/room.txt` makes these tests run"
     pytest.importorskip(name, reason=f"no {name} on this machine: {needed}")
 
 import aiohttp  # noqa: E402

@@ -7,16 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
-import tarfile
 import zipfile
 from importlib import metadata
 from pathlib import Path
 
 import bundle
 import pytest
-from wheelhouse import PLATFORMS, Target, WheelError, build_from_source, resolve, this_platform
+from wheelhouse import PLATFORMS, Target, WheelError, resolve, this_platform
 
+SOURCES = [f"--find-links={place}" for place in os.environ.get("PIP_FIND_LINKS", "").split()]  # uv does not read it
 HERE = (this_platform(), f"{sys.version_info.major}.{sys.version_info.minor}")
 # Starts a program in a network of its own, where only this machine's own address answers.
 ALONE = """
@@ -39,11 +38,11 @@ def usb(html_dir, tmp_path_factory) -> Path:
     if subprocess.run(probe, capture_output=True).returncode:
         pytest.skip("pip reaches no packages from here, so there is nothing to make a wheelhouse of")
     try:
-        bundle.make_bundle(out, html_dir, [Target(*HERE)], [])
+        bundle.make_bundle(out, html_dir, [Target(*HERE)], SOURCES)
     except WheelError as error:
         if "graphics cards" not in str(error):
             raise
-        pytest.skip("pip finds no CPU build of PyTorch here")
+        pytest.skip("no CPU build of PyTorch is offered here")
     return out
 
 
@@ -117,6 +116,17 @@ def test_it_installs_and_is_ready_without_a_network(usb, offline, environment):
     assert "notebooks in `notebooks`" in ready.stdout
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a script for macOS and Linux")
+def test_without_any_python_the_installer_says_so(tmp_path):
+    bundle.write_papers(tmp_path, [Target("linux", "3.11"), Target("linux", "3.12")])
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "dirname").symlink_to(shutil.which("dirname"))
+    path = {"PATH": str(tmp_path / "bin")}
+    done = subprocess.run(["/bin/sh", "install.sh"], cwd=tmp_path, env=path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == "No Python found. You need Python 3.12 or 3.11, 64 bit.\n"
+
+
 def test_preflight_finds_a_package_that_is_gone_and_names_the_wheelhouse(usb, environment, tmp_path):
     (tmp_path / "wheelhouse").mkdir()
     for name in ("preflight.py", "preflight_probes.py"):
@@ -187,57 +197,13 @@ def test_dependencies_are_those_of_the_other_machine(wheels, platform, python, e
 
 
 def test_a_wheel_that_does_not_exist_is_named_with_the_machine(wheels):
-    with pytest.raises(WheelError, match=r"no wheel of for-windows\S* for linux with Python 3.12"):
+    with pytest.raises(WheelError, match=r"not all wheels for linux with Python 3.12:[^!]*for-windows"):
         resolve(Target("linux", "3.12"), ["for-windows==1.0"], wheels)
 
 
 def test_a_pytorch_for_graphics_cards_is_refused(wheels):
     with pytest.raises(WheelError, match="--extra-index-url"):
         resolve(Target("linux", "3.12"), ["wants-gpu"], wheels)
-
-
-@pytest.fixture
-def source(request, tmp_path) -> list[str]:
-    """An index that has `plain` as a source alone; the wheel that comes of it has the parameter as its tag."""
-    project = tmp_path / "plain-1.0"
-    project.mkdir()
-    write_wheel(project, f"plain-1.0-{request.param}")
-    settings = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-    (project / "pyproject.toml").write_text(settings, "utf-8")
-    backend = f"""
-import shutil
-def build_wheel(folder, settings=None, metadata=None):
-    shutil.copy("plain-1.0-{request.param}.whl", folder)
-    return "plain-1.0-{request.param}.whl"
-"""
-    (project / "backend.py").write_text(backend, "utf-8")
-    with tarfile.open(tmp_path / "plain-1.0.tar.gz", "w:gz") as archive:
-        archive.add(project, project.name)
-    return ["--no-index", "--no-cache-dir", f"--find-links={tmp_path}"]
-
-
-@pytest.mark.parametrize("source", ["py3-none-any", "py2.py3-none-any"], indirect=True)
-def test_a_package_that_is_only_a_source_comes_as_a_wheel_for_any_machine(source, tmp_path):
-    target = Target("windows", "3.13")
-    with pytest.raises(WheelError, match="no wheel of plain==1.0"):
-        resolve(target, ["plain==1.0"], source)
-    build_from_source(["plain==1.0"], tmp_path / "built", source)
-    assert resolve(target, ["plain==1.0"], [*source, f"--find-links={tmp_path / 'built'}"]) == ["plain==1.0"]
-
-
-OWN_TAG = f"cp{sys.version_info.major}{sys.version_info.minor}-none-any"
-OWN_MACHINE = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
-
-
-@pytest.mark.parametrize("source", [OWN_TAG, OWN_MACHINE], indirect=True)
-def test_a_source_whose_wheel_is_for_this_machine_alone_is_refused(source, tmp_path):
-    with pytest.raises(WheelError, match="must fit any machine, and this does not: plain-1.0-"):
-        build_from_source(["plain==1.0"], tmp_path / "built", source)
-
-
-def test_a_source_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(WheelError, match="could not build the wheel of plain==1.0"):
-        build_from_source(["plain==1.0"], tmp_path / "built", ["--no-index", f"--find-links={tmp_path}"])
 
 
 @pytest.mark.parametrize(

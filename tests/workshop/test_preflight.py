@@ -67,14 +67,16 @@ def test_packages_that_are_missing_or_other_come_with_the_command():
     assert "torch" not in other.text
 
 
-def test_what_a_learner_needs_is_the_first_part_of_the_requirements():
-    pins = preflight.learner_pins((ROOT / "requirements.txt").read_text("utf-8"))
-    assert {"torch", "jupyterlab", "ipykernel"} <= pins.keys()
-    assert not {"Sphinx", "jupyter-book", "pytest"} & pins.keys()
+def test_a_learner_needs_what_the_package_asks_for_and_a_notebook_and_no_more():
+    pins = preflight.pins(preflight.PINS.read_text("utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert {re.split("[><=]", one)[0] for one in project["dependencies"]} <= pins.keys()
-    pins = {"torch": "2.13.0", "baby-rlhf": "1.0.0"}
-    assert preflight.learner_pins("torch==2.13.0 # all of it\nbaby-rlhf==1.0.0") == pins
+    asked = {re.split("[><=]", one)[0] for one in project["dependencies"]}
+    assert pins.keys() == asked | {"jupyterlab", "ipykernel"}
+
+
+def test_pins_are_read_whatever_else_a_line_says():
+    text = "# numpy==1.0\n-r run.txt\ntorch==2.13.0  # all of it\nbaby-rlhf==1.0.0; python_version > '3.10'\n"
+    assert preflight.pins(text) == {"torch": "2.13.0", "baby-rlhf": "1.0.0"}
 
 
 def test_a_wheelhouse_beside_it_is_used(tmp_path):

@@ -170,13 +170,6 @@ def test_proxy_is_locked_and_the_lock_names_no_host():
     assert all("resolved" not in package for package in lock.values())
 
 
-def test_requirements_are_pinned_exactly():
-    lines = [line.split("#")[0].strip() for line in (ROOM / "requirements.txt").read_text("utf-8").splitlines()]
-    book, *pins = [line for line in lines if line]
-    assert book == "-r ../../requirements.txt"
-    assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", pin)] == []
-
-
 def test_values_for_kubernetes_give_a_learner_what_the_room_gives():
     values = yaml.safe_load((ROOM / "zero-to-jupyterhub.yaml").read_text("utf-8"))
     config = CONFIG.read_text("utf-8")

@@ -1,6 +1,6 @@
 """A room on one server: one JupyterHub serves the book's environment to the whole class.
 
-    python -m pip install -r workshop/room/requirements.txt && npm ci --prefix workshop/room
+    python -m pip install -r requirements.txt -r requirements/room.txt && npm ci --prefix workshop/room
     export ROOM_PASSWORD='a password for the class'
     jupyterhub -f workshop/room/jupyterhub_config.py                               # this machine only
     jupyterhub -f workshop/room/jupyterhub_config.py --url=http://0.0.0.0:8000     # everyone on this machine's networks

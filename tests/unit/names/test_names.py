@@ -1,6 +1,8 @@
 """Names as ids, what one may like about them, the policy that has read them, and what clicks on them are worth."""
 
+import io
 import math
+import tarfile
 from collections import Counter
 
 import numpy as np
@@ -34,6 +36,7 @@ from rlhf_helpers.names import (
     pretrain,
     pretrained_policy,
 )
+from rlhf_helpers.names.census import read_census
 from rlhf_helpers.names.pretraining import WEIGHTS
 
 TRAIN, TEST = load_names()
@@ -69,9 +72,17 @@ def test_a_seed_decides_who_is_held_out():
     assert len(load_names(held_out=5162)[0]) == 1
 
 
-@pytest.mark.parametrize("held_out", [0, -1, 5163, 10_000])
-def test_some_names_are_for_learning_and_some_for_testing(held_out):
-    with pytest.raises(ValueError, match=f"held_out must be between 1 and 5162, got {held_out}"):
+@pytest.mark.parametrize(
+    ("held_out", "error", "message"),
+    [
+        (0, ValueError, "held_out must be at least 1, got 0"),
+        (5163, ValueError, "held_out must be at most 5162, got 5163"),
+        (2.5, TypeError, "held_out must be a whole number, got float"),
+        ("5", TypeError, "held_out must be a whole number, got str"),
+    ],
+)
+def test_some_names_are_for_learning_and_some_for_testing(held_out, error, message):
+    with pytest.raises(error, match=message):
         load_names(held_out=held_out)
 
 
@@ -82,7 +93,7 @@ def test_surnames_are_the_most_frequent_that_fit():
     assert max(map(len, surnames)) == 7
     assert load_surnames(3, longest=8) == ["smith", "johnson", "williams"]
     short = load_surnames(50, longest=4)
-    assert short == [name for name in load_surnames(5000) if len(name) <= 4][:50]
+    assert short == [name for name in load_surnames(1651) if len(name) <= 4][:50]
     assert encode([f"{name}." for name in surnames], side="left").shape == (1000, 8)
 
 
@@ -92,11 +103,28 @@ def test_surnames_are_the_most_frequent_that_fit():
         ({"count": 0}, ValueError, "count must be at least 1, got 0"),
         ({"longest": 0}, ValueError, "longest must be at least 1, got 0"),
         ({"count": 2.5}, TypeError, "count must be a whole number, got float"),
+        ({"count": 1652}, ValueError, "count must be at most 1651 where longest is 7, got 1652"),
     ],
 )
 def test_surnames_need_sizes(sizes, error, message):
     with pytest.raises(error, match=message):
         load_surnames(**sizes)
+
+
+def test_what_is_kept_of_the_census(tmp_path):
+    lists = {
+        "female.first": "MARY 2.6 2.6 1\nLEE 0.1 2.7 2\n",
+        "male.first": "LEE 1.0 1.0 1\nBOB 0.5 1.5 2\n",
+        "all.last": "".join(f"{'SMITH' if i < 2000 else 'RARE'} 1.0 1.0 {i + 1}\n" for i in range(2001)),
+    }
+    with tarfile.open(tmp_path / "some.tar.gz", "w:gz") as archive:
+        for kind, text in lists.items():
+            member = tarfile.TarInfo(f"some-1.0/names/dist.{kind}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    kept = read_census(tmp_path / "some.tar.gz")
+    assert kept["first_names"] == ["bob", "lee", "mary"]  # lee, of both lists, once
+    assert kept["surnames"] == ["smith"] * 2000
 
 
 # ids and back
@@ -500,8 +528,3 @@ def test_clicks_find_the_taste_behind_them():
 def test_a_prompt_of_nothing_but_padding_is_refused():
     with pytest.raises(ValueError, match="prompt_ids must end in a token in every row"):
         alliterates(torch.full((1, 2), PAD), encode(["ann."]))
-
-
-def test_a_share_of_names_is_no_number_to_hold_out():
-    with pytest.raises(TypeError, match="held_out must be a whole number, got float"):
-        load_names(held_out=2.5)
