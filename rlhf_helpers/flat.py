@@ -5,6 +5,8 @@ import inspect
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from rlhf_helpers.precision import wide
+
 
 class AtParameters:
     """A module with a flat vector in the place of its parameters, which gradients flow into.
@@ -59,7 +61,7 @@ def adam(
         learning_rate: eta.
 
     Returns:
-        ``(params, m, v, t)`` after the step.
+        ``(params, m, v, t)`` after the step; in float32 where they came in 16 bits, in which moments would not move.
 
     Reference:
         Kingma and Ba 2015, Adam, arXiv 1412.6980, algorithm 1.
@@ -71,6 +73,7 @@ def adam(
         >>> adam(one, 5 * one, zero, zero, torch.tensor(0.0), 0.1)[0]
         tensor([0.9000])
     """
+    params, gradient, m, v, t = (wide(x) for x in (params, gradient, m, v, t))
     t = t + 1
     m = 0.9 * m + 0.1 * gradient
     v = 0.999 * v + 0.001 * gradient**2

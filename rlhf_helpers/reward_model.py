@@ -149,7 +149,7 @@ def _fit(gaps: Tensor, prior: float, margin: float, steps: int, learning_rate: f
         return (weights**2).sum() / (2 * prior**2) - logsigmoid(margins).sum()
 
     weights = torch.zeros_like(gaps[..., 0, :])  # ([S,] F)
-    m, v, t = torch.zeros_like(weights), torch.zeros_like(weights), 0
+    m, v, t = torch.zeros_like(weights), torch.zeros_like(weights), weights.new_zeros(())
     for step in range(steps):
         weights, m, v, t = adam(weights, grad(loss)(weights), m, v, t, learning_rate * (1 - step / steps))
     return weights

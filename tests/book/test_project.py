@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import re
@@ -209,3 +210,25 @@ def test_the_citation_is_that_of_this_version():
     assert citation["title"] == config["title"]
     assert citation["authors"] == [{"name": config["author"]}]
     assert project["license"] in citation["license"]
+
+
+def lines_of_code(path: Path) -> int:
+    """Lines of a module without blank lines, comments and docstrings."""
+    source = path.read_text("utf-8")
+    words = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            words |= set(range(node.lineno, node.end_lineno + 1))
+    lines = (line.strip() for line in source.splitlines())
+    return sum(bool(line) and not line.startswith("#") and i not in words for i, line in enumerate(lines, start=1))
+
+
+def test_readme_says_how_much_mathematics_there_is_to_read():
+    package = ROOT / "rlhf_helpers"
+    apart = {"live", "plots", "clicks", "exercises", "names"}
+    everything = [p for p in package.rglob("*.py") if p.relative_to(package).parts[0] not in apart and p.name[0] != "_"]
+    path = re.findall(r"``([\w/]+\.py)``", importlib.import_module("rlhf_helpers").__doc__.split("What is left")[0])
+    told = re.findall(r"about ([\d,]+) ", re.sub(r"\s+", " ", text_of("README.md")))[:2]
+    counted = [sum(map(lines_of_code, files)) for files in ([package / name for name in path], everything)]
+    for said, count in zip(told, counted, strict=True):
+        assert int(said.replace(",", "")) == pytest.approx(count, rel=0.03)
