@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import ipywidgets
 import nbformat
@@ -117,7 +118,7 @@ def test_the_figure_of_names_shows_what_is_said_of_it(path):
     ended = {}
 
     def words(figure):
-        return "".join(ALPHABET[i] for row in figure.now["names"] for i in row if i > 0)
+        return ["".join(ALPHABET[i] for i in row if i > 0) for row in figure.now["names"]]
 
     presets = {preset.name: preset.values for preset in figure.definition.presets}
     for name, values in presets.items():
@@ -139,7 +140,9 @@ def test_the_figure_of_names_shows_what_is_said_of_it(path):
     assert hacked["score"][-1] > soft["score"][-1] + 1
     assert soft["distinct"][-1] > 0.9
     assert hacked["distinct"][-1] < 0.3
-    assert set(words(figure)) <= set("lna")
+    ((word, count),) = Counter(words(figure)).most_common(1)
+    assert count > len(words(figure)) / 2
+    assert set(word) == set("lna")
     restart(figure, {**figure.definition.defaults, **presets["short, no pull"]})
     figure.step(45)
     figure.set(kl_coeff=0.3)
