@@ -13,7 +13,7 @@ class AtParameters:
 
     Args:
         module: the module; it stays as it is.
-        flat: as ``parameters_to_vector(module.parameters())`` gives it, (N,).
+        flat: all its parameters in a row, as ``parameters_to_vector`` gives them, (N,).
 
     Raises:
         ValueError: flat has another length.

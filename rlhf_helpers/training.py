@@ -173,7 +173,7 @@ def train(
         return partial(collect, models, reference, uniforms.to(device), **options)
 
     def watch(step: int, rollout: Rollout) -> dict[str, Tensor]:
-        """Measure a batch, and stop a run whose policy is none any more."""
+        """Measure a batch, and stop a run whose policy is no longer a distribution."""
         series = measure(policy, rollout)
         if values_are_known(series["kl"]) and not torch.isfinite(series["kl"]):
             raise ValueError(f"the policy has diverged at step {step}: lower learning_rate={learning_rate}")

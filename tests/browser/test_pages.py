@@ -87,6 +87,7 @@ def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+        page.evaluate("() => Promise.all(document.getAnimations().map(fade => fade.finished))")  # colors that fade
         found["axe"] += [f"{scheme}: {fault}" for fault in page.evaluate(AXE_RUN)]
     page.set_viewport_size(PHONE)
     found["too_wide"] = page.evaluate(TOO_WIDE)
