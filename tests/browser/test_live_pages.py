@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from support.browser import AXE_RUN, needs_chromium, serve
+from support.browser import AXE_RUN, SETTLED, needs_chromium, serve
 from support.chapters import CHAPTERS, ROOT
 from support.graphs import CLOSE, STEPS, published_data, run_in_onnxruntime
 from support.live_pages import READY, SERIES, UNTIL, drive, first_that_trains, start, wait_for_step
@@ -298,6 +298,7 @@ def test_a_running_figure_is_accessible_in_light_and_in_dark(browser, site, axe_
     page.evaluate(axe_source)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
+        page.evaluate(SETTLED)
         assert page.evaluate(AXE_RUN) == [], scheme
     page.close()
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
-from support.browser import AXE_RUN, needs_chromium
+from support.browser import AXE_RUN, SETTLED, needs_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 PHONE = {"width": 375, "height": 800}
@@ -87,7 +87,7 @@ def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
-        page.evaluate("() => Promise.all(document.getAnimations().map(fade => fade.finished))")  # colors that fade
+        page.evaluate(SETTLED)
         found["axe"] += [f"{scheme}: {fault}" for fault in page.evaluate(AXE_RUN)]
     page.set_viewport_size(PHONE)
     found["too_wide"] = page.evaluate(TOO_WIDE)

@@ -16,6 +16,10 @@ needs_chromium = pytest.mark.skipif(
     reason="no Chromium on this machine: `apt-get install chromium` (or Google Chrome) makes the browser tests run",
 )
 
+# Waits until what changes with the color scheme has changed.
+SETTLED = """() => Promise.all(document.getAnimations().filter(one => one instanceof CSSTransition)
+  .map(fade => fade.finished.catch(() => null)))"""
+
 # What axe finds serious or critical on a page, after its source was evaluated there.
 AXE_RUN = """async () => (await axe.run({resultTypes: ["violations"]})).violations
   .filter(v => ["serious", "critical"].includes(v.impact))
