@@ -66,6 +66,7 @@ CHANGES = {
     "two units": ("0.54", "0.56"),
     "a flipped sign": ("-0.25", "0.25"),
     "a flipped sign in the last digit": ("-0.002", "0.002"),
+    "a flipped sign beside a unit": ("-0.002", "0.003"),
     "swapped rows": ("PPO           0.54  0.12    0.420\nRLOO ", "RLOO          0.54  0.12    0.420\nPPO  "),
     "swapped values": ("0.54  0.12", "0.12  0.54"),
     "two columns that lean a little": ("0.54  0.12", "0.55  0.13"),

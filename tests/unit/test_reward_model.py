@@ -87,7 +87,7 @@ def test_the_tilted_policy_beats_every_other_on_reward_minus_kl():
 
 
 def test_the_best_of_n_is_what_drawing_n_gives():
-    scores = torch.tensor([0.0, 1.0, 1.0, 3.0], dtype=torch.float64)
+    scores = torch.tensor([1.0, 3.0, 0.0, 1.0], dtype=torch.float64)  # sorting them is not its own inverse
     probs = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
     expected = torch.zeros(4, dtype=torch.float64)
     for draws in itertools.product(range(4), repeat=3):  # every way to draw three

@@ -56,6 +56,12 @@ def test_evenly_spread_uniforms_draw_each_token_in_proportion():
     assert ((counts - n * TABLE[0].exp()).abs() <= 1).all()
 
 
+def test_the_edge_between_two_tokens_is_as_exact_as_the_policy():
+    logits = torch.tensor([0.3, 0.7], dtype=F64).log()
+    uniforms = torch.tensor([[0.3 - 1e-12, 0.3 + 1e-12]], dtype=F64)
+    assert sample_with(lambda ids: logits.expand(*ids.shape, 2), ZERO, uniforms).tolist() == [[0, 1]]
+
+
 @pytest.mark.parametrize("temperature", [0.25, 1.0, 3.0])
 def test_temperature_divides_the_logits(temperature):
     uniforms = torch.rand(200, 5, generator=torch.Generator().manual_seed(2), dtype=F64)
@@ -196,15 +202,16 @@ def test_the_probabilities_of_all_completions_sum_to_one(policy, vocab_size, pro
     torch.testing.assert_close(total, torch.ones((), dtype=F64), rtol=0, atol=1e-12)
 
 
-def test_tokens_are_scored_by_the_distributions_they_were_drawn_from():
+@pytest.mark.parametrize("prompt", [[0], [2, 1], [1, 1, 0, 2]])
+def test_tokens_are_scored_by_the_distributions_they_were_drawn_from(prompt):
     completions = all_sequences(3, 3)
-    prompt_ids = ZERO.expand(27, 1)
+    prompt_ids = torch.tensor(prompt).expand(27, -1)
     distributions = next_token_logprobs(long_memory, prompt_ids, completions)
     assert distributions.shape == (27, 3, 3)
     torch.testing.assert_close(distributions.exp().sum(-1), torch.ones(27, 3, dtype=F64))
     for i, completion in enumerate(completions):
         for t in range(3):
-            prefix = torch.cat([torch.zeros(1, dtype=torch.int64), completion[:t]])[None]
+            prefix = torch.cat([torch.tensor(prompt), completion[:t]])[None]
             torch.testing.assert_close(distributions[i, t], long_memory(prefix)[0, -1].log_softmax(-1))
     taken = torch.gather(distributions, -1, completions[..., None])[..., 0]
     assert torch.equal(token_logprobs(long_memory, prompt_ids, completions), taken)

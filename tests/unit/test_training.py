@@ -92,11 +92,12 @@ def test_fresh_samples_have_a_ratio_of_one_and_a_batch_used_again_leaves_the_cli
     assert (history["clip_share"] > 0).any() == (epochs > 1)
 
 
-def test_the_clip_range_of_the_series_is_the_methods():
-    wide, narrow = (train(ppo, **RUN, epochs=3, clip_eps=eps) for eps in (0.4, 0.05))
+@pytest.mark.parametrize("method", [ppo, partial(grpo, group_size=4)])
+def test_the_clip_range_of_the_series_is_the_methods(method):
+    wide, narrow = (train(method, **RUN, epochs=3, clip_eps=eps) for eps in (0.4, 0.05))
     assert wide["clip_share"].sum() < narrow["clip_share"].sum()
     torch.testing.assert_close(wide["ratio"][:2], narrow["ratio"][:2])  # the first update clips nothing
-    expected = by_hand(lambda *a, **k: ppo(*a, **k, clip_eps=0.05), **RUN, epochs=3, clip_eps=0.05)
+    expected = by_hand(partial(method, clip_eps=0.05), **RUN, epochs=3, clip_eps=0.05)
     torch.testing.assert_close(narrow["clip_share"], torch.tensor(expected["clip_share"], dtype=F64))
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from ipywidgets import Checkbox, Dropdown, FloatLogSlider, FloatSlider, IntSlider
 
-from rlhf_helpers.live import Bars, Chips, Curves, Plot, Preset, Say, Strip, Table, figure, live, rules
+from rlhf_helpers.live import Bars, Chips, Curves, Plot, Preset, Say, Strip, Table, export, figure, live, rules
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.live.session import five_digits
 
@@ -124,9 +124,10 @@ def test_reset_restores_the_start_and_keeps_the_run_as_a_faint_line():
     first = fig.canvas.frame
     fig.step(5)
     before = fig.canvas.frame["rows"]
-    fig.reset()
-    assert fig.canvas.frame == first
-    assert fig.canvas.previous == before
+    for _ in range(2):  # a second time, there is no run to keep
+        fig.reset()
+        assert fig.canvas.frame == first
+        assert fig.canvas.previous == before
     fig.step(5)
     assert fig.canvas.frame["rows"] == before, "the same seed and settings give the same run"
 
@@ -475,6 +476,22 @@ def test_a_series_that_is_no_number_stops_the_run_where_all_was_well():
     assert fig.session.step == 3
 
 
+def test_an_update_that_failed_is_tried_again_with_the_same_noise():
+    broken = True
+
+    def function(state, noise, **controls):
+        new, series = drift(state, noise, **controls)
+        return new, series | {"reward": torch.where((state["n"] == 4) & broken, torch.nan, series["reward"])}
+
+    fig, expected = training(function), training()
+    with pytest.raises(NotFinite):
+        fig.step(10)
+    broken = False
+    fig.step(3)
+    expected.step(fig.session.step)
+    np.testing.assert_array_equal(fig.history["reward"], expected.history["reward"])
+
+
 def test_a_figure_that_computes_says_what_is_not_finite_and_draws_the_rest():
     fig = computing(panels=[Bars(["log_ratio", "here"])])
     fig.controls["ratio"].value = 0.0
@@ -662,6 +679,12 @@ def test_what_is_published_carries_what_a_page_needs(monkeypatch):
     assert markup.startswith(fig.picture().html.split("<figcaption>")[0])
     assert 'class="baby-live-data"' in markup
     assert "With JavaScript" in markup
+
+
+def test_a_page_gets_the_start_of_every_seed(monkeypatch):
+    monkeypatch.setattr(export, "export_graph", lambda figure: b"")
+    starts = export.page_data(training())["starts"]
+    assert [packed["logits"]["fill"] for packed in starts] == pytest.approx([0.0, 0.01, 0.02, 0.03, 0.04])
 
 
 def test_status_has_no_negative_zero():

@@ -92,13 +92,13 @@ def test_ppo_without_a_reference_has_no_pull():
 
 
 def test_only_the_trained_policy_gets_a_gradient():
-    constants = [x.clone().requires_grad_() for x in (OLD, REF, ADVANTAGES)]
+    constants = [x.clone().requires_grad_() for x in (OLD, REF, ADVANTAGES, ADVANTAGES.sigmoid())]
     logprobs = LOGPROBS.clone().requires_grad_()
     ppo_loss(logprobs, constants[0], constants[2], ref_logprobs=constants[1]).backward()
     assert logprobs.grad.abs().sum() > 0
     assert all(x.grad is None for x in constants)
     logprobs.grad = None
-    reweighted_ppo_loss(logprobs, constants[0], ADVANTAGES.sigmoid().requires_grad_()).backward()
+    reweighted_ppo_loss(logprobs, constants[0], constants[3]).backward()
     baby_ppo_loss(logprobs, constants[0], constants[2]).backward()
     reinforce_loss(logprobs, constants[2]).backward()
     assert all(x.grad is None for x in constants)
