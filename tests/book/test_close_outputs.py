@@ -192,6 +192,7 @@ def test_the_starts_of_a_run_may_differ_in_their_last_bits(figure, by, close):
         lambda data: data["controls"][0].update(label="another"),
         lambda data: data["presets"].clear(),
         lambda data: data.update(steps=data["steps"] + 1),
+        lambda data: data.update(steps=data.pop("steps")),  # in another order
         lambda data: data.update(more=1),
         lambda data: data["spec"].update(training=1),
         lambda data: next(told for told in data["starts"][0].values() if "bytes" in told).update(type="float64"),
