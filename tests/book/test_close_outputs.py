@@ -98,6 +98,15 @@ def test_outputs_that_are_missing_or_new_fail():
     assert differences([*one, *warned], one)
 
 
+def test_every_form_of_an_output_counts_but_the_number_of_a_widget():
+    def shown(plain, number):
+        data = {"text/plain": plain, "application/vnd.jupyter.widget-view+json": {"model_id": number}}
+        return [new_output("display_data", data=data)]
+
+    assert differences(shown("reward 0.5", "a"), shown("reward 0.5", "b")) == []
+    assert differences(shown("rewards 0.5", "a"), shown("reward 0.5", "a"))
+
+
 def moved(html: str, by: float, points: int | None = None) -> str:
     """A figure whose longest curve lies this many pixels lower, in all of its points or in the first of them."""
     curve = max(re.findall(r' d="(M[^"]*)"', html), key=len)
@@ -170,12 +179,12 @@ def test_a_graph_is_the_same_byte_for_byte(figure):
     assert differences(drawn(edited(figure, flip_a_bit)), drawn(figure))
 
 
-@pytest.mark.parametrize(("by", "close"), [(1e-6, True), (1e-3, False)])
+@pytest.mark.parametrize(("by", "close"), [(1e-6, True), (5e-5, False)])
 def test_the_starts_of_a_run_may_differ_in_their_last_bits(figure, by, close):
     def shift_one(data):
         packed = next(told for told in data["starts"][0].values() if "bytes" in told)
         numbers = np.frombuffer(base64.b64decode(packed["bytes"]), "<f4").copy()
-        numbers[7] *= 1 + by
+        numbers[7] += by
         packed["bytes"] = base64.b64encode(numbers.tobytes()).decode()
 
     shifted = edited(figure, shift_one)

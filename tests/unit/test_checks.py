@@ -180,6 +180,11 @@ META = {"device": "meta"}
         ),
         (lambda: generate(lambda ids: None, IDS, 3), ValueError, r"policy must return logits .* got NoneType"),
         (lambda: generate(TinyCritic(), IDS, 3), ValueError, r"policy must return logits .* got \(2, 3\)"),
+        (
+            lambda: generate(POLICY, IDS, torch.tensor(True)),
+            TypeError,
+            "max_new_tokens must be a whole number",
+        ),
         (lambda: generate(POLICY, "abc", 3), TypeError, "prompt_ids must be a torch.Tensor, got str"),
         (lambda: generate(POLICY, IDS, 3, temperature=None), TypeError, "temperature must be a number, got NoneType"),
         (lambda: sample_with(POLICY, IDS, [[0.1]]), TypeError, "uniforms must be a torch.Tensor, got list"),

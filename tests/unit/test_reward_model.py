@@ -52,6 +52,12 @@ def test_with_many_labels_the_large_model_finds_the_judge_and_the_small_one_a_sl
     assert 0.5 < small[1, 0] - small[0, 0] < 1.0
 
 
+def test_the_learning_rate_falls_along_a_line():
+    """Adam's first steps are as long as the learning rate: 0.01, then half of it."""
+    utilities = fit_reward_model(torch.tensor([[1]]), torch.tensor([[2]]), steps=2, learning_rate=0.01)
+    assert utilities[1, 0] == pytest.approx(0.015, rel=0.02)
+
+
 def test_independent_sets_are_fitted_independently():
     chosen, rejected = preference_pairs([judge_utilities()], 40, generator=seeded(0), copies=3)
     together = fit_reward_model(chosen, rejected, size="large", **QUICK)
