@@ -41,6 +41,12 @@ def test_scores_beyond_the_tolerance_are_no_tie(dtype):
         assert not tied(far, a).any()
 
 
+@pytest.mark.parametrize(("dtype", "gap"), [(torch.float32, 1e-5), (F64, 1e-8)])
+def test_the_tolerance_is_rounding_and_no_more(dtype, gap):
+    one = torch.ones(1, dtype=dtype)
+    assert not tied(one, one + gap).any()
+
+
 def test_nothing_ties_with_nan_and_16_bits_are_what_they_are():
     nan, ones = torch.tensor([torch.nan]), torch.ones(1, dtype=torch.bfloat16)
     assert not tied(nan, nan).any()
