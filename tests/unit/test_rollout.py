@@ -151,6 +151,13 @@ def test_a_batch_holds_what_was_sampled_up_to_its_end_and_zeros_after_it():
     assert not any(x.requires_grad for x in ROLLOUT if x is not None)
 
 
+def test_a_batch_of_the_references_own_has_the_references_log_probabilities():
+    rollout = collect(Models(SAMPLER), REFERENCE, UNIFORMS, prompt_ids=PROMPTS, sample_from="reference")
+    expected = token_logprobs(REFERENCE, PROMPTS, rollout.completion_ids)
+    torch.testing.assert_close(rollout.old_logprobs, expected)
+    torch.testing.assert_close(rollout.ref_logprobs, expected)
+
+
 def test_a_reward_for_each_completion_is_paid_at_the_last_token_that_counts():
     scores = torch.arange(1.0, B + 1)
     seen = []
