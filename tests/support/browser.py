@@ -20,8 +20,8 @@ needs_chromium = pytest.mark.skipif(
 SETTLED = """() => Promise.all(document.getAnimations().filter(one => one instanceof CSSTransition)
   .map(fade => fade.finished.catch(() => null)))"""
 
-# What axe finds serious or critical on a page, after its source was evaluated there.
-AXE_RUN = """async () => (await axe.run({resultTypes: ["violations"]})).violations
+# What axe finds serious or critical on a page, after its source was evaluated there; by all rules, or by those named.
+AXE_RUN = """async rules => (await axe.run({resultTypes: ["violations"], ...(rules && {runOnly: rules})})).violations
   .filter(v => ["serious", "critical"].includes(v.impact))
   .flatMap(v => v.nodes.slice(0, 4).map(n => `${v.id}: ${n.html.slice(0, 200)}: ${n.failureSummary.slice(0, 300)}`))"""
 
