@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from support.enumeration import seeded
 
 from rlhf_helpers import (
     best_of_n,
@@ -14,10 +15,6 @@ from rlhf_helpers import (
 )
 
 QUICK = {"steps": 100, "learning_rate": 0.2}  # as chapter 9 fits its many sets; a test below says that it is enough
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def score(ids, utilities):

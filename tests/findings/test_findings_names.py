@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from support.enumeration import seeded
 
 from rlhf_helpers import (
     ScalarGPT,
@@ -32,10 +33,6 @@ from rlhf_helpers.names import (
 DOT = encode(["."])
 HEROES = encode(["kent.", "lane.", "murdock.", "parker."], side="left")
 REFERENCE = pretrained_policy().double()
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def write(policy, count=500, seed=3):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from support.enumeration import F64, normals, random_logprobs, random_table
+from support.enumeration import F64, normals, random_logprobs, random_table, seeded
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import embedding
@@ -87,10 +87,6 @@ class Bound:
 
     def __call__(self, *arguments):
         return functional_call(self.module, self.tensors, arguments)
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def negative(seed: int, *shape: int) -> Tensor:

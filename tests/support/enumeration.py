@@ -6,6 +6,11 @@ from torch import Tensor, nn
 F64 = torch.float64
 
 
+def seeded(seed: int = 0) -> torch.Generator:
+    """Return a generator at its start."""
+    return torch.Generator().manual_seed(seed)
+
+
 def normals(seed: int, *shape: int) -> Tensor:
     """Standard normal numbers of this shape: what a test draws does not depend on what others drew before it."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=F64)

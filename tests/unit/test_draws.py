@@ -2,14 +2,11 @@ import hashlib
 
 import pytest
 import torch
+from support.enumeration import seeded
 
 from rlhf_helpers import TinyPolicy
 from rlhf_helpers.draws import normal_, uniform_
 from rlhf_helpers.gpt import TinyGPT
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("shape", [(10, 16), (28, 48), (3, 5), (1,)])

@@ -4,12 +4,9 @@ from collections import Counter
 
 import pytest
 import torch
+from support.enumeration import seeded
 
 from rlhf_helpers import judge_utilities, preference_pairs, token_utilities
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def test_every_occurrence_is_paid_as_the_table_says():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.enumeration import F64
+from support.enumeration import F64, seeded
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
@@ -15,10 +15,6 @@ from rlhf_helpers.flat import AtParameters
 
 PAD = 5
 EXACT = {"rtol": 0, "atol": 1e-12}
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def random_numbers(module, seed=0, scale=0.5):

@@ -1,12 +1,9 @@
 import pytest
 import torch
+from support.enumeration import seeded
 from torch import nn
 
 from rlhf_helpers import TinyCritic, TinyPolicy, uniform_policy
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def test_logits_are_one_embedding_and_one_linear_layer():

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from support.enumeration import seeded
 from torch.nn.functional import logsigmoid
 
 from rlhf_helpers import (
@@ -19,10 +20,6 @@ from rlhf_helpers import (
 
 LAW = torch.tensor([0.5, 0.5]).log()
 QUICK = {"steps": 100, "learning_rate": 0.2}  # as chapter 9 fits its many sets; tests/findings shows that it is enough
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def score(ids, utilities):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.enumeration import F64
+from support.enumeration import F64, seeded
 from torch.nn.functional import logsigmoid
 from torch.nn.utils import parameters_to_vector
 
@@ -44,10 +44,6 @@ POLICY = pretrained_policy()
 DOT = encode(["."])
 
 letters = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=8)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 # lists of names
