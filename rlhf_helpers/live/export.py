@@ -173,9 +173,7 @@ def _packed(state: dict[str, Tensor]) -> dict[str, dict]:
     for name, tensor in state.items():
         array = tensor.detach().numpy()
         entry = {"type": str(array.dtype), "shape": list(array.shape)}
-        same = next(
-            (other for other in packed if "like" not in packed[other] and torch.equal(state[other], tensor)), None
-        )
+        same = next((other for other in packed if torch.equal(state[other], tensor)), None)  # the first of its kind
         if array.size and np.all(array == array.flat[0]):
             entry["fill"] = array.flat[0].item()
         elif same is not None:
