@@ -3,7 +3,7 @@
 import torch
 
 from rlhf_helpers._checks import check_knob
-from rlhf_helpers.losses import aggregate, dpo_loss, kl_estimate, reweighted_ppo_loss, spo_loss
+from rlhf_helpers.losses import dpo_loss, kl_estimate, reweighted_ppo_loss, spo_loss
 from rlhf_helpers.methods.batch import Outcome, batch_logprobs, in_pairs
 from rlhf_helpers.rollout import Models, Rollout, shaped_rewards
 from rlhf_helpers.sampling import sequence_logprobs
@@ -89,7 +89,8 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
     Args:
         models: its policy is trained.
         rollout: the batch; rows 2i and 2i + 1 are a pair, a tie has preference 0.5 on both sides.
-        kl_coeff: weight of a k2 pull toward the reference, which the bare loss does not have.
+        kl_coeff: weight of a pull toward the reference, which the bare loss does not have: k2 of the whole completion,
+            so that on fresh samples its gradient is that of ``kl_coeff`` times the KL.
 
     Returns:
         ``(loss, {})``.
@@ -100,6 +101,6 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
     logprobs, scores = batch_logprobs(models, rollout), in_pairs(rollout.rewards.sum(1), rollout)
     other = scores.flip(1)
     preference = torch.where(tied(scores, other), 0.5, (scores > other).to(scores.dtype)).flatten()  # (B,)
-    loss = reweighted_ppo_loss(sequence_logprobs(logprobs), sequence_logprobs(rollout.old_logprobs), preference)
-    pull = aggregate(kl_estimate(logprobs, rollout.ref_logprobs, "k2"), rollout.completion_mask)
-    return loss + kl_coeff * pull, {}
+    new, old, ref = (sequence_logprobs(x) for x in (logprobs, rollout.old_logprobs, rollout.ref_logprobs))  # (B,)
+    loss = reweighted_ppo_loss(new, old, preference)
+    return loss + kl_coeff * kl_estimate(new, ref, "k2").mean(), {}

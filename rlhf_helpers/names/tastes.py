@@ -146,7 +146,7 @@ def alliterates(prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
 
 
 def judge_names(completion_ids: Tensor) -> Tensor:
-    r"""Score names as the judge of chapter 10 does, who likes a soft sound, and not too much of it.
+    r"""Score names as the judge of chapter 11 does, who likes a soft sound, and not too much of it.
 
     .. math:: R = \sum_{i=1}^{n} \bigl(1 - 0.4\,(i - 1)\bigr) + a - d
 

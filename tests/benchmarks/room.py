@@ -1,7 +1,7 @@
 """What a learner costs in a room on one server: memory and time, and so how many a machine of a given size holds.
 
     python tests/benchmarks/room.py                                          # 1, 2, 4 and 8 learners run 04_ppo
-    python tests/benchmarks/room.py --learners 2 16 --chapter 03_baby_rlhf   # as many as you like, another chapter
+    python tests/benchmarks/room.py --learners 2 16 --chapter 02_baby_rlhf   # as many as you like, another chapter
 
 For each number a hub with the project's configuration starts on loopback. All learners log in, wait for their server,
 and then run the whole chapter at the same instant, which no class does. Memory is PSS: a page that n processes share

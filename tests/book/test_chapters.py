@@ -112,7 +112,7 @@ def test_every_misconception_is_disproved_by_a_figure_of_its_chapter(path):
         )
 
 
-@each([path for path in CHAPTERS if path.stem == "10_names"])
+@each([path for path in CHAPTERS if path.stem == "11_names"])
 def test_the_figure_of_names_shows_what_is_said_of_it(path):
     (figure,) = live_figures(path)
     ended = {}

@@ -34,7 +34,7 @@ def drawn(html):
 @pytest.fixture(scope="module")
 def figure() -> str:
     """A live figure with curves, numbers and starts, as a chapter holds it."""
-    cells = nbformat.read(BOOK / "02_ppo_ratio.ipynb", as_version=4).cells
+    cells = nbformat.read(BOOK / "03_ppo_ratio.ipynb", as_version=4).cells
     pages = [o.data["text/html"] for cell in cells for o in cell.get("outputs", []) if "data" in o]
     return next(page for page in pages if '"starts":[' in page and '"bytes"' in page)
 

@@ -347,7 +347,7 @@ def test_weights_come_when_a_figure_starts_and_once(reader):
     def note(page):
         page.on("request", lambda request: asked.append(request.url) if ".f32" in request.url else None)
 
-    page = reader.open("10_names", before=note)
+    page = reader.open("11_names", before=note)
     page.wait_for_load_state("networkidle")
     assert asked == []
     figure = start(page)
@@ -358,7 +358,7 @@ def test_weights_come_when_a_figure_starts_and_once(reader):
 def test_weights_that_do_not_come_are_named(browser, site):
     page = browser.new_page()
     page.route("**/*.f32", lambda route: route.fulfill(status=404))
-    page.goto(f"{site}book/10_names.html")
+    page.goto(f"{site}book/11_names.html")
     figure = start(page)
     assert "names.f32 could not be loaded" in figure.inner_text()
     assert figure.locator("svg[role=img]").first.is_visible()
@@ -366,7 +366,7 @@ def test_weights_that_do_not_come_are_named(browser, site):
 
 
 def test_clicks_set_the_sliders_of_a_figure_and_train_it(reader):
-    page = reader.open("10_names")
+    page = reader.open("11_names")
     clicks, figure = page.locator(".baby-clicks"), page.locator("figure.baby-live")
     train = clicks.get_by_role("button", name="Train on my clicks")
     for _ in range(5):
@@ -383,5 +383,5 @@ def test_clicks_set_the_sliders_of_a_figure_and_train_it(reader):
     values = [float(slider.input_value()) for slider in sliders.all()][2:]  # behind kl_coeff and the learning rate
     np.testing.assert_allclose(values, utilities, atol=0.056)
     assert "trains on your utilities" in clicks.inner_text()
-    other = reader.open("09_human_feedback")
+    other = reader.open("10_human_feedback")
     assert other.get_by_role("button", name="Train on my clicks").count() == 0

@@ -1,4 +1,4 @@
-"""What chapter 9 says of reward models, their labels and the policies that they pay, computed again."""
+"""What chapter 10 says of reward models, their labels and the policies that they pay, computed again."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from rlhf_helpers import (
     token_utilities,
 )
 
-QUICK = {"steps": 100, "learning_rate": 0.2}  # as chapter 9 fits its many sets; a test below says that it is enough
+QUICK = {"steps": 100, "learning_rate": 0.2}  # as chapter 10 fits its many sets; a test below says that it is enough
 
 
 def score(ids, utilities):
@@ -22,7 +22,7 @@ def score(ids, utilities):
 
 
 def test_a_small_model_is_fooled_however_many_labels_it_has_and_a_large_one_is_not():
-    """What chapter 9 says of the exact policies for a fitted score."""
+    """What chapter 10 says of the exact policies for a fitted score."""
     ids, logprobs = every_count()
     true = score(ids, judge_utilities())
     fair = logprobs.exp() @ true
@@ -59,7 +59,7 @@ def share_of(judged, utilities):
 
 
 def test_labels_average_noise_away_and_not_a_second_taste():
-    """What chapter 9's figure of noise and disagreement shows."""
+    """What chapter 10's figure of noise and disagreement shows."""
     first, second = judge_utilities(), judge_utilities("second")
     clean = preference_pairs([first], 4000, temperature=0.0, generator=seeded(0))
     found = {}
@@ -87,7 +87,7 @@ def test_few_labels_make_a_model_too_sure_and_many_do_not():
 
 
 def test_fewer_and_larger_steps_fit_the_same_model():
-    """Chapter 9 fits its many sets so; a constant on all utilities changes no score gap."""
+    """Chapter 10 fits its many sets so; a constant on all utilities changes no score gap."""
     pairs = preference_pairs([judge_utilities()], 300, generator=seeded(0), copies=3)
     for size in ("small", "large"):
         quick, slow = (fit_reward_model(*pairs, size=size, **knobs) for knobs in (QUICK, {"steps": 600}))

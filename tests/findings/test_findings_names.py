@@ -1,4 +1,4 @@
-"""What chapter 10 says of policies that write names, computed: where each method ends, and how a reward is fooled."""
+"""What chapter 11 says of policies that write names, computed: where each method ends, and how a reward is fooled."""
 
 import functools
 import math

@@ -19,7 +19,7 @@ from rlhf_helpers import (
 )
 
 LAW = torch.tensor([0.5, 0.5]).log()
-QUICK = {"steps": 100, "learning_rate": 0.2}  # as chapter 9 fits its many sets; tests/findings shows that it is enough
+QUICK = {"steps": 100, "learning_rate": 0.2}  # as chapter 10 fits its many sets; tests/findings shows that it is enough
 
 
 def score(ids, utilities):

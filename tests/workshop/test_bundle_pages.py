@@ -16,7 +16,7 @@ STEPS = 60
 
 
 @needs_chromium
-@pytest.mark.parametrize("chapter", [None, "10_names"])  # the first that trains, and one that begins with weights
+@pytest.mark.parametrize("chapter", [None, "11_names"])  # the first that trains, and one that begins with weights
 def test_a_figure_runs_from_a_file_as_it_does_over_http(browser, site, html_dir, tmp_path, chapter):
     book = tmp_path / "book"
     bundle.copy_book(html_dir, book)

@@ -18,7 +18,7 @@ from support.classroom import CONFIG, PASSWORD, TEACHER_PASSWORD, Learner, hub_c
 aiohttp = pytest.importorskip("aiohttp")  # the classroom has said what it needs
 ROOM = CONFIG.parent
 NAMES = ["ada", "emmy", "sofia"]
-CHAPTER = "02_ppo_ratio"
+CHAPTER = "03_ppo_ratio"
 
 pytestmark = pytest.mark.skipif(
     not (ROOM / "node_modules" / "configurable-http-proxy").is_dir(),

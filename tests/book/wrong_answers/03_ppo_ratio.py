@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of chapter 2, as learners write them: a fragment of the diagnosis -> the attempt."""
+"""Wrong answers to the exercises of chapter 3, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of chapter 5, as learners write them: a fragment of the diagnosis -> the attempt."""
+"""Wrong answers to the exercises of chapter 6, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import math
 

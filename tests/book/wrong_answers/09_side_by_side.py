@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of chapter 8, as learners write them: a fragment of the diagnosis -> the attempt."""
+"""Wrong answers to the exercises of chapter 9, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of chapter 6, as learners write them: a fragment of the diagnosis -> the attempt."""
+"""Wrong answers to the exercises of chapter 7, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 
 def own_mean(payout, mu, nu):

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of chapter 10, as learners write them: a fragment of the diagnosis -> the attempt."""
+"""Wrong answers to the exercises of chapter 11, as learners write them: a fragment of the diagnosis -> the attempt."""
 
 import math
 
