@@ -34,13 +34,20 @@ def run_in_torch(figure, steps: int) -> dict[str, np.ndarray]:
 
 def run_in_onnxruntime(data: dict, steps: int) -> dict[str, np.ndarray]:
     """The same from a graph, fed with the same uniforms."""
+    return rows_of(data, {c["name"]: c["value"] for c in data["controls"]}, steps=steps)
+
+
+def rows_of(data: dict, settings: dict, *, steps: int, seed: int = 0, moves: dict | None = None) -> dict:
+    """Run a graph in onnxruntime, as :meth:`support.claims.Figure.run` says."""
     session = onnxruntime.InferenceSession(base64.b64decode(data["graph"]))
     wanted = {x.name for x in session.get_inputs()}
-    controls = {f"control/{c['name']}": np.float32(c["value"]) for c in data["controls"]}
-    state = unpacked(data["starts"][0]) if "starts" in data else {}
-    generator = torch.Generator().manual_seed(0)
+    starts = data.get("starts")
+    state = unpacked(starts[seed % len(starts)]) if starts else {}
+    generator = torch.Generator().manual_seed(seed)
     rows = []
-    for _ in range(steps + 1 if state else 1):
+    for step in range(steps + 1 if state else 1):
+        settings = settings | (moves or {}).get(step, {})
+        controls = {f"control/{name}": np.float32(value) for name, value in settings.items()}
         feeds = {f"state/{name}": value for name, value in state.items()} | controls
         if data["noise"]:
             feeds["noise"] = torch.rand(data["noise"], generator=generator).numpy()

@@ -1,0 +1,179 @@
+"""What a page says of its figures and runs, and where that is computed.
+
+A claim is a sentence with a number, or with "always", "never", "more than" or "less than", in a place where a page says
+what a figure or a run shows: under "What people get wrong", in a preset, a status sentence, a caption, the explanations
+of a question, the answer to an exercise. Each page has a file in ``tests/findings/claims/`` that quotes every
+claim, word for word as in the notebook (line breaks do not count; a part of a sentence is enough if it has all that is
+claimed)::
+
+    page = Page("06_dpo")
+
+    @page.says("the margin passes 10", "more than 60 nats below")
+    def test_a_sure_judge_never_stops():
+        for seed in range(3):
+            run = page.figure("One policy, many pairs").run("a sure judge", seed=seed)
+            assert run["margin"][-1] > 10
+            ...
+
+    page.prints("The three end at 0.23, 0.45 and 0.99.")  # every number is in what a cell of the page prints
+    page.defines("0 is silent, 1 is full.")  # true of any run: a definition, a setting, arithmetic that it spells out
+    page.cites("In InstructGPT it was 72 %.")  # somebody else's number; the citation stands beside it
+
+    def test_no_claim_is_without_proof():
+        assert page.problems() == []
+"""
+
+import ast
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+import nbformat
+import numpy as np
+from support.chapters import CHAPTERS
+from support.graphs import published_data, rows_of
+
+CLAIM = re.compile(r"(?<![A-Za-z])\d|\b(?:always|never|more than|less than)\b", re.I)
+SILENT = re.compile(  # code, formulas, citations, addresses, numbers of list items, names that have a number
+    r"```\{\w[^`]*?```|`[^`\n]+`|\$[^$]+\$|\{cite:\w+\}|(?<=\])\([^)]*\)|https?://\S+|^\s*\d+\.\s"
+    r"|(?:\bchapters?|\btokens?|#)\s*\d+(?:(?:, | and | or | to )\d+\b)*",
+    re.I | re.M,
+)
+
+
+class Page:
+    """A page of the book, its claims, and what speaks for them.
+
+    Args:
+        stem: the notebook's name, without its ending.
+    """
+
+    def __init__(self, stem: str):
+        self.path = next(path for path in CHAPTERS if path.stem == stem)
+        self.quotes: list[str] = []
+        self.printed: list[str] = []
+
+    def says(self, *quotes: str) -> Callable[[Callable], Callable]:
+        """Decorate the test that computes these claims."""
+        self.quotes += quotes
+        return lambda test: test
+
+    def prints(self, *quotes: str) -> None:
+        """Name claims whose numbers are all printed by cells of the page."""
+        self.quotes += quotes
+        self.printed += quotes
+
+    def defines(self, *quotes: str) -> None:
+        """Name sentences that hold whatever is run: definitions, settings, arithmetic that the sentence spells out."""
+        self.quotes += quotes
+
+    def cites(self, *quotes: str) -> None:
+        """Name sentences whose numbers are somebody else's, with the source beside them."""
+        self.quotes += quotes
+
+    def problems(self) -> list[str]:
+        """Return claims that nothing speaks for, and quotes that are not on the page; empty if all is well."""
+        places = [one_line(text) for text in claiming(self.path)]
+        found = []
+        for quote in map(one_line, sorted(self.quotes, key=len, reverse=True)):
+            if not any(quote in place for place in places):
+                found.append(f"not on the page: {quote}")
+            places = [place.replace(quote, " ") for place in places]
+        for quote in self.printed:
+            missing = set(numbers(quote)) - self._outputs
+            found += [f"no cell prints {', '.join(sorted(missing))}: {quote}"] * bool(missing)
+        for place in places:
+            sentences = re.split(r"(?<=[.!?:;])[\"\u201d*_)]*\s+", SILENT.sub(" ", place))
+            found += [f"without proof: {sentence.strip()}" for sentence in sentences if CLAIM.search(sentence)]
+        return found
+
+    def figure(self, caption: str) -> "Figure":
+        """Return the live figure whose caption begins so, as it is published."""
+        figures = [data for data in self._figures if data["caption"].startswith(caption)]
+        assert len(figures) == 1, (caption, [data["caption"] for data in self._figures])
+        return Figure(figures[0])
+
+    @functools.cached_property
+    def _figures(self) -> list[dict]:
+        return published_data(self.path)
+
+    @functools.cached_property
+    def _outputs(self) -> set[str]:
+        outputs = (o for cell in nbformat.read(self.path, as_version=4).cells for o in cell.get("outputs", []))
+        return {n for o in outputs if o.output_type == "stream" for n in numbers(o.text)}
+
+
+class Figure:
+    """A live figure, run in onnxruntime from its published graph: the kernel's numbers in a fraction of its time.
+
+    Args:
+        data: what the page is given.
+    """
+
+    def __init__(self, data: Mapping):
+        self.data = data
+
+    def run(
+        self,
+        preset: str | None = None,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        moves: Mapping[int, Mapping[str, float]] | None = None,
+        **settings: float,
+    ) -> dict[str, np.ndarray]:
+        """Return every series: of one number as rows (0 to the last update), the others as they are at the end.
+
+        Args:
+            preset: the preset to press first.
+            seed: of the uniforms, and which start.
+            steps: updates; by default all that the figure makes.
+            moves: controls moved later, by the update after which they are moved.
+            settings: values of controls; they win over the preset's.
+        """
+        values = {control["name"]: float(control["value"]) for control in self.data["controls"]}
+        if preset is not None:
+            values |= {p["name"]: p["values"] for p in self.data["presets"]}[preset]
+        assert set(settings) <= set(values), (set(settings), set(values))
+        steps = self.data["steps"] if steps is None else steps
+        return rows_of(self.data, values | settings, steps=steps, seed=seed, moves=moves or {})
+
+
+def claiming(path) -> Iterator[str]:
+    """Yield the texts of a page in which a number is a claim about its figures and runs."""
+    section, solving = "", False
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            yield from spoken(cell.source)
+            continue
+        for part in re.split(r"^(?=## )", cell.source, flags=re.M):
+            if part.startswith("## "):
+                section = part.partition("\n")[0]
+            if "{solution-start}" in part or "{solution-end}" in part:
+                solving = "{solution-start}" in part
+            elif solving or section == "## What people get wrong":
+                yield part
+
+
+def spoken(source: str) -> Iterator[str]:
+    """Yield what a cell's code says to a reader: captions, presets, status sentences, explanations of a question."""
+    for call in ast.walk(ast.parse(source)):
+        if not isinstance(call, ast.Call):
+            continue
+        name = getattr(call.func, "id", "")
+        words = [keyword.value for keyword in call.keywords if keyword.arg in ("caption", "text")]
+        if name == "Preset":
+            words += call.args[1:2]
+        if name == "question":
+            words += call.args[1].values
+        yield from (word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str))
+
+
+def one_line(text: str) -> str:
+    """Return a text with single spaces for all white space."""
+    return " ".join(text.split())
+
+
+def numbers(text: str) -> list[str]:
+    """Return the numbers in a text, without sign and grouping."""
+    return [n.replace(",", "") for n in re.findall(r"(?<![A-Za-z.\d])\d+(?:,\d{3})*(?:\.\d+)?", SILENT.sub(" ", text))]
