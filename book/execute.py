@@ -32,6 +32,7 @@ KEPT_METADATA = {
     "language_info": {"name": "python"},
 }
 KEPT_CELL_METADATA = {"tags", "mystnb"}
+FOLDED = {"hide-input", "remove-input"}  # tags of cells whose code is not for reading first
 
 
 class ChapterError(Exception):
@@ -82,20 +83,26 @@ def cleaned(outputs: list) -> list:
 
 
 def normalize(notebook: nbformat.NotebookNode, name: str) -> None:
-    """Drop or number, in place, whatever differs between two runs of the same code.
+    """Drop or number, in place, whatever differs between two runs of the same code, and fold what pages fold.
+
+    Pages fold code by its tags, and answers by their directive; an editor of notebooks asks the cell's metadata.
 
     Raises:
         ChapterError: when a cell wrote to stderr.
     """
     notebook.metadata = nbformat.from_dict(KEPT_METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    answering = False
     for number, cell in enumerate(notebook.cells, start=1):
         cell.id = f"cell-{number:03d}"
         cell.metadata = nbformat.from_dict(
             {key: cell.metadata[key] for key in KEPT_CELL_METADATA & cell.metadata.keys()}
         )
         if cell.cell_type != "code":
+            answering = "{solution-start}" in cell.source or answering and "{solution-end}" not in cell.source
             continue
+        if answering or FOLDED & set(cell.metadata.get("tags", [])):
+            cell.metadata["jupyter"] = {"source_hidden": True}
         cell.outputs = cleaned(cell.outputs)
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":

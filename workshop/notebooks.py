@@ -79,8 +79,6 @@ def make_copy(notebook: nbformat.NotebookNode, kind: str) -> nbformat.NotebookNo
             continue
         if kind == "learner":
             cell.outputs, cell.execution_count = [], None
-        if {"remove-input", "hide-input"} & set(cell.metadata.get("tags", [])):
-            cell.metadata["jupyter"] = {"source_hidden": True}
     return notebook
 
 

@@ -33,6 +33,22 @@ def test_a_run_leaves_what_the_code_gives_and_no_trace_of_chance(tmp_path):
     assert path.read_bytes() == first
 
 
+def test_code_that_a_page_folds_is_folded_in_an_editor_too():
+    cells = [
+        new_code_cell("shown"),
+        new_code_cell("plot", metadata={"tags": ["hide-input"]}),
+        new_markdown_cell("````{solution-start} ex-one\n````"),
+        new_code_cell("answer"),
+        new_markdown_cell("in words"),
+        new_code_cell("more"),
+        new_markdown_cell("````{solution-end}\n````"),
+        new_code_cell("shown again"),
+    ]
+    execute.normalize(notebook := new_notebook(cells=cells), "one")
+    folded = [cell.source for cell in notebook.cells if cell.metadata.get("jupyter") == {"source_hidden": True}]
+    assert folded == ["plot", "answer", "more"]
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [

@@ -130,7 +130,16 @@ def test_chapter_is_normalized(path):
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert notebook.metadata.kernelspec.name == "python3"
     assert [cell.id for cell in notebook.cells] == [f"cell-{n:03d}" for n in range(1, len(notebook.cells) + 1)]
-    assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags", "mystnb"}
+    assert {key for cell in notebook.cells for key in cell.metadata} <= {"tags", "mystnb", "jupyter"}
+
+
+PLUMBING = re.compile(r"^(?:\w+ = )?(?:live|question|figure|curves|line_plot|show)\(|\bvmap\(|\bmake_fx\(", re.M)
+
+
+@every_chapter
+def test_plumbing_is_folded(path):
+    unfolded = [cell for cell in code_cells(path) if not cell.metadata.get("jupyter", {}).get("source_hidden")]
+    assert [cell.id for cell in unfolded if PLUMBING.search(cell.source)] == []
 
 
 @every_numbered_chapter

@@ -35,9 +35,9 @@ from support.graphs import published_data, rows_of
 
 CLAIM = re.compile(r"(?<![A-Za-z])\d|\b(?:always|never|more than|less than)\b", re.I)
 SILENT = re.compile(  # code, formulas, citations, addresses, numbers of list items, names that have a number
-    r"```\{\w[^`]*?```|`[^`\n]+`|\$[^$]+\$|\{cite:\w+\}|(?<=\])\([^)]*\)|https?://\S+|^\s*\d+\.\s"
+    r"```\w*\n.*?```|`[^`\n]+`|\$[^$]+\$|\{cite:\w+\}|(?<=\])\([^)]*\)|https?://\S+|^\s*\d+\.\s"
     r"|(?:\bchapters?|\btokens?|#)\s*\d+(?:(?:, | and | or | to )\d+\b)*",
-    re.I | re.M,
+    re.I | re.M | re.S,
 )
 
 
@@ -153,6 +153,8 @@ def claiming(path) -> Iterator[str]:
                 solving = "{solution-start}" in part
             elif solving or section == "## What people get wrong":
                 yield part
+            else:
+                yield from re.findall(r"^`{3,}\{solution\} .*?\n(.*?)^`{3,}$", part, re.M | re.S)
 
 
 def spoken(source: str) -> Iterator[str]:
