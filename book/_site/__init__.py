@@ -1,13 +1,14 @@
 """The publishing wing: what only the built pages need, and the Sphinx extension that gives it to them.
 
 ``assets.py`` copies and loads scripts, styles and weights, ``npm.py`` installs the packages that some of them come from
-(``package.json``), ``theme.py`` repairs the stock theme, ``api_check.py`` keeps the API page complete, and
-``teaching_notes.py`` is a directive of the teaching guide. ``scripts/`` and ``static/`` are the pages' own scripts and
-styles; what a notebook needs as well is in ``rlhf_helpers``. ``javascript.json`` is how all of our scripts are
-formatted and checked: ``npm --prefix book/_site run check``.
+(``package.json``), ``theme.py`` repairs the stock theme, ``api_check.py`` keeps the API page complete,
+``old_addresses.py`` leads on from where pages were, and ``teaching_notes.py`` is a directive of the teaching guide.
+``scripts/`` and ``static/`` are the pages' own scripts and styles; what a notebook needs as well is in
+``rlhf_helpers``. ``javascript.json`` is how all of our scripts are formatted and checked:
+``npm --prefix book/_site run check``.
 """
 
-from _site import api_check, assets, theme
+from _site import api_check, assets, old_addresses, theme
 from _site.teaching_notes import TeachingNotes
 
 
@@ -19,6 +20,7 @@ def setup(app):
     app.connect("html-page-context", assets.load_our_files)
     app.connect("html-page-context", theme.drop_thebe, priority=900)
     app.connect("build-finished", theme.repair_pages)
+    app.connect("build-finished", old_addresses.write_pages)
     app.connect("missing-reference", api_check.resolve_public_name)
     app.connect("env-updated", api_check.check_api_page)
     return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,11 +10,13 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
+from _site.old_addresses import MOVED
 from support.browser import AXE_RUN, SETTLED, needs_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 PHONE = {"width": 375, "height": 800}
-LAPTOP = {"width": 1280, "height": 800}
+LAPTOP = {"width": 1280, "height": 900}
+SCREENS = 30  # of a laptop, that a chapter may be long, exercises aside
 
 pytestmark = needs_chromium
 
@@ -61,9 +63,15 @@ TOO_WIDE = """() => {
 }"""
 
 
+SCREENS_TO_READ = """() => {
+  const height = selector => document.querySelector(selector)?.getBoundingClientRect().height ?? 0;
+  return (height("article") - height("section#exercises")) / innerHeight;
+}"""
+
+
 def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
     """Open one page in dark, turn it to light, and collect everything that is to be checked."""
-    found = {"foreign": [], "failed": [], "console": [], "axe": []}
+    found = {"name": page_name, "foreign": [], "failed": [], "console": [], "axe": []}
     context = browser.new_context(color_scheme="dark", viewport=LAPTOP, service_workers="block")
 
     def only_here(route):
@@ -83,6 +91,7 @@ def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
     page.evaluate("() => window.MathJax?.startup?.promise")
     found["formulas"] = page.evaluate(FORMULAS)
     found["pictures"] = page.evaluate(PICTURES)
+    found["screens"] = page.evaluate(SCREENS_TO_READ)
     page.evaluate(axe_source)
     for scheme, rules in (("dark", None), ("light", ["color-contrast"])):  # nothing else depends on the scheme
         page.emulate_media(color_scheme=scheme)
@@ -121,12 +130,25 @@ def test_pictures_have_words(found):
     assert found["pictures"] == []
 
 
+def test_no_page_is_too_long_to_read_in_one_sitting(found):
+    assert found["name"].startswith("book/api") or found["screens"] <= SCREENS
+
+
 def test_phone_needs_no_sideways_scrolling(found):
     assert found["too_wide"] == []
 
 
 def test_page_is_accessible(found):
     assert found["axe"] == [], "\n".join(found["axe"])
+
+
+def test_old_addresses_lead_to_the_new_ones_with_all_that_they_carry(browser, site, html_dir):
+    page = browser.new_page()
+    for old, new in MOVED.items():
+        page.goto(f"{site}book/{old}.html?seed=3#exercises")
+        page.wait_for_url(f"{site}book/{new}.html?seed=3#exercises")
+        assert f"url={new}.html" in (html_dir / "book" / f"{old}.html").read_text("utf-8")  # without JavaScript
+    page.close()
 
 
 class Links(HTMLParser):
