@@ -2,10 +2,12 @@
 
 from rlhf_helpers.exercises import (
     baby_rlhf,
+    baselines,
     bug_hunt,
     dpo,
     grpo,
     human_feedback,
+    kl_bookkeeping,
     names,
     ppo,
     ppo_ratio,
@@ -23,6 +25,7 @@ _CHAPTERS = (
     ppo_ratio,
     baby_rlhf,
     ppo,
+    baselines,
     dpo,
     spo,
     grpo,
@@ -30,6 +33,7 @@ _CHAPTERS = (
     human_feedback,
     names,
     bug_hunt,
+    kl_bookkeeping,
 )
 EXERCISES = {label: diagnose for chapter in _CHAPTERS for label, diagnose in chapter.EXERCISES.items()}
 """Label of an exercise in the book -> a function that takes an attempt and returns None, or what is wrong with it."""

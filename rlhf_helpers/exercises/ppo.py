@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers.exact import optimal_policy
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, function, numbers
-from rlhf_helpers.losses import clipped_surrogate, kl_estimate
+from rlhf_helpers.exercises.diagnosis import Checker, Mistake, function, numbers
+from rlhf_helpers.losses import clipped_surrogate
 
 # ---- The price of nine tenths
 
@@ -20,28 +20,6 @@ price = numbers(
         1 / math.log10(81): "That is the logarithm to base 10; the inverse of e^x is the natural one.",
         0.5: "At 0.5 the optimum gives token 1 a probability of 0.45.",
         0.2: "At 0.2 the optimum gives token 1 a probability of 0.94: near, and past it.",
-    },
-)
-
-
-# ---- Three surprises
-
-SURPRISES = (0.1, 0.2, 0.2)
-
-deltas = numbers(
-    (*SURPRISES, 0.25, 0.3, 0.2),
-    {
-        (-0.5, -0.6, 0.2, ANY, ANY, ANY): "You compare the pay with the critic and leave out what is still to come: "
-        "add the next value.",
-        (0.1, 0.2, 1.0, ANY, ANY, ANY): "After the last token nothing is to come, so its next value is 0.",
-        (0.5, 0.4, 0.2, ANY, ANY, ANY): "These are the returns minus the values, which is lambda 1; one surprise looks "
-        "one token ahead.",
-        (*SURPRISES, 0.1, 0.25, 0.325): "You carry the surprises forward. A token is credited with what comes after "
-        "it: begin at the end.",
-        (*SURPRISES, 0.5, 0.4, 0.2): "The last three are lambda 1: add half of the next token's advantage.",
-        (*SURPRISES, *SURPRISES): "The last three are lambda 0: add half of the next token's advantage.",
-        (*SURPRISES, 0.2, 0.3, 0.2): "You look one surprise ahead. Add half of the next token's advantage, which holds "
-        "all that follow.",
     },
 )
 
@@ -78,59 +56,6 @@ surrogate = function(
             lambda ratio, advantages: torch.minimum(ratio * advantages, _clip(ratio * advantages)),
         ),
     ],
-)
-
-
-# ---- A toll with three faults
-
-
-def _after_toll(rewards: Tensor, logprobs: Tensor, ref_logprobs: Tensor, kl_coeff: float, kind: str = "k1") -> Tensor:
-    return rewards - kl_coeff * kl_estimate(logprobs, ref_logprobs, kind).detach()
-
-
-after_toll = function(
-    _after_toll,
-    [
-        {
-            "rewards": torch.tensor([[1, 0, 0]]),
-            "logprobs": torch.tensor([[-0.5, -2.0, -3.0]]),
-            "ref_logprobs": torch.tensor([[-2.3, -2.4, -1.5]]),
-            "kl_coeff": 0.5,
-        },
-        {
-            "rewards": torch.tensor([[0, 2], [1, 0]]),
-            "logprobs": torch.tensor([[-1.0, -0.2], [-2.5, -0.9]]),
-            "ref_logprobs": torch.tensor([[-1.4, -2.0], [-1.1, -1.0]]),
-            "kl_coeff": 0.2,
-        },
-    ],
-    [
-        Mistake(
-            "Three faults are still there: the sign, the estimate, and the missing detach.",
-            lambda pay, new, ref, coeff: pay + coeff * kl_estimate(new, ref, "k3"),
-        ),
-        Mistake(
-            "The estimate is still k3, which gives a wrong gradient in the reward.",
-            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, coeff, "k3"),
-        ),
-        Mistake(
-            "k2 gives a wrong gradient in the reward, like k3; the one that is right there is k1.",
-            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, coeff, "k2"),
-        ),
-        Mistake(
-            "You pay out for leaving the reference: the sign, or the order in kl_estimate, is the wrong way round.",
-            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, -coeff),
-        ),
-        Mistake(
-            "You charge every token the average; each token pays its own toll.",
-            lambda pay, new, ref, coeff: pay - coeff * (new - ref).detach().mean(),
-        ),
-        Mistake(
-            "The price, kl_coeff, is missing.",
-            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, 1.0),
-        ),
-    ],
-    gradients=True,
 )
 
 
@@ -219,11 +144,10 @@ controller = function(
     ],
 )
 
+
 EXERCISES: dict[str, Checker] = {
     "ex-ppo-price": price,
-    "ex-ppo-deltas": deltas,
     "ex-ppo-min": surrogate,
-    "ex-ppo-toll": after_toll,
     "ex-ppo-two": optimum,
     "ex-ppo-controller": controller,
 }

@@ -124,7 +124,7 @@ def ppo_loss(
         advantages: A, (B, T) or (B,); detached, and not whitened.
         completion_mask: (B, T), 1 where a token counts.
         ref_logprobs: under the frozen reference, (B, T); detached. Without it there is no KL term.
-        kl_coeff: beta, the pull toward the reference.
+        kl_coeff: beta, the pull toward the reference: the price of a nat of KL per token, in units of the advantage.
         clip_eps: epsilon, the clip range; the paper's value is 0.2.
         kl_kind: which estimate the loss holds, see :func:`kl_estimate` for the gradient each one has.
         how: the average, see :func:`aggregate`.
@@ -186,7 +186,8 @@ def grpo_loss(
         advantages: from :func:`group_advantages`, (B,), or (B, T); detached.
         completion_mask: (B, T), 1 where a token counts.
         ref_logprobs: under the frozen reference, (B, T); detached. Without it there is no KL term.
-        kl_coeff: beta; the paper's value is 0.04.
+        kl_coeff: beta, the price of a nat of KL per token in units of the advantage, which has lost the reward's own
+            unit where it was divided by a standard deviation; the paper's value is 0.04.
         clip_eps: epsilon, the clip range.
         how: the average; the paper's is "sequence_mean", see :func:`aggregate`.
 
@@ -223,8 +224,9 @@ def reweighted_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, preference: Tens
 
     .. math:: L = -\operatorname{mean} \log\bigl(p\,\rho + (1 - p)\bigr)
 
-    With p = 1 this is maximum likelihood on the preferred answer, with p = 0 it has no gradient. It is not what the
-    field calls GRPO: see :func:`grpo_loss`.
+    With p = 1 this is maximum likelihood on the preferred answer, with p = 0 it has no gradient. The gradient is that of
+    the log-probability times a weight of at most 1, whatever the preference rests on, so the loss is in no unit of
+    reward. It is not what the field calls GRPO: see :func:`grpo_loss`.
 
     Args:
         logprobs: under the trained policy, any shape, nats. Gradients flow.

@@ -19,7 +19,7 @@ def baby_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
     Args:
         models: its policy is trained.
         rollout: the batch.
-        kl_coeff: weight of the penalty.
+        kl_coeff: weight of the penalty; its KL is to the policy that sampled, see ``rlhf_helpers.methods``.
 
     Returns:
         ``(loss, {})``.
@@ -52,7 +52,8 @@ def ppo(
     Args:
         models: policy and critic are trained.
         rollout: the batch.
-        kl_coeff: the pull toward the reference.
+        kl_coeff: the pull toward the reference: the price of a nat of the completion's KL, in units of reward, with
+            ``kl_in="reward"``; of another KL with "loss", see ``rlhf_helpers.methods``.
         clip_eps: the clip range; ``math.inf`` never clips.
         kl_in: "reward" pays ``-kl_coeff * k1`` at every token (a constant for the gradient); "loss" adds ``kl_coeff *
             kl_estimate(..., kl_kind)`` to the loss.
@@ -105,7 +106,7 @@ def rloo(models: Models, rollout: Rollout, *, kl_coeff: float, group_size: int =
     Args:
         models: its policy is trained.
         rollout: the batch; rows ``i * group_size ... (i + 1) * group_size - 1`` are a group.
-        kl_coeff: the pull toward the reference, in the reward of the whole completion.
+        kl_coeff: the pull toward the reference, in the reward of the whole completion: the price of a nat of its KL.
         group_size: G; must divide the batch size.
 
     Returns:
@@ -136,7 +137,8 @@ def grpo(
     Args:
         models: its policy is trained.
         rollout: the batch; rows ``i * group_size ... (i + 1) * group_size - 1`` are a group.
-        kl_coeff: the pull toward the reference (k3 in the loss).
+        kl_coeff: the pull toward the reference (k3 in the loss): the price of another KL, against a push that the
+            group has scaled, see ``rlhf_helpers.methods``.
         group_size: G; must divide the batch size.
         clip_eps: the clip range.
         normalize: divide by the group's standard deviation.

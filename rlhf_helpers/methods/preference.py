@@ -16,7 +16,8 @@ def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool 
     Args:
         models: its policy is trained.
         rollout: the batch, sampled from the reference for offline DPO (``train(..., sample_from="reference")``).
-        kl_coeff: DPO's beta: the same quantity as everywhere else in the book.
+        kl_coeff: DPO's beta: with ``soft_labels`` the loss is lowest where reward minus ``kl_coeff`` times the KL of a
+            whole completion is largest, see ``rlhf_helpers.methods``.
         soft_labels: False says that the better paid answer always wins, and leaves out ties; True gives every pair the
             label of a Bradley-Terry judge, who prefers it with probability sigmoid(score gap).
 
@@ -62,7 +63,7 @@ def spo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
     Args:
         models: its policy is trained.
         rollout: the batch.
-        kl_coeff: the pull toward the reference, in the score.
+        kl_coeff: the pull toward the reference, in the score: the price of a nat of a whole completion's KL.
 
     Returns:
         ``(loss, series)``; ``score_gap`` (in units of reward) and ``logprob_gap`` (nats) are the mean absolute
@@ -90,7 +91,9 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
         models: its policy is trained.
         rollout: the batch; rows 2i and 2i + 1 are a pair, a tie has preference 0.5 on both sides.
         kl_coeff: weight of a pull toward the reference, which the bare loss does not have: k2 of the whole completion,
-            so that on fresh samples its gradient is that of ``kl_coeff`` times the KL.
+            so that on fresh samples its gradient is that of ``kl_coeff`` times the KL of the completion. The push has
+            no unit of reward: it is at most 1 for a pair, whatever the gap between its two rewards, so the
+            ``kl_coeff`` that ends at a given KL has to be searched for.
 
     Returns:
         ``(loss, {})``.

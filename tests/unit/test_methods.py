@@ -1,15 +1,15 @@
+import itertools
 import math
 
 import pytest
 import torch
-from support.enumeration import F64, TablePolicy, kl, random_table
+from support.enumeration import F64, TablePolicy, all_sequences, chain_logprobs, gradient, kl, random_table
 
 from rlhf_helpers import (
     Models,
     Rollout,
     TinyCritic,
     TinyPolicy,
-    aggregate,
     baby_ppo,
     baby_ppo_loss,
     collect,
@@ -20,6 +20,7 @@ from rlhf_helpers import (
     grpo,
     grpo_loss,
     kl_estimate,
+    methods,
     ppo,
     ppo_loss,
     ratio_series,
@@ -220,8 +221,8 @@ def test_reweighted_ppo_prefers_the_better_paid():
     expected = reweighted_ppo_loss(
         sequence_logprobs(LOGPROBS), sequence_logprobs(ROLLOUT.old_logprobs), torch.tensor(preference, dtype=F64)
     )
-    pull = aggregate(kl_estimate(LOGPROBS, ROLLOUT.ref_logprobs, "k2"))
-    torch.testing.assert_close(loss, expected + KL_COEFF * pull)
+    ours, ref = sequence_logprobs(LOGPROBS), sequence_logprobs(ROLLOUT.ref_logprobs)
+    torch.testing.assert_close(loss, expected + KL_COEFF * kl_estimate(ours, ref, "k2").mean())
     assert series == {}
 
 
@@ -265,35 +266,141 @@ def test_only_the_trained_policy_gets_a_gradient(method):
     assert all(torch.isfinite(x) and x.ndim == 0 for x in series.values())
 
 
-@pytest.mark.parametrize("method", [ppo, rloo, spo])
-def test_kl_in_the_reward_is_the_gradient_of_the_sequence_kl(method):
-    # all completions of two tokens, weighed by how often they come: what the method pays for leaving the reference has
-    # the gradient of the exact KL of whole completions
-    table, ref = random_table(3, seed=0), random_table(3, seed=1)
-    policy = TablePolicy(table)
-    first = torch.arange(3).repeat_interleave(3)
-    sequences = torch.stack([first, torch.arange(3).repeat(3)], dim=1)
-    prompt_ids = torch.zeros(9, 1, dtype=torch.int64)
-    logprobs = token_logprobs(policy, prompt_ids, sequences)
-    old, reference = logprobs.detach(), token_logprobs(TablePolicy(ref), prompt_ids, sequences).detach()
-    weight = old.sum(1).exp()
-    (true,) = torch.autograd.grad(
-        logprobs.sum(1).exp() @ (logprobs - reference).sum(1), policy.logits, retain_graph=True
-    )
-    total = torch.zeros(3, 3, dtype=F64)
-    for i in range(9):  # one completion, and a partner or group from all nine
-        for j in range(9):
-            pair = [i, j]
-            unpaid = torch.zeros(2, 2, dtype=F64)
-            rollout = Rollout(prompt_ids[pair], sequences[pair], old[pair], reference[pair], unpaid, None)
-            knobs = {"group_size": 2} if method is rloo else {}
-            loss, _ = method(Models(policy), rollout, kl_coeff=1.0, **knobs)
-            (slope,) = torch.autograd.grad(loss, policy.logits)
-            total += weight[i] * weight[j] * slope
-    # a mean over two tokens for ppo and rloo; ppo's baseline includes oneself, which halves; spo counts both of a pair
-    scale = {"ppo": 4.0, "rloo": 2.0, "spo": 0.5}[method.__name__]
-    torch.testing.assert_close(scale * total, true, rtol=1e-9, atol=1e-12)
-    assert kl(table[0], ref[0]) > 0.05
+# the unit of kl_coeff, from all completions of two tokens out of three: nothing is sampled, nothing is symmetric
+
+PRICE, LENGTH = 0.7, 2
+TABLE, REF, STALE = (random_table(3, seed) for seed in (0, 1, 2))
+SEQUENCES = all_sequences(3, LENGTH)
+PAY = torch.tensor([0.3, 1.1, -0.2], dtype=F64)[SEQUENCES]  # (9, 2)
+WHOLE, FIXED = chain_logprobs(TABLE, SEQUENCES).sum(1).exp(), chain_logprobs(REF, SEQUENCES)
+
+
+def expected_slope(method, *, kl_coeff, sampler=TABLE, rewards=PAY, **knobs):
+    """Gradient at TABLE of a method's expected loss, over all pairs of completions that the sampler may draw."""
+    policy, prompt_ids = TablePolicy(TABLE), torch.zeros(2, 1, dtype=torch.int64)
+    old = chain_logprobs(sampler, SEQUENCES)
+    chance = old.sum(1).exp()
+    expected = 0.0
+    for pair in itertools.product(range(len(SEQUENCES)), repeat=2):
+        ids = list(pair)
+        rollout = Rollout(prompt_ids, SEQUENCES[ids], old[ids], FIXED[ids], rewards[ids], None)
+        loss, _ = method(Models(policy), rollout, kl_coeff=kl_coeff, **knobs)
+        expected = expected + chance[ids].prod() * loss
+    return torch.autograd.grad(expected, policy.logits)[0]
+
+
+def pull_of(method, **knobs):
+    """What kl_coeff adds to the slope."""
+    return expected_slope(method, kl_coeff=PRICE, **knobs) - expected_slope(method, kl_coeff=0.0, **knobs)
+
+
+def slope_of(value):
+    """Gradient at TABLE of a function of the log-probabilities (9, 2) of all completions."""
+    return gradient(lambda logits: value(chain_logprobs(logits.log_softmax(-1), SEQUENCES)), TABLE)
+
+
+def mean_of(x):
+    """Gradient of the policy's mean of something that each completion has, (9,)."""
+    return slope_of(lambda logprobs: logprobs.sum(1).exp() @ x)
+
+
+def token_kl(backward):
+    """Gradient of the KLs of the next token, summed over a completion, after prefixes that stay as they are."""
+    visits = torch.zeros(3, 3, dtype=F64)  # (state, 1): the state is the last token
+    visits[0] += 1  # the prompt
+    visits += TABLE[0].exp()[:, None]
+
+    def value(logits):
+        ours = logits.log_softmax(-1)
+        return (visits[:, 0] * (kl(REF, ours) if backward else kl(ours, REF))).sum()
+
+    return gradient(value, TABLE)
+
+
+TRUE_KL = slope_of(lambda logprobs: logprobs.sum(1).exp() @ (logprobs - FIXED).sum(1))
+BEATS = PAY.sum(1)[:, None] - PAY.sum(1)[None, :]
+WINS = ((BEATS > 1e-9).to(F64) + 0.5 * (BEATS.abs() < 1e-9)) @ WHOLE  # share of comparisons that each completion wins
+
+
+def test_every_method_has_its_unit_stated():
+    for name in methods.__all__:
+        assert f"- :func:`{name}`" in methods.__doc__ or f", :func:`{name}`" in methods.__doc__, name
+
+
+def assert_equal(ours, expected):
+    torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_kls_of_this_policy_differ():
+    kls = [TRUE_KL, token_kl(backward=False), token_kl(backward=True)]
+    assert all((a - b).norm() > 0.02 * a.norm() for a, b in itertools.permutations(kls, 2))
+
+
+@pytest.mark.parametrize(
+    ("method", "knobs", "paid", "scale"),
+    [
+        (ppo, {}, PAY.sum(1), 1 / LENGTH / 2),  # a mean over tokens; of two completions, one is its own baseline
+        (rloo, {"group_size": 2}, PAY.sum(1), 1 / LENGTH),
+        (spo, {}, PAY.sum(1), 2.0),
+        (reweighted_ppo, {}, WINS, 1.0),
+    ],
+)
+def test_kl_coeff_is_the_price_of_a_nat_of_a_whole_completion(method, knobs, paid, scale):
+    push, pull = expected_slope(method, kl_coeff=0.0, **knobs), pull_of(method, **knobs)
+    assert_equal(push, -scale * mean_of(paid))
+    assert_equal(pull, scale * PRICE * TRUE_KL)
+
+
+@pytest.mark.parametrize("knobs", [{}, {"kl_in": "loss", "kl_kind": "k2"}])
+def test_at_kl_coeff_zero_ppo_is_the_same_wherever_the_kl_stands(knobs):
+    assert_equal(expected_slope(ppo, kl_coeff=0.0, **knobs), -mean_of(PAY.sum(1)) / LENGTH / 2)
+
+
+@pytest.mark.parametrize(
+    ("kl_kind", "kl_gradient"),
+    [("k1", 0 * TRUE_KL), ("k2", token_kl(backward=False)), ("k3", token_kl(backward=True))],
+)
+def test_kl_in_the_loss_charges_for_the_next_tokens_alone(kl_kind, kl_gradient):
+    assert_equal(pull_of(ppo, kl_in="loss", kl_kind=kl_kind), PRICE / LENGTH * kl_gradient)
+
+
+def test_grpo_charges_for_another_kl_and_scales_the_push():
+    assert_equal(expected_slope(grpo, kl_coeff=0.0, group_size=2, normalize=False), -mean_of(PAY.sum(1)) / LENGTH / 2)
+    for normalize in (False, True):
+        pull = pull_of(grpo, group_size=2, normalize=normalize)
+        assert_equal(pull, PRICE / LENGTH * token_kl(backward=True))
+    divided = [expected_slope(grpo, kl_coeff=0.0, group_size=2, rewards=size * PAY) for size in (1, 10)]
+    torch.testing.assert_close(*divided, rtol=1e-2, atol=0)  # ten times the reward is no larger a push
+
+
+def test_baby_ppo_is_pulled_to_the_sampler():
+    assert_equal(pull_of(baby_ppo), 0 * TRUE_KL)
+    old = chain_logprobs(STALE, SEQUENCES)
+    to_sampler = slope_of(lambda logprobs: old.sum(1).exp() @ (old - logprobs).sum(1))
+    assert to_sampler.norm() > 0.1
+    assert_equal(pull_of(baby_ppo, sampler=STALE), PRICE / LENGTH * to_sampler)
+
+
+# rewards for which TABLE is the best policy there is: reward minus PRICE times the log ratio is the same for everyone
+BEST_AT_TABLE = PRICE * (chain_logprobs(TABLE, SEQUENCES) - FIXED) + 0.2
+
+
+@pytest.mark.parametrize("sampler", [TABLE, REF, STALE], ids=["policy", "reference", "stale"])
+def test_soft_dpo_rests_where_reward_minus_the_kl_of_a_completion_is_largest(sampler):
+    def slope(**knobs):
+        return expected_slope(dpo, sampler=sampler, rewards=BEST_AT_TABLE, **knobs)
+
+    assert_equal(slope(kl_coeff=PRICE, soft_labels=True), 0 * TRUE_KL)
+    for knobs in ({"kl_coeff": PRICE / LENGTH, "soft_labels": True}, {"kl_coeff": PRICE}):  # another price; hard labels
+        assert slope(**knobs).norm() > 0.01
+
+
+def test_who_charges_for_a_whole_completion_rests_at_the_optimum_and_the_others_do_not():
+    others = {"k2": (ppo, {"kl_in": "loss"}), "grpo": (grpo, {"group_size": 2}), "reweighted": (reweighted_ppo, {})}
+    for method, knobs in ((ppo, {}), (rloo, {"group_size": 2}), (spo, {})):
+        assert_equal(expected_slope(method, kl_coeff=PRICE, rewards=BEST_AT_TABLE, **knobs), 0 * TRUE_KL)
+    for name, (method, knobs) in others.items():
+        assert expected_slope(method, kl_coeff=PRICE, rewards=BEST_AT_TABLE, **knobs).norm() > 0.01, name
 
 
 @pytest.mark.parametrize("method", [dpo, spo, reweighted_ppo])

@@ -2,8 +2,6 @@
 
 import torch
 
-from rlhf_helpers import kl_estimate
-
 
 def clip_only(ratio, advantages, clip_eps=0.2):
     return ratio.clamp(1 - clip_eps, 1 + clip_eps) * advantages
@@ -24,37 +22,6 @@ def clipped_product(ratio, advantages, clip_eps=0.2):
 
 def a_loss(ratio, advantages, clip_eps=0.2):
     return -torch.min(ratio * advantages, clip_only(ratio, advantages, clip_eps))
-
-
-def as_found(rewards, logprobs, ref_logprobs, kl_coeff):
-    kl = kl_estimate(logprobs, ref_logprobs, "k3")
-    return rewards + kl_coeff * kl
-
-
-def sign_fixed(rewards, logprobs, ref_logprobs, kl_coeff):
-    kl = kl_estimate(logprobs, ref_logprobs, "k3")
-    return rewards - kl_coeff * kl
-
-
-def calm_but_wrong(rewards, logprobs, ref_logprobs, kl_coeff):
-    kl = kl_estimate(logprobs, ref_logprobs, "k2").detach()
-    return rewards - kl_coeff * kl
-
-
-def paid_for_leaving(rewards, logprobs, ref_logprobs, kl_coeff):
-    return rewards - kl_coeff * kl_estimate(ref_logprobs, logprobs, "k1").detach()
-
-
-def no_detach(rewards, logprobs, ref_logprobs, kl_coeff):
-    return rewards - kl_coeff * (logprobs - ref_logprobs)
-
-
-def one_toll_for_all(rewards, logprobs, ref_logprobs, kl_coeff):
-    return rewards - kl_coeff * (logprobs - ref_logprobs).mean().detach()
-
-
-def no_price(rewards, logprobs, ref_logprobs, kl_coeff):
-    return rewards - (logprobs - ref_logprobs).detach()
 
 
 def unclipped(kl_coeff, kl, target, n, horizon):
@@ -91,16 +58,6 @@ WRONG = {
         "probability of 0.45": 0.5,
         "is too small": 0.1,
     },
-    "ex-ppo-deltas": {
-        "add the next value": (-0.5, -0.6, 0.2, -0.75, -0.5, 0.2),
-        "its next value is 0": (0.1, 0.2, 1.0, 0.45, 0.7, 1.0),
-        "returns minus the values": (0.5, 0.4, 0.2, 0.75, 0.5, 0.2),
-        "carry the surprises forward": (0.1, 0.2, 0.2, 0.1, 0.25, 0.325),
-        "are lambda 1": (0.1, 0.2, 0.2, 0.5, 0.4, 0.2),
-        "are lambda 0": (0.1, 0.2, 0.2, 0.1, 0.2, 0.2),
-        "one surprise ahead": (0.1, 0.2, 0.2, 0.2, 0.3, 0.2),
-        "wrong sign": (-0.1, 0.2, 0.2, 0.25, 0.3, 0.2),
-    },
     "ex-ppo-min": {
         "no way back": clip_only,
         "pessimist takes the smaller": larger,
@@ -108,15 +65,6 @@ WRONG = {
         "Nothing is clipped": lambda ratio, advantages: ratio * advantages,
         "clip the product": clipped_product,
         "sign is the wrong way round": a_loss,
-    },
-    "ex-ppo-toll": {
-        "Three faults": as_found,
-        "still k3": sign_fixed,
-        "right there is k1": calm_but_wrong,
-        "pay out for leaving": paid_for_leaving,
-        "none should: detach it": no_detach,
-        "each token pays its own toll": one_toll_for_all,
-        "kl_coeff, is missing": no_price,
     },
     "ex-ppo-two": {
         "left out the reference": lambda reference, pay, kl_coeff: torch.softmax(pay / kl_coeff, 0),

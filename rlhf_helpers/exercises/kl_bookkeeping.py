@@ -1,0 +1,64 @@
+"""The exercise of the page on KL bookkeeping, and what a wrong answer is told."""
+
+import torch
+from torch import Tensor
+
+from rlhf_helpers.exercises.diagnosis import Checker, Mistake, function
+from rlhf_helpers.losses import kl_estimate
+
+# ---- A toll with three faults
+
+
+def _after_toll(rewards: Tensor, logprobs: Tensor, ref_logprobs: Tensor, kl_coeff: float, kind: str = "k1") -> Tensor:
+    return rewards - kl_coeff * kl_estimate(logprobs, ref_logprobs, kind).detach()
+
+
+after_toll = function(
+    _after_toll,
+    [
+        {
+            "rewards": torch.tensor([[1, 0, 0]]),
+            "logprobs": torch.tensor([[-0.5, -2.0, -3.0]]),
+            "ref_logprobs": torch.tensor([[-2.3, -2.4, -1.5]]),
+            "kl_coeff": 0.5,
+        },
+        {
+            "rewards": torch.tensor([[0, 2], [1, 0]]),
+            "logprobs": torch.tensor([[-1.0, -0.2], [-2.5, -0.9]]),
+            "ref_logprobs": torch.tensor([[-1.4, -2.0], [-1.1, -1.0]]),
+            "kl_coeff": 0.2,
+        },
+    ],
+    [
+        Mistake(
+            "Three faults are still there: the sign, the estimate, and the missing detach.",
+            lambda pay, new, ref, coeff: pay + coeff * kl_estimate(new, ref, "k3"),
+        ),
+        Mistake(
+            "The estimate is still k3, which gives a wrong gradient in the reward.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, coeff, "k3"),
+        ),
+        Mistake(
+            "k2 gives a wrong gradient in the reward, like k3; the one that is right there is k1.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, coeff, "k2"),
+        ),
+        Mistake(
+            "You pay out for leaving the reference: the sign, or the order in kl_estimate, is the wrong way round.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, -coeff),
+        ),
+        Mistake(
+            "You charge every token the average; each token pays its own toll.",
+            lambda pay, new, ref, coeff: pay - coeff * (new - ref).detach().mean(),
+        ),
+        Mistake(
+            "The price, kl_coeff, is missing.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, 1.0),
+        ),
+    ],
+    gradients=True,
+)
+
+
+EXERCISES: dict[str, Checker] = {
+    "ex-ppo-toll": after_toll,
+}
