@@ -142,6 +142,11 @@ def test_plumbing_is_folded(path):
     assert [cell.id for cell in unfolded if PLUMBING.search(cell.source)] == []
 
 
+@every_chapter
+def test_what_a_page_says_is_computed(path):
+    assert "page.problems() == []" in text_of(f"tests/findings/claims/test_{path.stem}.py")
+
+
 @every_numbered_chapter
 def test_chapter_has_exercises_with_answers(path):
     text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
