@@ -154,7 +154,7 @@ def test_sampling_is_paid_and_argmax_is_not():
     "Row t of the logits is about token t + 1.",
     "There are three tokens to score, and row 3 is a forecast of a token that nobody has written.",
     "Row 1 has seen the 4 already; it is a forecast of the 1. These three rows score every token one place too late.",
-    "Each token is scored by the row before it: the 4 by row 0, which stands at the prompt.",
+    "Each token is scored by the row before it: the 4 by row 0, at the end of the prompt.",
 )
 def test_the_rows_before_the_tokens_score_them():
     ids = torch.tensor([[0, 4, 1, 7]])
