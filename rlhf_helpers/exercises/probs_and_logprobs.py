@@ -51,6 +51,10 @@ unequal_length = function(
             "logprobs": torch.tensor([[-0.5, -math.inf, -2.0, -0.75]]),
             "completion_mask": torch.tensor([[1.0, 0.0, 1.0, 1.0]]),
         },
+        {
+            "logprobs": torch.tensor([[-0.5, -1.5, -9.0], [-2.0, -0.25, -3.0]]),
+            "completion_mask": torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
+        },
     ],
     [
         Mistake(
@@ -63,6 +67,10 @@ unequal_length = function(
         Mistake(
             "The padding was added too.",
             lambda logprobs, mask: (logprobs.sum(-1), (-logprobs.mean(-1)).exp()),
+        ),
+        Mistake(
+            "You kept every finite number; padding may be finite too, and only the mask says which tokens count.",
+            lambda logprobs, mask: _scores()(logprobs, logprobs.isfinite().to(logprobs.dtype)),
         ),
         Mistake(
             "You divided by the number of columns; the padding is no token.",

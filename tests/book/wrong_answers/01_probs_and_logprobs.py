@@ -14,6 +14,12 @@ def padding_added(logprobs, mask):
     return logprobs.sum(-1), torch.exp(-logprobs.mean(-1))
 
 
+def padding_without_the_mask(logprobs, mask):
+    finite = logprobs.isfinite()
+    total = logprobs.where(finite, 0.0).sum(-1)
+    return total, torch.exp(-total / finite.sum(-1))
+
+
 def padding_columns(logprobs, mask):
     total = logprobs.masked_fill(mask == 0, 0).sum(-1)
     return total, torch.exp(-total / logprobs.size(1))
@@ -105,6 +111,7 @@ WRONG = {
     "ex-logs-padding": {
         "0 times minus infinity": padding_times_mask,
         "The padding was added too": padding_added,
+        "only the mask says": padding_without_the_mask,
         "number of columns": padding_columns,
         "first result is a mean": padding_mean,
         "minus in the perplexity is missing": padding_no_minus,
