@@ -1,6 +1,10 @@
 """Exercises of the chapter on baselines, and what a wrong answer is told."""
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, numbers
+import torch
+from torch import Tensor
+
+from rlhf_helpers.advantages import gae
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, function, numbers
 
 # ---- Three surprises
 
@@ -24,6 +28,147 @@ deltas = numbers(
 )
 
 
+# ---- The least noisy baseline
+
+
+def _scores(probs: Tensor) -> Tensor:
+    """Rows: the gradient of each token's log-probability with respect to the logits."""
+    return torch.eye(len(probs), dtype=probs.dtype) - probs
+
+
+def _weighted(pay: Tensor, weight: Tensor) -> Tensor:
+    return weight @ pay / weight.sum()
+
+
+best = function(
+    lambda probs, pay: _weighted(pay, probs * _scores(probs).square().sum(1)),
+    [
+        {"probs": torch.tensor([0.5, 0.3, 0.2]), "pay": torch.tensor([1.0, 0.0, 0.5])},
+        {"probs": torch.tensor([0.7, 0.1, 0.1, 0.1]), "pay": torch.tensor([-1.0, 2.0, 0.5, 3.0])},
+    ],
+    [
+        Mistake("That is the expected reward, which counts every token alike.", lambda probs, pay: probs @ pay),
+        Mistake(
+            "You weigh with the length of the gradient; its square is what the noise is made of.",
+            lambda probs, pay: _weighted(pay, probs * _scores(probs).norm(dim=1)),
+        ),
+        Mistake(
+            "The tokens count alike however often they are drawn: both averages are under the policy.",
+            lambda probs, pay: _weighted(pay, _scores(probs).square().sum(1)),
+        ),
+        Mistake(
+            "You have not divided by the average squared length.",
+            lambda probs, pay: (probs * _scores(probs).square().sum(1)) @ pay,
+        ),
+        Mistake(
+            "You divide by the sum of the squared lengths; below the line is their average under the policy, too.",
+            lambda probs, pay: (probs * _scores(probs).square().sum(1)) @ pay / _scores(probs).square().sum(),
+        ),
+        Mistake(
+            "You took the columns of the table of gradients. Each row is one token's gradient.",
+            lambda probs, pay: _weighted(pay, probs * _scores(probs).square().sum(0)),
+        ),
+    ],
+)
+
+
+# ---- The last token is always brilliant
+
+
+def _gae(rewards: Tensor, values: Tensor, lam: float, following: Tensor | None = None) -> Tensor:
+    """GAE with gamma 1, given what is expected after each token."""
+    if following is None:
+        return gae(rewards, values, lam=lam)[0]
+    surprise = rewards + following - values
+    running, advantages = torch.zeros(len(rewards)), []
+    for t in reversed(range(rewards.shape[1])):
+        running = surprise[:, t] + lam * running
+        advantages.insert(0, running)
+    return torch.stack(advantages, 1)
+
+
+mended = function(
+    _gae,
+    [
+        {
+            "rewards": torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]),
+            "values": torch.tensor([[0.5, 0.6, 0.8], [0.9, 0.3, 0.1]]),
+            "lam": 0.5,
+        },
+        {"rewards": torch.tensor([[1.0, 2.0]]), "values": torch.tensor([[2.5, 1.5]]), "lam": 0.9},
+    ],
+    [
+        Mistake(
+            "That is your colleague's: after the last token it still expects the value of the first.",
+            lambda rewards, values, lam: _gae(rewards, values, lam, values.roll(-1, dims=1)),
+        ),
+        Mistake(
+            "You roll the other way: each token looks at the value before it.",
+            lambda rewards, values, lam: _gae(rewards, values, lam, values.roll(1, dims=1)),
+        ),
+        Mistake(
+            "You repeat the last value: the critic would expect pay after the end.",
+            lambda rewards, values, lam: _gae(rewards, values, lam, torch.cat([values[:, 1:], values[:, -1:]], 1)),
+        ),
+        Mistake(
+            "Nothing is expected after any token now; only after the last one is nothing to come.",
+            lambda rewards, values, lam: _gae(rewards, values, lam, torch.zeros_like(values)),
+        ),
+        Mistake(
+            "This is lambda 1, whatever lambda is.",
+            lambda rewards, values, lam: _gae(rewards, values, 1.0),
+        ),
+        Mistake(
+            "This is lambda 0: the surprises that follow are missing.",
+            lambda rewards, values, lam: _gae(rewards, values, 0.0),
+        ),
+    ],
+)
+
+
+# ---- Does the critic know anything?
+
+
+explained = function(
+    lambda values, returns: 1 - (returns - values).var() / returns.var(),
+    [
+        {
+            "values": torch.tensor([[2.0, 1.5, 0.5], [2.0, 1.0, 0.0]]),
+            "returns": torch.tensor([[3.0, 2.0, 1.0], [1.0, 1.0, 0.0]]),
+        },
+        {"values": torch.tensor([[1.0, 0.0, 2.0]]), "returns": torch.tensor([[0.5, 1.0, 0.0]])},
+    ],
+    [
+        Mistake(
+            "That is the share that is *not* explained: subtract it from one.",
+            lambda values, returns: (returns - values).var() / returns.var(),
+        ),
+        Mistake(
+            "You compare standard deviations; it is the variances that are compared.",
+            lambda values, returns: 1 - (returns - values).std() / returns.std(),
+        ),
+        Mistake(
+            "You took the mean square of the errors. A critic that is wrong by a constant has a variance of 0.",
+            lambda values, returns: 1 - (returns - values).square().mean() / returns.var(),
+        ),
+        Mistake(
+            "You divide by the variance of the values; it is the returns that are to be explained.",
+            lambda values, returns: 1 - (returns - values).var() / values.var(),
+        ),
+        Mistake(
+            "You compare the variance of the values with that of the returns: a critic may vary as much and be wrong.",
+            lambda values, returns: values.var() / returns.var(),
+        ),
+        Mistake(
+            "One number for each completion: take the variance over all tokens of the batch.",
+            lambda values, returns: 1 - (returns - values).var(1) / returns.var(1),
+        ),
+    ],
+)
+
 EXERCISES: dict[str, Checker] = {
     "ex-ppo-deltas": deltas,
+    "ex-baselines-best": best,
+    "ex-baselines-wrap": mended,
+    "ex-baselines-explained": explained,
 }
