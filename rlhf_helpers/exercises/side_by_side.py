@@ -1,11 +1,12 @@
 """Exercises of the chapter that sets the methods side by side, and what a wrong answer is told."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, choice, function, numbers
+from rlhf_helpers.exercises.diagnosis import Checker, Mistake, choice, function
 
 # ---- Read a leaderboard
 
@@ -21,41 +22,27 @@ leaderboard = choice(
 )
 
 
-# ---- Two tokens
-
-two_answers = numbers(
-    (0.4594, 0.6363),
-    {
-        (0.6628, ANY): "The first number is in bits; take the natural logarithm.",
-        (0.7254, ANY): "The first is KL(reference || best of 4); the policy comes first, and its probabilities are "
-        "the weights.",
-        (0.5893, ANY): "The first lacks the answer that lost: it has probability 1/16 and a negative term.",
-        (ANY, 1.3863): "The second is log 4; (n - 1)/n = 3/4 is still to be subtracted.",
-        (0.4594, 0.4594): "The formula does not know about ties: put n = 4 into it, without the probabilities.",
-        (ANY, 0.0795): "You divided by the eight tokens of the chapter's completions; here a completion has one.",
-    },
-)
-
-
 # ---- The nearest update
 
 
-def _at_kl(rewards: Tensor, kls: Tensor, kl: float) -> Tensor:
-    """The reward where a path first reaches a KL, between two updates."""
+def _between(rewards: Tensor, kls: Tensor, kl: float) -> Tensor:
+    """The reward between the first update at or beyond a KL and the one before; without one, nonsense."""
     after = int((kls >= kl).double().argmax())
     share = (kl - kls[after - 1]) / (kls[after] - kls[after - 1])
     return rewards[after - 1].lerp(rewards[after], share)
 
 
-def _after(rewards: Tensor, kls: Tensor, kl: float) -> Tensor:
-    return rewards[(kls >= kl).double().argmax()]
+def _if_reached(read: Callable[..., Tensor]) -> Callable[..., Tensor | float]:
+    """Infinity for a path that never has the KL."""
+    return lambda rewards, kls, kl: read(rewards, kls, kl) if (kls >= kl).any() else math.inf
 
 
-def _before(rewards: Tensor, kls: Tensor, kl: float) -> Tensor:
-    return rewards[(kls >= kl).double().argmax() - 1]
+_at_kl = _if_reached(_between)
+_after = _if_reached(lambda rewards, kls, kl: rewards[(kls >= kl).double().argmax()])
+_before = _if_reached(lambda rewards, kls, kl: rewards[(kls >= kl).double().argmax() - 1])
 
 
-def _sorted(rewards: Tensor, kls: Tensor, kl: float) -> Tensor:
+def _sorted(rewards: Tensor, kls: Tensor, kl: float) -> Tensor | float:
     order = kls.argsort()
     return _at_kl(rewards[order], kls[order], kl)
 
@@ -69,11 +56,17 @@ at_equal_kl = function(
             "kls": torch.tensor([0.0, 0.15, 0.4, 0.3, 0.1]),
             "kl": 0.2,
         },
+        {"rewards": torch.tensor([0.11, 0.2, 0.28]), "kls": torch.tensor([0.0, 0.1, 0.2]), "kl": 0.5},
     ],
     [
         Mistake(
             "Still the nearest update, wherever it is: interpolate between the two around the KL.",
             lambda rewards, kls, kl: rewards[(kls - kl).abs().argmin()],
+        ),
+        Mistake(
+            "A path that never has this KL: `argmax` finds no True and says 0, so you read between its last update "
+            "and its first. Return math.inf.",
+            _between,
         ),
         Mistake("You read the first update at or beyond the KL, which has paid more than that.", _after),
         Mistake("You read the last update before the KL, which has paid less than that.", _before),
@@ -83,7 +76,7 @@ at_equal_kl = function(
         ),
         Mistake(
             "You swapped the weights: the nearer update counts more.",
-            lambda *path: _before(*path) + _after(*path) - _at_kl(*path),
+            _if_reached(lambda *path: _before(*path) + _after(*path) - _at_kl(*path)),
         ),
         Mistake("You sorted by KL; a path that comes back is out of order, and the first crossing counts.", _sorted),
     ],
@@ -122,11 +115,15 @@ paid_at_the_end = function(
             "mask": torch.tensor([[1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]]),
         },
         {
-            "rewards": torch.tensor([[-1.0, 4.0, 7.0], [2.0, 2.0, 6.0]]),
-            "mask": torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
+            "rewards": torch.tensor([[-1.0, 4.0, 7.0], [3.0, 0.0, 6.0]]),
+            "mask": torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]]),
         },
     ],
     [
+        Mistake(
+            "You pay at the last token that was paid before; where a completion ends, the mask says.",
+            lambda rewards, mask: _pay_late(rewards, (mask * rewards != 0).to(mask)),
+        ),
         Mistake(
             "You pay in the last column; the first completion ends before, at its last 1 in the mask.",
             lambda rewards, mask: _in_the_last_column(rewards * mask),
@@ -158,58 +155,72 @@ paid_at_the_end = function(
 BATCH = 256
 
 
-def _first(values: Tensor, goal: float) -> int:
-    """The first update after which the policy is worth the goal."""
-    return int((values >= goal).double().argmax())
+def _first(reached: Tensor) -> float:
+    """The first update at which something holds, or infinity."""
+    return next(iter(reached.nonzero().flatten().tolist()), math.inf)
 
 
-def _after_the_last_below(values: Tensor, goal: float) -> int:
-    return max([-1, *(values < goal).nonzero().flatten().tolist()]) + 1
+def _after_the_last_below(values: Tensor, goal: float) -> float:
+    after = max([-1, *(values < goal).nonzero().flatten().tolist()]) + 1
+    return after if after < len(values) else math.inf
+
+
+def _tokens(updates: float, epochs: int) -> float:
+    return BATCH * -(-updates // epochs) if updates < math.inf else math.inf
 
 
 tokens_until = function(
-    lambda values, goal, epochs: BATCH * math.ceil(_first(values, goal) / epochs),
+    lambda values, goal, epochs: _tokens(_first(values >= goal), epochs),
     [
         {"values": torch.tensor([0.1, 0.2, 0.15, 0.3, 0.26, 0.4]), "goal": 0.25, "epochs": 1},
         {"values": torch.tensor([0.1, 0.2, 0.15, 0.3, 0.26, 0.4]), "goal": 0.25, "epochs": 2},
         {"values": torch.tensor([0.1, 0.12, 0.14, 0.2, 0.26, 0.24]), "goal": 0.25, "epochs": 4},
-        {"values": torch.tensor([0.1, 0.3, 0.2]), "goal": 0.25, "epochs": 4},
+        {"values": torch.tensor([0.1, 0.25, 0.3]), "goal": 0.25, "epochs": 1},
+        {"values": torch.tensor([0.1, 0.2, 0.15]), "goal": 0.25, "epochs": 2},
     ],
     [
         Mistake(
+            "This run never gets there: `argmax` finds no True and says 0, which would be the cheapest run of all. "
+            "Return math.inf.",
+            lambda values, goal, epochs: BATCH * math.ceil((values >= goal).double().argmax() / epochs),
+        ),
+        Mistake(
+            "You ask for more than the goal; to reach it is enough.",
+            lambda values, goal, epochs: _tokens(_first(values > goal), epochs),
+        ),
+        Mistake(
             "You count a batch for every update; with `epochs` updates on each, fewer are sampled.",
-            lambda values, goal, epochs: BATCH * _first(values, goal),
+            lambda values, goal, epochs: BATCH * _first(values >= goal),
         ),
         Mistake(
             "You rounded down: a batch that was begun has been sampled.",
-            lambda values, goal, epochs: BATCH * (_first(values, goal) // epochs),
+            lambda values, goal, epochs: _tokens(_first(values >= goal) - epochs + 1, epochs),
         ),
         Mistake(
             "You did not round: a batch that was begun has been sampled whole.",
-            lambda values, goal, epochs: BATCH * _first(values, goal) / epochs,
+            lambda values, goal, epochs: BATCH * _first(values >= goal) / epochs,
         ),
         Mistake(
             "You counted one update too many: values[0] is the policy before the first.",
-            lambda values, goal, epochs: BATCH * math.ceil((_first(values, goal) + 1) / epochs),
+            lambda values, goal, epochs: _tokens(_first(values >= goal) + 1, epochs),
         ),
         Mistake(
             "You counted batches, and the question is about tokens: 256 in each.",
-            lambda values, goal, epochs: math.ceil(_first(values, goal) / epochs),
+            lambda values, goal, epochs: _tokens(_first(values >= goal), epochs) / BATCH,
         ),
         Mistake(
             "You multiplied by `epochs`; it saves batches, so divide.",
-            lambda values, goal, epochs: BATCH * _first(values, goal) * epochs,
+            lambda values, goal, epochs: BATCH * _first(values >= goal) * epochs,
         ),
         Mistake(
             "You waited until the goal was never left again; the first time counts.",
-            lambda values, goal, epochs: BATCH * math.ceil(_after_the_last_below(values, goal) / epochs),
+            lambda values, goal, epochs: _tokens(_after_the_last_below(values, goal), epochs),
         ),
     ],
 )
 
 EXERCISES: dict[str, Checker] = {
     "ex-side-leaderboard": leaderboard,
-    "ex-side-two": two_answers,
     "ex-side-nearest": at_equal_kl,
     "ex-side-at-end": paid_at_the_end,
     "ex-side-epochs": tokens_until,
