@@ -224,8 +224,8 @@ def reweighted_ppo_loss(logprobs: Tensor, old_logprobs: Tensor, preference: Tens
 
     .. math:: L = -\operatorname{mean} \log\bigl(p\,\rho + (1 - p)\bigr)
 
-    With p = 1 this is maximum likelihood on the preferred answer, with p = 0 it has no gradient. The gradient is that of
-    the log-probability times a weight of at most 1, whatever the preference rests on, so the loss is in no unit of
+    With p = 1 this is maximum likelihood on the preferred answer, with p = 0 it has no gradient. The gradient is that
+    of the log-probability times a weight of at most 1, whatever the preference rests on, so the loss is in no unit of
     reward. It is not what the field calls GRPO: see :func:`grpo_loss`.
 
     Args:
