@@ -65,20 +65,22 @@ agreement = function(
 )
 
 
-# ---- A margin without effect
+# ---- A margin without effect; margins are data, so the gradients are compared for scores alone
+
+MARGINS = torch.tensor([1.0, 0.0, 0.5])
 
 
 def _margin_loss(chosen_scores: Tensor, rejected_scores: Tensor, margins: Tensor) -> Tensor:
-    return bradley_terry_loss(chosen_scores, rejected_scores, margin=margins.detach())
+    return bradley_terry_loss(chosen_scores, rejected_scores, margin=margins)
 
 
-margin_loss = function(
+_check_margin_value = function(
     _margin_loss,
     [
         {
             "chosen_scores": torch.tensor([1.0, -0.5, 2.0]),
             "rejected_scores": torch.tensor([0.0, 0.5, 2.5]),
-            "margins": torch.tensor([1.0, 0.0, 0.5]),
+            "margins": MARGINS,
         },
         {
             "chosen_scores": torch.tensor([0.3, 4.0]),
@@ -106,6 +108,20 @@ margin_loss = function(
         Mistake("The margin is gone.", lambda chosen, rejected, margins: -logsigmoid(chosen - rejected).mean()),
     ],
 )
+
+_check_margin_gradient = function(
+    lambda chosen, rejected: _margin_loss(chosen, rejected, MARGINS),
+    [{"chosen_scores": torch.tensor([1.0, -0.5, 2.0]), "rejected_scores": torch.tensor([0.0, 0.5, 2.5])}],
+    [],
+    gradients=True,
+)
+
+
+def margin_loss(attempt) -> str | None:
+    """Diagnose an attempt: its value first, then the gradient of its scores."""
+    return _check_margin_value(attempt) or _check_margin_gradient(
+        lambda chosen, rejected: attempt(chosen, rejected, MARGINS)
+    )
 
 
 # ---- Best of n with two answers

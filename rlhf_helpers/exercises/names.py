@@ -19,6 +19,7 @@ what_a_name_costs = numbers(
         (1 / 27, ANY, ANY): "That is the probability of a token; the loss is minus its logarithm.",
         (math.log2(27), ANY, ANY): "The first is in bits; a loss in nats takes the natural logarithm.",
         (math.log10(27), ANY, ANY): "The first is a logarithm to base 10; take the natural one.",
+        (ANY, math.log(2), ANY): "That is the cost of one token of probability 0.5; average over all three tokens.",
         (ANY, 1.5 * math.log(2), ANY): "You left out the end: its probability of 0.5 is the third factor.",
         (ANY, 2 * math.log(2), ANY): "You added up three logs and divided by two letters; the end is a token, too.",
         (ANY, 4 * math.log(2), ANY): "That is the cost of the whole name; divide by its three tokens.",
@@ -217,7 +218,7 @@ _check_formula = function(
 WEAK_PULLS = [
     (
         function(_best_for_rule, [{"p": 0.4, "kl_coeff": 0.01}], []),
-        "Here 1 - q rounds to 0, and the limit of x log x at 0 is 0.",
+        "Here 1 - p* rounds to 0, and the limit of x log x at 0 is 0.",
     ),
     (
         function(_best_for_rule, [{"p": 0.4, "kl_coeff": 0.001}], []),

@@ -52,6 +52,10 @@ def summed(chosen_scores, rejected_scores, margins):
     return -logsigmoid(chosen_scores - rejected_scores - margins).sum()
 
 
+def without_gradient(chosen_scores, rejected_scores, margins):
+    return -logsigmoid(chosen_scores - rejected_scores - margins).mean().detach()
+
+
 def kl(q, p):
     return q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p))
 
@@ -104,6 +108,7 @@ WRONG = {
         "each pair has its own": mean_margin,
         "weight the pairs": weighted,
         "It is 3 times": summed,
+        "no gradient reaches chosen_scores": without_gradient,
     },
     "ex-feedback-bon": {
         "the bound for answers": the_bound,

@@ -164,6 +164,7 @@ WRONG = {
         "the probability of a token": (0.037, 0.924, 2.3),
         "The first is in bits": (4.755, 0.924, 2.3),
         "The first is a logarithm to base 10": (1.431, 0.924, 2.3),
+        "cost of one token": (3.296, 0.693, 2.3),
         "You left out the end": (3.296, 1.04, 2.3),
         "divided by two letters": (3.296, 1.386, 2.3),
         "cost of the whole name": (3.296, 2.773, 2.3),
@@ -212,7 +213,7 @@ WRONG = {
         "the price of the KL": price,
         "multiplied by kl_coeff instead": multiplied,
         "wrong order": other_order,
-        "1 - q rounds to 0": chapters_lines,
+        "1 - p* rounds to 0": chapters_lines,
         "e^1000 is too large": closed_form,
     },
 }
