@@ -116,7 +116,7 @@ def test_the_assertion_of_an_answer_holds_for_the_fixed_code_and_fails_for_the_b
     lines = assertion(case)
     exec(lines, dict(names))
     with pytest.raises(AssertionError):
-        exec(re.sub(rf"\bmended_{case}\b", f"case_{case}", lines), dict(names))
+        exec(re.sub(rf"\bfixed_{case}\b", f"case_{case}", lines), dict(names))
 
 
 @pytest.mark.parametrize("case", SYMPTOMS)
@@ -124,7 +124,7 @@ def test_the_checklist_stops_at_each_bug(case, names, capsys):
     exec(checklist(), dict(names))
     assert capsys.readouterr().out == "twelve assertions hold\n"
     with pytest.raises(AssertionError):
-        exec(re.sub(rf"\bmended_{case}\b", f"case_{case}", checklist()), dict(names))
+        exec(re.sub(rf"\bfixed_{case}\b", f"case_{case}", checklist()), dict(names))
 
 
 def test_the_checklist_and_the_answers_have_the_same_lines():

@@ -144,18 +144,19 @@ def test_case_9_dies_of_the_first_short_answer_at_any_learning_rate():
 def test_case_10_uses_fewer_than_half_of_its_batches():
     for seed in range(20):
         found = run(10, seed=seed)
-        used = np.diff(found["done"])
         assert found["done"][-1] < 60
         assert found["chance"][-1] < 0.94
-        assert used[40:80].mean() > 2 * max(used[:15].mean(), used[-20:].mean())
 
 
 @page.says(
     "Case 11. It learns, and levels off.",
     "But a 1 that is there goes on, so there are more of them at the end.",
+    "So the row of token 1 learns to write 1, and no other row learns to write a first 1.",
 )
 def test_case_11_writes_more_ones_at_the_end():
-    places = np.mean([run(11, seed=seed)["places"] for seed in range(4)], axis=0)
+    runs = [run(11, seed=seed) for seed in range(4)]
+    places = np.mean([found["places"] for found in runs], axis=0)
+    assert all(found["again"][-1] > 0.9 and found["first"][-1] < 0.15 for found in runs)
     assert places[0] < 0.2
     assert places[-1] > 0.45
     assert np.corrcoef(np.arange(8), places)[0, 1] > 0.9
@@ -195,7 +196,7 @@ page.defines(
     "This memory never fades.",
     "All rewards are 0 or 1.",
     "Then the deviation is 0, and 0 / 0 is NaN:",
-    "A 1 was read off the row *of that 1*. So the row of token 1 learns to write 1,",
+    "A 1 was read off the row *of that 1*.",
 )
 
 
