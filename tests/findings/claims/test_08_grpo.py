@@ -286,7 +286,7 @@ page.defines(
     "The line y = x is 0 at the origin, and its slope is 1.",
     "Its reward was 0.1, that of chance.",
     "every update has 64 completions in groups of eight.",
-    "Where training ends at kl_coeff 0.5, one change at a time from left to right.",
+    "Where training ends at kl_coeff 0.5, one change at a time from left to right:",
     "Put p = 0 into the mixture: `-log(0 + 1)` is 0, wherever the ratio is.",
     "With p = 0 the mixture is 1, whatever the ratio is.",
     "The weight would have to be above 0.",
