@@ -50,7 +50,7 @@ def numbers(
         return math.isnan(b) or math.isclose(a, b, rel_tol=tolerance, abs_tol=0.0 if b else tolerance)
 
     def diagnose(attempt) -> str | None:
-        given = _as_tuple(attempt)
+        given = tuple(attempt) if getattr(attempt, "ndim", 0) == 1 else _as_tuple(attempt)  # also a tensor or an array
         _refuse_dots(given)
         if len(given) != len(expected) or not all(_is_number(value) for value in given):
             return f"Answer with {_count(len(expected), 'number')}; you gave {attempt!r}."
@@ -147,14 +147,17 @@ class Behavior:
     gradients: dict[str, Tensor | None]
 
 
-def function(right: Callable, cases: list[dict], mistakes: list[Mistake], *, gradients: bool = False) -> Checker:
+def function(
+    right: Callable, cases: list[dict], mistakes: list[Mistake], *, gradients: bool | tuple[str, ...] = False
+) -> Checker:
     """Make a checker for a function that the reader writes, from one that is right and some that are not.
 
     Args:
         right: a function that does what is asked.
         cases: inputs by name, in the order of the arguments; small, so that a diagnosis can show them.
         mistakes: the first that behaves like the attempt, in all cases, is the diagnosis.
-        gradients: whether the gradients with respect to the floating-point inputs must agree as well.
+        gradients: whether the gradients with respect to the floating-point inputs must agree as well, or the names of
+            the inputs for which they must.
 
     Returns:
         The checker.
@@ -177,9 +180,10 @@ def function(right: Callable, cases: list[dict], mistakes: list[Mistake], *, gra
     return outcome(lambda attempt: [_behavior(attempt, case, gradients) for case in cases], judge, called_with=cases[0])
 
 
-def _behavior(function: Callable, case: dict, gradients: bool) -> Behavior:
+def _behavior(function: Callable, case: dict, gradients: bool | tuple[str, ...]) -> Behavior:
+    followed = case if gradients is True else gradients or ()
     leaves = {
-        name: value.detach().clone().requires_grad_() if gradients and _is_float(value) else _copy(value)
+        name: value.detach().clone().requires_grad_() if name in followed and _is_float(value) else _copy(value)
         for name, value in case.items()
     }
     result = call(function, *leaves.values())

@@ -155,7 +155,7 @@ clip_higher = function(
             ),
         ),
     ],
-    gradients=True,
+    gradients=("ratio",),  # whether the advantages are detached is for the loss to say
 )
 
 
@@ -163,7 +163,9 @@ clip_higher = function(
 
 
 @cache
-def _resting_place(size: int, *, share: float | None = None, spread: int | None = None, pull: str = "k3") -> float:
+def _resting_place(
+    size: int, *, share: float | None = None, spread: int | None = None, pull: str = "k3", of_groups: str = "sample"
+) -> float:
     """The probability of token 1 where push and pull balance at kl_coeff 0.5.
 
     Args:
@@ -171,6 +173,7 @@ def _resting_place(size: int, *, share: float | None = None, spread: int | None 
         share: what the group's own mean leaves of the push; (G - 1) / G if None.
         spread: size of the groups whose standard deviation counts; ``size`` if None, no division if 0.
         pull: "k3" or "k2".
+        of_groups: the deviation that counts: "sample" (over G - 1), "population" (over G), or "exact", that of a sum.
     """
     q = torch.linspace(0.101, 0.95, 200, dtype=torch.float64)
     spread = size if spread is None else spread
@@ -178,7 +181,10 @@ def _resting_place(size: int, *, share: float | None = None, spread: int | None 
     if spread:
         shape = (max(1000, 8000 // spread), spread, 8)
         draws = torch.rand(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-        push = torch.stack([(draws < x).sum(-1).double().std(1).mean() for x in q]) / 8
+        correction = 0 if of_groups == "population" else 1
+        push = torch.stack([(draws < x).sum(-1).double().std(1, correction=correction).mean() for x in q]) / 8
+        if of_groups == "exact":
+            push = (8 * q * (1 - q)).sqrt() / 8
     push = push * ((size - 1) / size if share is None else share)
     slope = q - 0.1 if pull == "k3" else q * (1 - q) * (9 * q / (1 - q)).log()
     return q[(push - 0.5 * slope > 0).nonzero().max()].item()
@@ -200,6 +206,14 @@ OTHER_BALANCES = [
     Mistake(
         "You left out (G - 1)/G: that is a baseline of the others.",
         partial(_resting_place, share=1.0),
+    ),
+    Mistake(
+        "You used the standard deviation over G; GRPO's is the one over G - 1.",
+        partial(_resting_place, of_groups="population"),
+    ),
+    Mistake(
+        "You put in √(8q(1 − q)), the deviation of one sum: a small group's own deviation is smaller on average.",
+        partial(_resting_place, of_groups="exact"),
     ),
     Mistake(
         "You left out the standard deviation: that is Dr. GRPO with k3.",

@@ -1,4 +1,4 @@
-"""The bug hunt does what it says: a bug shows its symptom, the switch mends it, the assertion catches it."""
+"""The bug hunt does what it says: a bug shows its symptom, the switch fixes it, the assertion catches it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def late(series: np.ndarray) -> float:
     return series[-20:].mean()
 
 
-# Case -> what holds of its series at the end of the run as it was found, and never of the mended run.
+# Case -> what holds of its series at the end of the run as it was found, and never of the fixed run.
 SYMPTOMS = {
     1: lambda s: s["kl"].max() == 0 and np.ptp(s["loss"]) > 0.05,  # nothing moves, and the loss is busy
     2: lambda s: np.ptp(s["loss"]) < 1e-3 and abs(s["loss"][-1] - 8 * np.log(10)) < 1e-3 and late(s["reward"]) < 0.05,
@@ -39,8 +39,8 @@ SYMPTOMS = {
     11: lambda s: 0.2 < late(s["reward"]) < 0.45 and s["again"][-1] > 0.9 and s["first"][-1] < 0.15,
     12: lambda s: late(s["length"]) > 7 and late(s["people"]) < 5,
 }
-# Case -> where the mended run ends.
-MENDED = {
+# Case -> where the fixed run ends.
+FIXED = {
     **dict.fromkeys((1, 3, 5, 6, 7, 8), lambda s: abs(late(s["reward"]) - OPTIMUM) < 0.05),
     2: lambda s: late(s["reward"]) > 0.9 and abs(s["loss"][0] - 112) < 0.1,
     4: lambda s: late(s["reward"]) > 0.85,
@@ -52,16 +52,16 @@ MENDED = {
 
 
 def course(
-    case: int, *, mended: bool, at: int = 0, seed: int = 0, noise: tuple = (), **settings: float
+    case: int, *, fixed: bool, at: int = 0, seed: int = 0, noise: tuple = (), **settings: float
 ) -> dict[str, np.ndarray]:
-    """The series of a whole run of a case, mended from an update on, up to where it is no longer a number."""
+    """The series of a whole run of a case, fixed from an update on, up to where it is no longer a number."""
     made = live_figures(CHAPTER)[case - 1].definition
     run = Run(made.function, made.start, noise or made.noise, torch.float32)
     knobs = made.defaults | settings
     try:
-        run.reset(seed, knobs | {"mended": float(mended and at == 0)})
+        run.reset(seed, knobs | {"fixed": float(fixed and at == 0)})
         for update in range(made.steps):
-            run.commit(knobs | {"mended": float(mended and update >= at)})
+            run.commit(knobs | {"fixed": float(fixed and update >= at)})
     except NotFinite:
         pass
     return run.history()
@@ -70,11 +70,11 @@ def course(
 @pytest.mark.parametrize("case", SYMPTOMS)
 def test_the_symptom_is_there_until_the_switch_is_on(case):
     for seed in SEEDS:
-        found, mended = (course(case, mended=on, seed=seed) for on in (False, True))
+        found, fixed = (course(case, fixed=on, seed=seed) for on in (False, True))
         assert SYMPTOMS[case](found), seed
-        assert not SYMPTOMS[case](mended), seed
-        assert MENDED[case](mended), seed
-        assert not MENDED[case](found), seed
+        assert not SYMPTOMS[case](fixed), seed
+        assert FIXED[case](fixed), seed
+        assert not FIXED[case](found), seed
 
 
 def answer(case: int) -> str:
@@ -106,17 +106,17 @@ def names() -> dict:
         for node in ast.parse(cell.source).body:
             if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.Assign):
                 exec(compile(ast.Module([node], []), str(CHAPTER), "exec"), found)
-        if "case_12" in found and "mended_12" in found:
+        if "case_12" in found and "fixed_12" in found:
             return found
     raise AssertionError("the chapter has not all twelve cases")
 
 
 @pytest.mark.parametrize("case", SYMPTOMS)
-def test_the_assertion_of_an_answer_holds_for_the_mended_code_and_fails_for_the_bug(case, names):
+def test_the_assertion_of_an_answer_holds_for_the_fixed_code_and_fails_for_the_bug(case, names):
     lines = assertion(case)
     exec(lines, dict(names))
     with pytest.raises(AssertionError):
-        exec(re.sub(rf"\bmended_{case}\b", f"case_{case}", lines), dict(names))
+        exec(re.sub(rf"\bfixed_{case}\b", f"case_{case}", lines), dict(names))
 
 
 @pytest.mark.parametrize("case", SYMPTOMS)
@@ -124,7 +124,7 @@ def test_the_checklist_stops_at_each_bug(case, names, capsys):
     exec(checklist(), dict(names))
     assert capsys.readouterr().out == "twelve assertions hold\n"
     with pytest.raises(AssertionError):
-        exec(re.sub(rf"\bmended_{case}\b", f"case_{case}", checklist()), dict(names))
+        exec(re.sub(rf"\bfixed_{case}\b", f"case_{case}", checklist()), dict(names))
 
 
 def test_the_checklist_and_the_answers_have_the_same_lines():
@@ -143,28 +143,28 @@ def test_every_answer_says_the_line_the_silence_the_betrayal_and_the_place():
 
 
 def test_the_learning_rate_is_not_what_kills_case_9():
-    assert len(course(9, mended=False)["reward"]) == 83
+    assert len(course(9, fixed=False)["reward"]) == 83
     for learning_rate in (0.001, 0.01, 0.1):
-        assert len(course(9, mended=False, learning_rate=learning_rate)["reward"]) < 121
+        assert len(course(9, fixed=False, learning_rate=learning_rate)["reward"]) < 121
 
 
 def test_the_loss_of_case_2_was_infinite_before_the_small_number():
-    start = torch.tensor(-course(2, mended=True)["loss"][0])
+    start = torch.tensor(-course(2, fixed=True)["loss"][0])
     assert torch.log(torch.sigmoid(start)) == -torch.inf
 
 
 def test_the_learning_rate_does_not_wake_case_1():
-    assert course(1, mended=False, learning_rate=1.0)["kl"].max() == 0
+    assert course(1, fixed=False, learning_rate=1.0)["kl"].max() == 0
 
 
-def test_a_smaller_beta_hides_case_2_and_a_larger_one_mends_case_7():
-    assert late(course(2, mended=False, beta=0.1)["reward"]) > 0.9
-    assert abs(late(course(7, mended=False, beta=4.0)["kl"]) - late(course(7, mended=True)["kl"])) < 0.02
+def test_a_smaller_beta_hides_case_2_and_a_larger_one_fixes_case_7():
+    assert late(course(2, fixed=False, beta=0.1)["reward"]) > 0.9
+    assert abs(late(course(7, fixed=False, beta=4.0)["kl"]) - late(course(7, fixed=True)["kl"])) < 0.02
 
 
 def test_more_answers_make_case_4_worse():
     few, many = (
-        np.mean([late(course(4, mended=False, seed=seed, noise=(size, 8))["reward"]) for seed in SEEDS])
+        np.mean([late(course(4, fixed=False, seed=seed, noise=(size, 8))["reward"]) for seed in SEEDS])
         for size in (4, 32)
     )
     assert few > 0.4
@@ -172,40 +172,40 @@ def test_more_answers_make_case_4_worse():
 
 
 def test_a_larger_price_does_not_hold_case_5():
-    assert late(course(5, mended=False, kl_coeff=10.0)["kl"]) > late(course(5, mended=False)["kl"])
-    assert late(course(5, mended=True, kl_coeff=10.0)["kl"]) < 0.01
+    assert late(course(5, fixed=False, kl_coeff=10.0)["kl"]) > late(course(5, fixed=False)["kl"])
+    assert late(course(5, fixed=True, kl_coeff=10.0)["kl"]) < 0.01
 
 
-def test_most_runs_come_back_when_they_are_mended_half_way_and_case_5_does_not():
+def test_most_runs_come_back_when_they_are_fixed_halfway_and_case_5_does_not():
     for case in (1, 3, 7, 11, 12):
-        assert MENDED[case](course(case, mended=True, at=60)), case
-    assert late(course(5, mended=True, at=60)["reward"]) > 0.8
+        assert FIXED[case](course(case, fixed=True, at=60)), case
+    assert late(course(5, fixed=True, at=60)["reward"]) > 0.8
 
 
 def test_case_8_is_ahead_at_update_30():
     for seed in SEEDS:
-        found, mended = (course(8, mended=on, seed=seed)["reward"] for on in (False, True))
-        assert found[25:35].mean() > mended[25:35].mean() + 0.1
+        found, fixed = (course(8, fixed=on, seed=seed)["reward"] for on in (False, True))
+        assert found[25:35].mean() > fixed[25:35].mean() + 0.1
 
 
 def test_case_12_has_the_lower_loss():
     for seed in SEEDS:
-        found, mended = (late(course(12, mended=on, seed=seed)["loss"]) for on in (False, True))
-        assert found < mended - 0.1
+        found, fixed = (late(course(12, fixed=on, seed=seed)["loss"]) for on in (False, True))
+        assert found < fixed - 0.1
 
 
 def test_the_plateau_of_case_11_is_the_computed_one():
     computed = 1 - sum((8 / 9) ** t for t in range(1, 9)) / 8
-    assert np.mean([late(course(11, mended=False, seed=seed)["reward"]) for seed in SEEDS]) == pytest.approx(
+    assert np.mean([late(course(11, fixed=False, seed=seed)["reward"]) for seed in SEEDS]) == pytest.approx(
         computed, abs=0.06
     )
 
 
 def test_a_preset_turns_the_switch():
     figure = live_figures(CHAPTER)[0]
-    found, mended = figure.definition.presets
-    figure.use(mended)
-    assert figure.controls["mended"].value is True
+    found, fixed = figure.definition.presets
+    figure.use(fixed)
+    assert figure.controls["fixed"].value is True
     figure.use(found)
-    assert figure.controls["mended"].value is False
+    assert figure.controls["fixed"].value is False
     figure.pause()

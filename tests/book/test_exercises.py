@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.chapters import CHAPTERS, every_chapter, every_numbered_chapter
 
+from rlhf_helpers import clipped_surrogate
 from rlhf_helpers.exercises import EXERCISES, check, question
 from rlhf_helpers.exercises.diagnosis import ANY, Mistake, choice, function, numbers
 
@@ -167,6 +169,24 @@ def test_what_is_wrong_in_any_exercise_is_said(attempt, said):
 def test_the_right_function_passes_however_it_is_written():
     assert diagnose_ratio(ratio) is None
     assert diagnose_ratio(lambda new, old: new.exp() / old.exp().detach()) is None
+
+
+def two_limits(ratio, advantages, low=0.2, high=0.28):
+    up, down = (clipped_surrogate(ratio, advantages, clip_eps=eps) for eps in (high, low))
+    return torch.where(advantages > 0, up, down)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda f: f, lambda f: lambda ratio, advantages, *knobs: f(ratio, advantages.detach(), *knobs)]
+)
+def test_whether_an_attempt_detaches_what_is_data_does_not_matter(wrap):
+    assert EXERCISES["ex-grpo-clip-higher"](wrap(two_limits)) is None
+
+
+@pytest.mark.parametrize("kind", [tuple, list, torch.tensor, np.array])
+def test_several_numbers_may_come_in_any_container(kind):
+    assert EXERCISES["ex-grpo-one-of-four"](kind([3**0.5, 1.5, 0.75, 1.0])) is None
+    assert "swapped the last two" in EXERCISES["ex-grpo-one-of-four"](kind([3**0.5, 1.5, 1.0, 0.75]))
 
 
 @given(st.floats(-50, 50).filter(lambda x: abs(x) > 0.1))

@@ -75,13 +75,14 @@ def constant_ratio(ratio, advantages, low=0.2, high=0.28):
     return torch.min(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)
 
 
-def rests_at(size, *, share, spread, pull="k3", beta=0.5):
+def rests_at(size, *, share, spread, pull="k3", beta=0.5, exact=False):
     """Where push and pull balance, by bisection: the push falls short of the pull above it."""
     draws = torch.rand(4000, spread, 8, generator=torch.Generator().manual_seed(5)).double()
     low, high = 0.101, 0.95
     for _ in range(20):
         q = (low + high) / 2
-        push = share * (draws < q).sum(-1).double().std(1).mean().item() / 8
+        deviation = (8 * q * (1 - q)) ** 0.5 if exact else (draws < q).sum(-1).double().std(1).mean().item()
+        push = share * deviation / 8
         odds = torch.tensor(9 * q / (1 - q)).log().item()
         slope = q - 0.1 if pull == "k3" else q * (1 - q) * odds
         low, high = (q, high) if push > beta * slope else (low, q)
@@ -131,6 +132,8 @@ WRONG = {
         "both numbers of groups of eight": lambda size: rests_at(size, share=7 / 8, spread=8),
         "a baseline of the others": lambda size: rests_at(size, share=1.0, spread=size),
         "the slope of k2": lambda size: rests_at(size, share=(size - 1) / size, spread=size, pull="k2"),
+        "the standard deviation over G;": lambda size: rests_at(size, share=((size - 1) / size) ** 1.5, spread=size),
+        "the deviation of one sum": lambda size: rests_at(size, share=(size - 1) / size, spread=size, exact=True),
         "Return one number": lambda size: torch.tensor(0.3),
     },
 }
