@@ -104,7 +104,7 @@ pulled_once = function(
     [
         Mistake("The gradient still runs through the score, so the pull acts twice.", _undetached),
         Mistake(
-            "That is CoPG's own loss. Its gradient is right; its value is another one, and the value was right already.",
+            "That is CoPG's own loss. Its gradient is right, but the value was right already, and it has another.",
             lambda logprobs, ref, rewards, coeff: _undetached(logprobs - ref, 0, rewards, coeff / 2),
         ),
         Mistake(
