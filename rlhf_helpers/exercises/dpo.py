@@ -157,8 +157,8 @@ table = numbers(
 # ---- A judge who errs
 
 
-def _resting_places(beta: float, errs: float) -> tuple[float, float]:
-    return _with_ipo(math.log((1 - errs) / errs) / beta)
+def _resting_places(beta: float, e: float) -> tuple[float, float]:
+    return _with_ipo(math.log((1 - e) / e) / beta)
 
 
 def _with_ipo(gap: float) -> tuple[float, float]:
@@ -166,29 +166,29 @@ def _with_ipo(gap: float) -> tuple[float, float]:
     return gap, 1 / (2 * gap)
 
 
-def _gap(beta: float, errs: float) -> float:
-    return _resting_places(beta, errs)[0]
+def _gap(beta: float, e: float) -> float:
+    return _resting_places(beta, e)[0]
 
 
 judge_who_errs = function(
     _resting_places,
-    [{"beta": 0.5, "errs": 0.1}, {"beta": 2.0, "errs": 0.25}],
+    [{"beta": 0.5, "e": 0.1}, {"beta": 2.0, "e": 0.25}],
     [
         Mistake(
             "That gap is a margin, βh: divide it by β.",
-            lambda beta, errs: _with_ipo(beta * _gap(beta, errs)),
+            lambda beta, e: _with_ipo(beta * _gap(beta, e)),
         ),
         Mistake(
             "You multiplied by β where σ(βh) = 1 - e asks you to divide.",
-            lambda beta, errs: _with_ipo(beta**2 * _gap(beta, errs)),
+            lambda beta, e: _with_ipo(beta**2 * _gap(beta, e)),
         ),
         Mistake(
             "That gap solves σ(βh) = e: the chosen answer is the one with 1 - e.",
-            lambda beta, errs: _with_ipo(-_gap(beta, errs)),
+            lambda beta, e: _with_ipo(-_gap(beta, e)),
         ),
         Mistake(
             "The gap is right; IPO stops at h = 1 / (2τ), so τ is not h and not 1 / h.",
-            lambda beta, errs: (_gap(beta, errs), 1 / _gap(beta, errs)),
+            lambda beta, e: (_gap(beta, e), 1 / _gap(beta, e)),
         ),
     ],
 )

@@ -90,22 +90,22 @@ pulled_once = function(
     [
         {
             "logprobs": torch.tensor([[-3.0, -5.0], [-4.0, -2.5]]),
-            "ref_logprobs": torch.tensor([[-4.0, -4.5], [-3.0, -3.5]]),
-            "rewards": torch.tensor([[1.0, 0.0], [2.0, 3.5]]),
+            "ref_logprobs": torch.tensor([[-4, -5], [-3, -4]]),  # data, in whole numbers: no gradient to ask about
+            "rewards": torch.tensor([[1, 0], [2, 4]]),
             "kl_coeff": 0.5,
         },
         {
             "logprobs": torch.tensor([[-2.0, -6.0]]),
-            "ref_logprobs": torch.tensor([[-3.0, -3.5]]),
-            "rewards": torch.tensor([[0.0, 1.0]]),
+            "ref_logprobs": torch.tensor([[-3, -5]]),
+            "rewards": torch.tensor([[0, 1]]),
             "kl_coeff": 0.2,
         },
     ],
     [
         Mistake("The gradient still runs through the score, so the pull acts twice.", _undetached),
         Mistake(
-            "You detached the reference, which never trains; the policy in the score still pulls a second time.",
-            lambda logprobs, ref, rewards, coeff: _undetached(logprobs, ref.detach(), rewards, coeff),
+            "That is CoPG's own loss. Its gradient is right, but the value was right already, and it has another.",
+            lambda logprobs, ref, rewards, coeff: _undetached(logprobs - ref, 0, rewards, coeff / 2),
         ),
         Mistake(
             "You detached the wrong factor: the score is a number, the log-probabilities are what trains.",
@@ -116,7 +116,8 @@ pulled_once = function(
             lambda logprobs, ref, rewards, coeff: _pulled_once(logprobs, ref, rewards, 0),
         ),
         Mistake(
-            "Half the coefficient hides the double pull only where the reference likes both answers alike.",
+            "Half the coefficient hides the double pull only where the reference likes both answers alike. CoPG, which "
+            "has the half, multiplies by the gap of the log ratios.",
             lambda logprobs, ref, rewards, coeff: _undetached(logprobs, ref, rewards, coeff / 2),
         ),
         Mistake(
@@ -128,7 +129,7 @@ pulled_once = function(
 )
 
 
-# ---- Write REBEL
+# ---- REBEL's first round
 
 
 def _rebel(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, beta: float, halves: bool = False) -> Tensor:
@@ -152,6 +153,10 @@ rebel = function(
         Mistake(
             "The goal for h is the reward gap divided by β, not times β.",
             lambda logprobs, ref, rewards, beta: _rebel(logprobs, ref, rewards, 1 / beta),
+        ),
+        Mistake(
+            "You multiplied the bracket by β: the same minimum, but β² times the loss. Compare h itself with Δr / β.",
+            lambda logprobs, ref, rewards, beta: beta**2 * _rebel(logprobs, ref, rewards, beta),
         ),
         Mistake(
             "You averaged over the tokens of an answer; its log-probability is the sum, and so is its reward.",

@@ -11,10 +11,10 @@ def sign_turned(payout, mu, nu):
     return -(mu * (payout - (nu * payout).sum()) + nu * (payout - (mu * payout).sum()))
 
 
-def still_attached(logprobs, ref_logprobs, rewards, kl_coeff):
-    scores = rewards - kl_coeff * (logprobs - ref_logprobs.detach())
-    gap = scores[:, 0] - scores[:, 1]
-    return -(gap * (logprobs[:, 0] - logprobs[:, 1])).mean()
+def copg_as_published(logprobs, ref_logprobs, rewards, kl_coeff):
+    log_ratio = logprobs - ref_logprobs
+    gap = (rewards - kl_coeff / 2 * log_ratio).diff()[:, 0]
+    return -(gap * log_ratio.diff()[:, 0]).mean()
 
 
 def as_it_was(logprobs, ref_logprobs, rewards, kl_coeff):
@@ -47,6 +47,11 @@ def gaps(logprobs, ref_logprobs, rewards):
     log_ratio = (logprobs - ref_logprobs.detach()).sum(1).view(-1, 2)
     paid = rewards.sum(1).view(-1, 2)
     return log_ratio[:, 0] - log_ratio[:, 1], paid[:, 0] - paid[:, 1]
+
+
+def bracket_times_beta(logprobs, ref_logprobs, rewards, beta):
+    h, r = gaps(logprobs, ref_logprobs, rewards)
+    return ((beta * h - r) ** 2).mean()
 
 
 def times_beta(logprobs, ref_logprobs, rewards, beta):
@@ -105,7 +110,7 @@ WRONG = {
     },
     "ex-spo-bug": {
         "the pull acts twice": as_it_was,
-        "still pulls a second time": still_attached,
+        "CoPG's own loss": copg_as_published,
         "detached the wrong factor": nothing_trains,
         "took the pull out": no_pull,
         "hides the double pull": half_the_pull,
@@ -113,6 +118,7 @@ WRONG = {
     },
     "ex-spo-rebel": {
         "not times β": times_beta,
+        "β² times the loss": bracket_times_beta,
         "averaged over the tokens": mean_of_tokens,
         "reference is missing": no_reference,
         "first half of the rows": first_half_against_second,
