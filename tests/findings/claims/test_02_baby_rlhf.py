@@ -225,6 +225,7 @@ page.defines(
     "A fresh layer gives scores near 0, and",
     "A softmax sums to 1 before, after, and whatever you do to the scores:",
     "With $b = 0$ the two samples say ½ and 0;",
+    "the ratio's value is 1 and its *slope* is $\\nabla \\log \\pi_\\theta$,",
 )
 
 
