@@ -109,14 +109,14 @@ def _text(path: Path) -> str:
 def numbers() -> dict[str, str]:
     """Label of a formula or an exercise -> its number in the book, such as 4.2."""
     found = {}
-    for path in sorted(BOOK.glob("*.ipynb")):
-        chapter = re.match(r"(\d\d)_", path.stem)
-        for labels in (
-            re.findall(r"^\$\$ \((eq-[\w-]+)\)$", _text(path), re.M),
-            re.findall(r"^:label: (\S+)", _text(path), re.M),
-        ):
-            for number, label in enumerate(labels, start=1):
+    for kind in (r"^\$\$ \((eq-[\w-]+)\)$", r"^:label: (\S+)"):
+        unnumbered = 0  # pages that are no chapters are counted through
+        for path in sorted(BOOK.glob("*.ipynb")):
+            chapter = re.match(r"(\d\d)_", path.stem)
+            labels = re.findall(kind, _text(path), re.M)
+            for number, label in enumerate(labels, start=1 if chapter else unnumbered + 1):
                 found[label] = f"{int(chapter[1])}.{number}" if chapter else f"{number}"
+            unnumbered += 0 if chapter else len(labels)
     return found
 
 

@@ -17,13 +17,13 @@ after_toll = function(
     _after_toll,
     [
         {
-            "rewards": torch.tensor([[1, 0, 0]]),
+            "rewards": torch.tensor([[1.0, 0.0, 0.0]]),
             "logprobs": torch.tensor([[-0.5, -2.0, -3.0]]),
             "ref_logprobs": torch.tensor([[-2.3, -2.4, -1.5]]),
             "kl_coeff": 0.5,
         },
         {
-            "rewards": torch.tensor([[0, 2], [1, 0]]),
+            "rewards": torch.tensor([[0.0, 2.0], [1.0, 0.0]]),
             "logprobs": torch.tensor([[-1.0, -0.2], [-2.5, -0.9]]),
             "ref_logprobs": torch.tensor([[-1.4, -2.0], [-1.1, -1.0]]),
             "kl_coeff": 0.2,

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from rlhf_helpers.exact import optimal_policy
 from rlhf_helpers.exercises.diagnosis import Checker, Mistake, function, numbers
-from rlhf_helpers.losses import clipped_surrogate
 
 # ---- The price of nine tenths
 
@@ -21,41 +20,60 @@ price = numbers(
         0.5: "At 0.5 the optimum gives token 1 a probability of 0.45.",
         0.2: "At 0.2 the optimum gives token 1 a probability of 0.94: near, and past it.",
     },
+    tolerance=0.015,  # two digits are enough
 )
 
 
 # ---- Who needs the minimum?
 
 
-def _clip(ratio: Tensor) -> Tensor:
-    return ratio.clamp(0.8, 1.2)
+def _clip(ratio: Tensor, clip_eps: float) -> Tensor:
+    return ratio.clamp(1 - clip_eps, 1 + clip_eps)
+
+
+def _surrogate(ratio: Tensor, advantages: Tensor, clip_eps: float = 0.2) -> Tensor:
+    return torch.minimum(ratio * advantages, _clip(ratio, clip_eps) * advantages)
 
 
 surrogate = function(
-    clipped_surrogate,
+    _surrogate,
     [
         {"ratio": torch.tensor([0.5, 1.5, 0.5, 1.5]), "advantages": torch.tensor([2.0, 2.0, -1.0, -1.0])},
-        {"ratio": torch.tensor([0.7, 1.3, 0.9]), "advantages": torch.tensor([-0.5, -3.0, 1.0])},
+        {"ratio": torch.tensor([0.7, 1.3, 0.9, 5.0]), "advantages": torch.tensor([-0.5, -3.0, 1.0, -1.0])},
+        {"ratio": torch.tensor([0.85, 1.15, 1.05]), "advantages": torch.tensor([-1.0, 2.0, 1.0]), "clip_eps": 0.1},
     ],
     [
         Mistake(
             "That is your colleague's loss: a ratio outside the range has no way back.",
-            lambda ratio, advantages: _clip(ratio) * advantages,
+            lambda ratio, advantages, eps=0.2: _clip(ratio, eps) * advantages,
         ),
         Mistake(
             "That is the larger of the two; the pessimist takes the smaller.",
-            lambda ratio, advantages: torch.maximum(ratio * advantages, _clip(ratio) * advantages),
+            lambda ratio, advantages, eps=0.2: torch.maximum(ratio * advantages, _clip(ratio, eps) * advantages),
         ),
         Mistake(
             "You take the minimum of the ratios; with a negative advantage that is the larger product. Multiply first.",
-            lambda ratio, advantages: torch.minimum(ratio, _clip(ratio)) * advantages,
+            lambda ratio, advantages, eps=0.2: torch.minimum(ratio, _clip(ratio, eps)) * advantages,
         ),
-        Mistake("Nothing is clipped.", lambda ratio, advantages: ratio * advantages),
+        Mistake("Nothing is clipped.", lambda ratio, advantages, eps=0.2: ratio * advantages),
         Mistake(
             "You clip the product; the range is one for the ratio.",
-            lambda ratio, advantages: torch.minimum(ratio * advantages, _clip(ratio * advantages)),
+            lambda ratio, advantages, eps=0.2: torch.minimum(ratio * advantages, _clip(ratio * advantages, eps)),
+        ),
+        Mistake(
+            "Your range is 0.2 whatever clip_eps is.",
+            lambda ratio, advantages, eps=0.2: _surrogate(ratio, advantages),
+        ),
+        Mistake(
+            "You limit the loss of a badly paid token as well. PPO does not: it may always come back from above.",
+            lambda ratio, advantages, eps=0.2: torch.where(
+                advantages < 0,
+                torch.maximum(_surrogate(ratio, advantages, eps), 3.0 * advantages),
+                _surrogate(ratio, advantages, eps),
+            ),
         ),
     ],
+    gradients=True,
 )
 
 

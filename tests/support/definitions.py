@@ -7,7 +7,7 @@ from support.chapters import ROOT
 
 
 def definitions(stem: str, *names: str) -> dict:
-    """Run a page's imports and, in its order, the statements that define these names.
+    """Run a page's imports and, in its order, the first statement that defines each of these names.
 
     Args:
         stem: the notebook's name, without its ending.
@@ -25,8 +25,10 @@ def definitions(stem: str, *names: str) -> dict:
             continue
         for statement in ast.parse(cell.source).body:
             targets = getattr(statement, "targets", [])
-            defined = {getattr(statement, "name", None)} | {node.id for t in targets for node in ast.walk(t) if hasattr(node, "id")}
-            if isinstance(statement, ast.Import | ast.ImportFrom) or defined & set(names):
+            defined = {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+            defined.add(getattr(statement, "name", None))
+            wanted = defined & set(names) - set(found)
+            if wanted or isinstance(statement, ast.Import | ast.ImportFrom):
                 exec(compile(ast.Module([statement], []), stem, "exec"), found)
     missing = set(names) - set(found)
     if missing:

@@ -20,6 +20,19 @@ def clipped_product(ratio, advantages, clip_eps=0.2):
     return torch.min(product, torch.clip(product, 1 - clip_eps, 1 + clip_eps))
 
 
+def always_a_fifth(ratio, advantages, clip_eps=0.2):
+    return torch.min(ratio * advantages, torch.clamp(ratio, 0.8, 1.2) * advantages)
+
+
+def no_gradient(ratio, advantages, clip_eps=0.2):
+    return torch.min(ratio.detach() * advantages, clip_only(ratio.detach(), advantages, clip_eps))
+
+
+def dual(ratio, advantages, clip_eps=0.2):
+    usual = torch.min(ratio * advantages, clip_only(ratio, advantages, clip_eps))
+    return torch.where(advantages < 0, torch.max(usual, 3 * advantages), usual)
+
+
 def a_loss(ratio, advantages, clip_eps=0.2):
     return -torch.min(ratio * advantages, clip_only(ratio, advantages, clip_eps))
 
@@ -62,8 +75,11 @@ WRONG = {
         "no way back": clip_only,
         "pessimist takes the smaller": larger,
         "minimum of the ratios": smaller_ratio,
-        "Nothing is clipped": lambda ratio, advantages: ratio * advantages,
+        "Nothing is clipped": lambda ratio, advantages, clip_eps=0.2: ratio * advantages,
         "clip the product": clipped_product,
+        "whatever clip_eps is": always_a_fifth,
+        "gradient": no_gradient,
+        "may always come back": dual,
         "sign is the wrong way round": a_loss,
     },
     "ex-ppo-two": {

@@ -1,0 +1,195 @@
+"""What the chapter on PPO says of its figures and runs, computed."""
+
+import functools
+import math
+
+import numpy as np
+import pytest
+import torch
+from support.claims import Page
+from support.definitions import definitions
+
+from rlhf_helpers import expected_reward_and_kl, policy_table, ppo, train, uniform_policy
+
+page = Page("04_ppo")
+SEEDS = range(3)
+
+
+@functools.cache
+def learn(*args, **settings):
+    """Expected worth after each batch, (rounds, step sizes, 40), by the chapter's own learners."""
+    found = definitions("04_ppo", "worth", "use_batch", "learn")
+    return found["learn"](*args, **settings) @ found["worth"]
+
+
+def worse(worths):
+    """The share of learners that are worse off than before training."""
+    return (worths < 0.5 - 1e-9).double().mean(-1)
+
+
+# ---- The clip
+
+
+@page.says("The most unlucky of 40 learners, after its first batch.", "Noisy payments, mean of 40 learners;")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_clip_saves_long_steps_and_so_do_shorter_ones(seed):
+    clip, bare = (learn(eps, seed=seed)[:, 0] for eps in (0.2, math.inf))
+    assert bare[0].min() < 0.35 < 0.45 < clip[0].min()  # the unlucky one
+    assert bare[0].mean() > clip[0].mean() + 0.1  # jumps ahead
+    assert clip[39].mean() > 0.9 > 0.85 > bare[39].mean()
+    assert worse(clip[39]) == 0 < 0.1 < worse(bare[39])
+    for cure in ({"step_sizes": (0.3,)}, {"reuse": 5}):
+        other = learn(math.inf, seed=seed, **cure)[:, 0]
+        assert other[9].mean() > clip[9].mean() + 0.05  # sooner
+        assert other[39].mean() > 0.87
+        assert worse(other[39]) < 0.03
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_clean_batch_may_be_believed_at_once(seed):
+    clip, bare = (learn(eps, noise=0.0, batch_size=256, rounds=12, seed=seed)[:, 0].mean(1) for eps in (0.2, math.inf))
+    assert bare[0] > 0.9 > 0.6 > clip[0]
+    assert clip[9] > 0.97
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_clip_serves_many_step_sizes_and_numbers_of_uses(seed):
+    steps = torch.tensor([0.3, 1.0, 3.0, 10.0])
+    for reuse in (5, 20):
+        clip, bare = (
+            learn(eps, step_sizes=(0.3, 1.0, 3.0, 10.0), reuse=reuse, seed=seed)[-1] for eps in (0.2, math.inf)
+        )
+        assert (clip.mean(1) > 0.87).all()
+        assert (worse(clip) < 0.03).all()
+        pushes_little = steps * reuse < 7
+        assert (bare.mean(1)[pushes_little] > 0.87).all()
+        assert (bare.mean(1)[~pushes_little] < 0.85).all()
+        assert (worse(bare)[~pushes_little] > 0.07).all()
+        assert (worse(bare) < 1 / 3 + 0.01).all()
+    once = [learn(eps, step_sizes=(0.3, 10.0), reuse=1, seed=seed) for eps in (0.2, math.inf)]
+    assert torch.equal(*once)  # the clip never acts
+
+
+page.defines(
+    "min(0.5, 0.8) is 0.5, the side that is not clipped.",
+    "The minimum compares 0.5 with 0.8 and takes 0.5, which has a slope.",
+    "Nothing counts the way from 0.5. Its gradient is on until the ratio reaches 1.2.",
+    "One run with 15 batches, each used eight times, with the clip.",
+    "32 completions of 8 tokens in a batch.",
+    "Much nearer to 0.2.",
+)
+
+
+# ---- The optimum
+
+
+@page.says("At 0.2 the run overshoots its optimum and stays there.")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_price_decides_where_training_ends(seed):
+    start = uniform_policy(generator=torch.Generator().manual_seed(0))
+    found = {}
+    for kl_coeff in (1.0, 0.5, 0.2):
+        run = train(ppo, steps=160, learning_rate=0.05, kl_coeff=kl_coeff, seed=seed, policy=start)
+        table = policy_table(run.policy).detach()
+        reward, _ = expected_reward_and_kl(table, torch.full((10, 10), 0.1).log(), torch.eye(10)[1])
+        found[kl_coeff] = reward.item(), run["reward"]
+    for kl_coeff in (1.0, 0.5):
+        best = math.exp(1 / kl_coeff) / (math.exp(1 / kl_coeff) + 9)
+        assert found[kl_coeff][0] == pytest.approx(best, abs=0.01)
+    reward, rewards = found[0.2]
+    assert reward > 0.99 > 0.943
+    assert torch.as_tensor(rewards)[-40:].min() > 0.99
+
+
+# ---- The live figure
+
+
+@functools.cache
+def run(preset=None, seed=0, moves=(), **settings):
+    """The figure's run; `moves` are (update, control, value)."""
+    figure = page.figure("PPO from a uniform policy")
+    return figure.run(preset, seed=seed, moves={step: {name: value} for step, name, value in moves}, **settings)
+
+
+@page.says(
+    "With `clip_eps` at 0.05 and short steps, no batch moves a token's ratio beyond 1.6.",
+    "After 300 updates the KL to the reference is 2.30 all the same, which is as far as it gets.",
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_short_leash_alone_holds_nothing(seed):
+    ended = run("the short leash alone", seed)
+    assert ended["widest"][-1] < 1.6
+    assert ended["kl"][-1] > 2.285
+    assert math.log(10) == pytest.approx(2.30, abs=0.005)
+
+
+@page.says(
+    "Only where a batch is used more than once.",
+    "move **updates on each batch, epochs** to 1 and press Reset and Play. Then move "
+    "**clip range, clip_eps** to 10 and do it again: the same run to the last digit, "
+    "and the share of clipped tokens is 0 all the time.",
+)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_one_update_a_batch_the_clip_does_nothing(seed):
+    usual, bare = run(seed=seed, epochs=1), run(seed=seed, epochs=1, clip_eps=10.0)
+    assert all(np.array_equal(usual[name], bare[name]) for name in usual)
+    assert usual["clip_share"].max() == 0
+
+
+@page.says(
+    "Not if it was bought at more than it is worth. *Disprove it:* with one update on each batch, move "
+    "**pull to the reference, kl_coeff** to 0.2. The reward goes to 1.00, above the dashed 0.94, and the KL to 2.30. "
+    "That is an objective of $1.00 - 0.2 \\cdot 2.30 = 0.54$; on the dashed line it would be 0.55.",
+)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_more_reward_than_the_optimum_is_worth_less(seed):
+    ended = run(seed=seed, epochs=1, kl_coeff=10**-0.7)  # where the slider can be
+    assert ended["reward"][-1] == pytest.approx(1.0, abs=0.005)
+    assert ended["optimum"][-1] == pytest.approx(0.94, abs=0.005)
+    assert ended["kl"][-1] == pytest.approx(2.30, abs=0.01)
+    assert pytest.approx(0.54, abs=0.005) == 1 - 0.2 * 2.3026
+    assert 0.2 * math.log((math.exp(5) + 9) / 10) == pytest.approx(0.55, abs=0.005)
+
+
+@page.says(
+    "with one update on each batch and the other sliders where they were at the start, the KL is 0.41 after 100 "
+    "updates of **PPO from a uniform policy**, and 0.41 after 300."
+)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_training_longer_changes_nothing(seed):
+    kl = run(seed=seed, epochs=1)["kl"]
+    assert [kl[100], kl[300]] == pytest.approx([0.41, 0.41], abs=0.01)
+
+
+@page.says("the policy has collapsed onto few completions, and what is never sampled cannot come back.")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_price_brings_a_collapsed_policy_back(seed):
+    ended = run("learning rate too high", seed, moves=((100, "kl_coeff", 10.0),))
+    assert ended["excess"][99] > 0.3
+    assert ended["kl"][-1] > 2.30
+    assert ended["reward"][-1] == ended["reward"][99]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_with_short_steps_finds_its_way_back_from_above(seed):
+    slow, quick = (run(seed=seed, epochs=1, kl_coeff=0.2, learning_rate=rate) for rate in (0.02, 0.05))
+    assert slow["excess"].max() > 0.2 > 0.05 > abs(slow["excess"][-1])
+    assert quick["excess"][-1] > 0.3
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_the_list_of_things_to_try_says(seed):
+    moved = run(seed=seed, moves=((100, "kl_coeff", 0.2), (200, "kl_coeff", 1.0)))
+    assert moved["optimum"][99] < moved["optimum"][150] > moved["optimum"][250]
+    assert moved["reward"][180:200].mean() > 0.7 > 0.4 > moved["reward"][-20:].mean()
+    fresh, reused = (run(seed=seed, epochs=epochs)["kl"][-100:].std() for epochs in (1, 4))
+    assert fresh < 0.005 < reused
+    loose = run(seed=seed, epochs=8, clip_eps=10.0)
+    assert loose["excess"].max() > 1.5
+    frozen = run(seed=seed, learning_rate=1.0)
+    assert frozen["kl"][20:].min() > 2.2
+    assert np.ptp(frozen["reward"][20:]) == 0
+
+
+def test_no_claim_is_without_proof():
+    assert page.problems() == []
