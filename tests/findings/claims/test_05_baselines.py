@@ -124,8 +124,8 @@ page.defines(
     "token 1 is paid 1.",
     "With a real reward model luck remains, and the line stays below 1.",
     "With $\\lambda$ near 1 the fault reaches every token of the completion.",
-    "$\\lambda = 1$ the first advantage is 0.5, the whole surprise of the completion: it paid 1 and the critic expected "
-    "0.5.",
+    "$\\lambda = 1$ the first advantage is 0.5, the whole surprise of the completion: it paid 1 and the critic "
+    "expected 0.5.",
 )
 
 
