@@ -21,7 +21,7 @@ def definitions(stem: str, *names: str) -> dict:
     """
     found: dict = {"__name__": "__main__"}
     for cell in nbformat.read(ROOT / "book" / f"{stem}.ipynb", as_version=4).cells:
-        if cell.cell_type != "code":
+        if cell.cell_type != "code" or "exercise" in cell.metadata.get("tags", []):  # a stub is no definition
             continue
         for statement in ast.parse(cell.source).body:
             targets = getattr(statement, "targets", [])
