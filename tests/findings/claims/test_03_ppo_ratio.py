@@ -214,7 +214,7 @@ page.defines(
     "A test on values would never have found it;",
 )
 page.cites(
-    "a user saw exactly 1 after many updates on a batch, and suspected a bug.",
+    "a user saw exactly 1 at every mini-batch of an update, and suspected a bug.",
 )
 
 
