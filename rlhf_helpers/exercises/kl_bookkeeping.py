@@ -55,7 +55,7 @@ after_toll = function(
             lambda pay, new, ref, coeff: _after_toll(pay, new, ref, 1.0),
         ),
     ],
-    gradients=True,
+    gradients=("logprobs",),  # the other two are data
 )
 
 

@@ -73,7 +73,7 @@ surrogate = function(
             ),
         ),
     ],
-    gradients=True,
+    gradients=("ratio",),  # whether the advantages are detached is for the loss to say
 )
 
 

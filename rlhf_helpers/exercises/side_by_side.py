@@ -51,6 +51,7 @@ at_equal_kl = function(
     _at_kl,
     [
         {"rewards": torch.tensor([0.11, 0.2, 0.4]), "kls": torch.tensor([0.0, 0.1, 0.45]), "kl": 0.3},
+        {"rewards": torch.tensor([0.11, 0.25, 0.2, 0.45]), "kls": torch.tensor([0.0, 0.3, 0.1, 0.4]), "kl": 0.2},
         {
             "rewards": torch.tensor([0.11, 0.25, 0.45, 0.41, 0.22]),
             "kls": torch.tensor([0.0, 0.15, 0.4, 0.3, 0.1]),

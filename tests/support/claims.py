@@ -166,6 +166,8 @@ def spoken(source: str) -> Iterator[str]:
         words = [keyword.value for keyword in call.keywords if keyword.arg in ("caption", "text")]
         if name == "Preset":
             words += call.args[1:2]
+        if name == "presets":  # of the bug hunt, which makes two of them
+            words += call.args
         if name == "question":
             words += call.args[1].values
         yield from (word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str))

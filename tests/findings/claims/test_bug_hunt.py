@@ -123,7 +123,8 @@ def test_case_8_passes_the_line_at_any_learning_rate():
 @page.says(
     "Case 9. A run that learns, until it is no longer a number.",
     "It is a little below 0.5 for token 1, and steady.",
-    "Move it down to 0.005, or up. It dies all the same",
+    "Move it down to 0.005, or up: with this seed it dies at the same update.",
+    "With others it dies when the dice first roll the end token, and in a few runs that is never.",
     "In case 9 it means that an answer was short.",
     'in the figure "Case 9" move **learning rate** down to 0.001: it still dies,',
 )
@@ -137,7 +138,7 @@ def test_case_9_dies_of_the_first_short_answer_at_any_learning_rate():
         short = np.flatnonzero(alive["length"] < 8)
         deaths.append(death(run(9, seed=seed, learning_rate=0.001)))
         assert deaths[-1] == (int(short[0]) if len(short) else None), seed
-    assert sum(update is not None for update in deaths) >= 10
+    assert 1 <= deaths.count(None) <= 8
 
 
 @page.says("Case 10. A slow start, a good middle, and a plateau.", "of 120 batches fewer than 60 are used.")
@@ -189,6 +190,8 @@ def test_the_four_logs_are_those_of_their_cases():
 
 
 page.defines(
+    "beta is 0.5. Does it look like 0.5?",
+    "Stop it at update 40 and write a paper.",
     "Its value is 1 and its gradient is zero, whatever the rewards are.",
     "The ratio is 1 in the fixed run as well.",
     "Next to 1e-8 it is nothing,",

@@ -13,7 +13,8 @@ CELLS = [
         '**"It always learns."** It learns in chapter 3, from token 7,\nwith `steps=5`; $x^2$. It ends at 0.45.'
     ),
     new_code_cell(
-        'live(step, caption="It never stops.", presets=[Preset("fast 9", "More than it can carry.", {"a": 3})])\n'
+        'live(step, caption="It never stops.", presets=[Preset("fast 9", "More than it can carry.", {"a": 3})],\n'
+        '     says=[Say("x", text="It is less than before.")])\n'
         'question("Is it 1?", {"Yes.": "It is 2.", "No.": "Quite."}, right="No.")'
     ),
     new_code_cell("print(x)", outputs=[new_output("stream", text="reward 0.45\n")]),
@@ -27,6 +28,7 @@ ALL = [
     "It ends at 0.45.",
     "It never stops.",
     "More than it can carry.",
+    "It is less than before.",
     "It is 2.",
     "Twice 21.",
     "It is 17.",
@@ -35,7 +37,7 @@ ALL = [
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """A page with seven claims."""
+    """A page with eight claims."""
     path = tmp_path / "one.ipynb"
     nbformat.write(new_notebook(cells=CELLS), path)
     monkeypatch.setattr(claims, "CHAPTERS", [path])
@@ -50,7 +52,7 @@ def test_every_claim_without_proof_is_found_and_nothing_else(page):
 
 def test_quoted_claims_are_settled_also_across_lines(page):
     page.says("It always learns.", "It never stops.", "from token 7, with `steps=5`")(None)
-    page.defines("Twice 21.", "It is 2.", "It is 17.", "More than it can carry.")
+    page.defines("Twice 21.", "It is 2.", "It is 17.", "More than it can carry.", "It is less than before.")
     page.prints("It ends at 0.45.")
     assert page.problems() == []
 
