@@ -36,5 +36,10 @@ def wait_for_step(figure, step: int):
 
 
 def first_that_trains() -> tuple[str, int]:
-    """A chapter with a figure that trains, and which of its figures that is."""
-    return next((p.stem, i) for p in CHAPTERS for i, data in enumerate(published_data(p)) if "starts" in data)
+    """A chapter with a figure that trains under a pull, and which of its figures that is."""
+    return next(
+        (path.stem, index)
+        for path in CHAPTERS
+        for index, data in enumerate(published_data(path))
+        if "starts" in data and "kl_coeff" in [control["name"] for control in data["controls"]]
+    )
