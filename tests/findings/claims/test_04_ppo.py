@@ -162,7 +162,7 @@ def test_training_longer_changes_nothing(seed):
 
 
 @page.says("the policy has collapsed onto few completions, and what is never sampled cannot come back.")
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(20))
 def test_no_price_brings_a_collapsed_policy_back(seed):
     ended = run("learning rate too high", seed, moves=((100, "kl_coeff", 10.0),))
     assert ended["excess"][99] > 0.3
