@@ -1,10 +1,10 @@
 """What a page says of its figures and runs, and where that is computed.
 
-A claim is a sentence with a number, or with "always", "never", "more than" or "less than", in a place where a page says
-what a figure or a run shows: under "What people get wrong", in a preset, a status sentence, a caption, the explanations
-of a question, the answer to an exercise. Each page has a file in ``tests/findings/claims/`` that quotes every
-claim, word for word as in the notebook (line breaks do not count; a part of a sentence is enough if it has all that is
-claimed)::
+A claim is a sentence with a number, or with "always", "never", "more than", "twice" and their like, in a place where a
+page says what a figure or a run shows: under "What people get wrong", in a preset, a status sentence, a caption, the
+explanations of a question, the answer to an exercise. Each page has a file in ``tests/findings/claims/`` that quotes
+every claim, word for word as in the notebook (line breaks do not count; a part of a sentence is enough if it has all
+that is claimed)::
 
     page = Page("06_dpo")
 
@@ -15,7 +15,7 @@ claimed)::
             assert run["margin"][-1] > 10
             ...
 
-    page.prints("The three end at 0.23, 0.45 and 0.99.")  # every number is in what a cell of the page prints
+    page.prints("The two end at 0.23 and 0.99.", "0.5: 0.23", "1.0: 0.99")  # and the lines in which cells print it
     page.defines("0 is silent, 1 is full.")  # true of any run: a definition, a setting, arithmetic that it spells out
     page.cites("In InstructGPT it was 72 %.")  # somebody else's number; the citation stands beside it
 
@@ -33,7 +33,11 @@ import numpy as np
 from support.chapters import CHAPTERS
 from support.graphs import published_data, rows_of
 
-CLAIM = re.compile(r"(?<![A-Za-z])\d|\b(?:always|never|more than|less than)\b", re.I)
+CLAIM = re.compile(
+    r"(?<![A-Za-z])\d"
+    r"|\b(?:always|never|(?:more|less|fewer) than|at (?:least|most)|twice|third|quarter|tenth|twentieth)\b",
+    re.I,
+)
 SILENT = re.compile(  # code, formulas, citations, addresses, numbers of list items, names that have a number
     r"```\w*\n.*?```|`[^`\n]+`|\$[^$]+\$|\{cite:\w+\}|(?<=\])\([^)]*\)|https?://\S+|^\s*\d+\.\s"
     r"|(?:\bchapters?|\btokens?|#)\s*\d+(?:(?:, | and | or | to )\d+\b)*",
@@ -51,17 +55,17 @@ class Page:
     def __init__(self, stem: str):
         self.path = next(path for path in CHAPTERS if path.stem == stem)
         self.quotes: list[str] = []
-        self.printed: list[str] = []
+        self.printed: dict[str, tuple[str, ...]] = {}  # quote -> printed lines
 
     def says(self, *quotes: str) -> Callable[[Callable], Callable]:
         """Decorate the test that computes these claims."""
         self.quotes += quotes
         return lambda test: test
 
-    def prints(self, *quotes: str) -> None:
-        """Name claims whose numbers are all printed by cells of the page."""
-        self.quotes += quotes
-        self.printed += quotes
+    def prints(self, quote: str, *lines: str) -> None:
+        """Name a claim, and the parts of printed lines that have its numbers, in the order of the claim."""
+        self.quotes.append(quote)
+        self.printed[quote] = lines
 
     def defines(self, *quotes: str) -> None:
         """Name sentences that hold whatever is run: definitions, settings, arithmetic that the sentence spells out."""
@@ -79,9 +83,10 @@ class Page:
             if not any(quote in place for place in places):
                 found.append(f"not on the page: {quote}")
             places = [place.replace(quote, " ") for place in places]
-        for quote in self.printed:
-            missing = set(numbers(quote)) - self._outputs
-            found += [f"no cell prints {', '.join(sorted(missing))}: {quote}"] * bool(missing)
+        for quote, lines in self.printed.items():
+            found += [f"no cell prints {line}: {quote}" for line in lines if one_line(line) not in self._printed]
+            if not in_this_order(numbers(quote), numbers(" ".join(lines))):
+                found.append(f"the lines do not have its numbers: {quote}")
         for place in places:
             sentences = re.split(r"(?<=[.!?:;])[\"\u201d*_)]*\s+", SILENT.sub(" ", place))
             found += [f"without proof: {sentence.strip()}" for sentence in sentences if CLAIM.search(sentence)]
@@ -98,9 +103,9 @@ class Page:
         return published_data(self.path)
 
     @functools.cached_property
-    def _outputs(self) -> set[str]:
+    def _printed(self) -> str:
         outputs = (o for cell in nbformat.read(self.path, as_version=4).cells for o in cell.get("outputs", []))
-        return {n for o in outputs if o.output_type == "stream" for n in numbers(o.text)}
+        return one_line(" ".join(o.text for o in outputs if o.output_type == "stream"))
 
 
 class Figure:
@@ -176,6 +181,12 @@ def spoken(source: str) -> Iterator[str]:
 def one_line(text: str) -> str:
     """Return a text with single spaces for all white space."""
     return " ".join(text.split())
+
+
+def in_this_order(some: list[str], all_of_them: list[str]) -> bool:
+    """Return whether some are among all, one after another."""
+    rest = iter(all_of_them)
+    return all(one in rest for one in some)
 
 
 def numbers(text: str) -> list[str]:

@@ -229,7 +229,10 @@ def test_rounded_scores_give_other_probabilities():
     assert 2 < math.log10(2**8) < 3
 
 
-page.cites("8 percent of the probabilities moved by more than a tenth.")
+page.cites(
+    "a trainer scored the same tokens twice, one answer at a time and then in chunks of eight;",
+    "8 percent of the probabilities moved by more than a tenth.",
+)
 
 
 # ---- The gradient of a log-probability
@@ -256,6 +259,12 @@ def test_the_gradient_of_a_log_probability_is_bounded_and_does_not_vanish():
     assert push(sure_and_wrong).norm() == pytest.approx(math.sqrt(2))
     assert push(sure_and_wrong)[0] == pytest.approx(1)
     assert push(sure_and_wrong, clamp=-20).norm() == 0
+
+
+page.defines(
+    "Twice the logits means twice the differences between them, and a sharper strip.",
+    "so the squared length is at most",
+)
 
 
 def test_no_claim_is_without_proof():

@@ -196,8 +196,9 @@ def test_the_ratio_of_a_long_answer_is_a_lottery():
     assert max(inside) < 0.1
 
 
-page.prints("The ratio is 1.25, above 1.2.")
+page.prints("The ratio is 1.25", "ratio 1.25, log ratio 0.22, A = +1")
 page.defines(
+    ", above 1.2.",
     'in the figure "A batch is used for some updates" press **always fresh**:',
     "Training moves the probability, and that ends at 1. What would 3 times 0.5 be?",
     "The new probability is at most 1, so the ratio is at most 1 / 0.5.",

@@ -83,7 +83,7 @@ def test_reward_to_go_is_the_whole_reward_when_it_comes_at_the_end(seed):
     assert dial[2] < whole / 100
 
 
-page.prints('32.07 for "to go", and 6.12 with the value subtracted.')
+page.prints('32.07 for "to go", and 6.12 with the value subtracted.', "to go 1.86 32.07", "per token 1.97 6.12")
 
 
 # ---- Runs

@@ -180,5 +180,15 @@ def test_the_pair_that_is_wrong_costs_fourteen_times_as_much():
     assert -math.log(1 / (1 + math.exp(-1.5))) == pytest.approx(0.201, abs=0.0005)
 
 
+page.defines(
+    "Twice the",
+)
+
+
+page.defines(
+    "and pushes only *twice* as hard:",
+)
+
+
 def test_no_claim_is_without_proof():
     assert page.problems() == []

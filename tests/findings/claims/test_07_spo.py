@@ -174,5 +174,12 @@ page.defines(
 )
 
 
+page.defines(
+    "press **twice as loud**:",
+    "the pull acts twice, and the gap stops at half its place.",
+    "half a pull that acts twice.",
+)
+
+
 def test_no_claim_is_without_proof():
     assert page.problems() == []

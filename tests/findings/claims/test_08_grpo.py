@@ -303,5 +303,10 @@ page.defines(
 )
 
 
+page.defines(
+    "Both wrong ones start at one third and have the same reward.",
+)
+
+
 def test_no_claim_is_without_proof():
     assert page.problems() == []

@@ -157,13 +157,20 @@ def test_the_lead_is_that_of_knowing_which_token_was_paid():
     assert abs(short["PPO, paid and charged late"] - short["RLOO"]) < 0.3  # back beside RLOO
 
 
+page.prints("At KL 0.5 no policy of any kind can have more than 0.517.", "KL 0.5: reward at most 0.517")
 page.prints(
-    "At KL 0.5 no policy of any kind can have more than 0.517.",
     "The ceiling at KL 0.2 is 0.351; the reference has 0.110.",
+    "KL 0.2: reward at most 0.351",
+    "expected reward of the reference: 0.110",
+)
+page.prints(
     "At the best setting on each side the clip needs 768 tokens, its absence 2,048, and one step a batch 3,072.",
-    "says that the goal was not reached within the 5,120 tokens of these runs",
+    "rate 0.01, 16 step(s) 768",
+    "rate 0.01, 4 step(s) 1536 2048",
+    "rate 0.03, 1 step(s) 3072",
 )
 page.defines(
+    "says that the goal was not reached within the 5,120 tokens of these runs",
     "Shortfall at KL 0.2, mean and standard error of sixteen seeds:",
     "The nearest update of the hasty run is its last, at KL 0.45. It is praised for a reward that cost 50 % more.",
     "The last mean is a KL, so it is never negative, and it is zero only for",

@@ -86,7 +86,10 @@ def test_a_large_model_knows_what_it_has_seen():
         assert worth[5].abs() < 0.5  # and the judge says -1
 
 
-page.prints("With 100 labels the models are too sure: where they claim 94%, they are right in 82%.")
+page.prints(
+    "With 100 labels the models are too sure: where they claim 94%, they are right in 82%.",
+    "100 labels: claimed 94%, came true in 82%",
+)
 
 
 @page.says("With 3000 labels a claim comes true about as often as it says.")
@@ -107,8 +110,9 @@ def score(ids: torch.Tensor, utilities: torch.Tensor) -> torch.Tensor:
     return token_utilities(ids, utilities).sum(1)
 
 
-page.prints("from $n = 256$ to 65,536 the judge's gain falls from 1.71 to 0.70.")
-page.prints("Above: the orange line of the figure, for 300 labels.")
+page.prints("the judge's gain falls from 1.71 to 0.70.", "best of 256: judge's gain 1.71", "65536: judge's gain 0.70")
+page.defines("from $n = 256$ to 65,536", "Above: the orange line of the figure, for 300 labels.")
+page.defines("Noise can be told from disagreement by showing the same pair to the same person twice.")
 
 
 def test_best_of_n_turns_down_after_a_few_hundred_draws():

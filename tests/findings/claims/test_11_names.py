@@ -152,8 +152,10 @@ def test_what_the_page_says_of_its_reference():
     assert len(held_out_names) == 500
 
 
-page.prints("Loss on 500 names that no model has seen. A model without any knowledge pays the log of 27.")
+page.prints("Loss on 500 names that no model has seen.", "500 held out")
 page.defines(
+    "A model without any knowledge pays the log of 27.",
+    "say that a name has at least two letters.",
     "Those below were prompts of the pre-training and were never rewarded.",
     "A transformer of 31,584 parameters is aligned to a taste. The score adds up what its features are worth, and "
     "takes off 3 without an end;",

@@ -53,7 +53,7 @@ def test_every_claim_without_proof_is_found_and_nothing_else(page):
 def test_quoted_claims_are_settled_also_across_lines(page):
     page.says("It always learns.", "It never stops.", "from token 7, with `steps=5`")(None)
     page.defines("Twice 21.", "It is 2.", "It is 17.", "More than it can carry.", "It is less than before.")
-    page.prints("It ends at 0.45.")
+    page.prints("It ends at 0.45.", "reward 0.45")
     assert page.problems() == []
 
 
@@ -66,9 +66,15 @@ def test_a_quote_that_is_not_on_the_page_is_named(page, quote, said):
     assert f"{said}: {quote}" in page.problems()
 
 
-def test_a_number_that_no_cell_prints_is_named(page):
-    page.prints("Twice 21.")
-    assert "no cell prints 21: Twice 21." in page.problems()
+def test_a_line_that_no_cell_prints_is_named(page):
+    page.prints("Twice 21.", "reward 21")
+    assert "no cell prints reward 21: Twice 21." in page.problems()
+
+
+@pytest.mark.parametrize("line", ["reward", "reward 0.45"])
+def test_a_line_without_the_numbers_of_the_claim_is_no_proof(page, line):
+    page.prints("Twice 21.", line)
+    assert "the lines do not have its numbers: Twice 21." in page.problems()
 
 
 def test_half_a_claim_does_not_settle_the_other_half(page):
