@@ -110,7 +110,7 @@ def test_without_a_baseline_it_never_settles(seed):
         assert torch.as_tensor(runs(seed)[name])[-40:].mean() == pytest.approx(0.41, abs=0.04)
 
 
-@page.says("It starts at 0, for the critic begins with zeros, and ends at 1.00.")
+@page.says("It starts at 0, because the critic begins with zeros, and ends at 1.00.")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_critic_ends_by_explaining_all(seed):
     found = definitions("05_baselines", "start_policy", "to_go", "explained_variance", "with_log")
