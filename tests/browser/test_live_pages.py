@@ -325,7 +325,7 @@ def test_an_update_says_how_long_it_takes(reader):
 # Moves the first slider to its end and back, and counts the marks.
 THERE_AND_BACK = """
   await figure.advance(5);
-  const {name, kind, max, base, value} = figure.data.controls[0];
+  const {name, kind, max, base, value} = figure.data.controls.find(control => "max" in control);
   const counts = [];
   for (const next of [kind === "log" ? base ** max : max, value]) {
     figure.moved(name, next, figure.inputs.get(name).show);
