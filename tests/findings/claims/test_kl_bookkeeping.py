@@ -84,7 +84,8 @@ def test_a_fixed_batch_may_have_a_negative_estimate_as_often_as_the_bell_curve_s
 
 
 @page.says(
-    "The table shows how hard each price pushes token 1 down as it becomes likelier (the reward pushes it up with a force of 1, "
+    "The table shows how hard each price pushes token 1 down as it becomes likelier "
+    "(the reward pushes it up with a force of 1, "
     "and the price is multiplied by `kl_coeff`, 0.5).",
     "$k_1$ reaches 2 at the optimum, 0.45, and balances the reward there. $k_3$ never gets beyond 0.6, less than a "
     "third of what would be needed, and from 0.73 on it even pushes outwards.",
