@@ -8,6 +8,7 @@ import nbformat
 import pytest
 import torch
 from support.chapters import CHAPTERS
+from support.enumeration import seeded
 from torch import float64
 
 BATCHES, RUNS = 150, 8  # three times the chapter's budget
@@ -39,7 +40,7 @@ def run(name, kl_coeff, rate=0.01, batches=BATCHES, size=32):
     """Mean KL and shortfall (thousandths) of runs on the way, (updates + 1, 2)."""
     its = chapter()
     loss, options = its["CONTESTANTS"][name]
-    generator = torch.Generator().manual_seed(100)
+    generator = seeded(100)
     dice = torch.rand(batches, RUNS, size, 8, generator=generator, dtype=float64)
     knobs = (torch.full((RUNS,), x, dtype=float64) for x in (kl_coeff, rate))
     _, tables = its["train_all"](loss, *knobs, dice, **options)
@@ -104,7 +105,7 @@ def test_best_of_16_is_close_to_the_frontier_and_a_trained_run_that_has_arrived_
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_natural_gradient_walks_on_the_frontier_and_the_plain_one_below(seed):
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     ref, paid = torch.randn(2, 10, generator=generator, dtype=float64)
     ref, rate = ref.log_softmax(-1), 0.05
     logits = {"natural": ref, "plain": ref}

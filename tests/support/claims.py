@@ -27,6 +27,7 @@ import ast
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import nbformat
 import numpy as np
@@ -77,14 +78,15 @@ class Page:
 
     def problems(self) -> list[str]:
         """Return claims that nothing speaks for, and quotes that are not on the page; empty if all is well."""
-        places = [one_line(text) for text in claiming(self.path)]
+        places = [one_line(text) for text in claiming(self.cells)]
+        printed = one_line(" ".join(self.streams))
         found = []
         for quote in map(one_line, sorted(self.quotes, key=len, reverse=True)):
             if not any(quote in place for place in places):
                 found.append(f"not on the page: {quote}")
             places = [place.replace(quote, " ") for place in places]
         for quote, lines in self.printed.items():
-            found += [f"no cell prints {line}: {quote}" for line in lines if one_line(line) not in self._printed]
+            found += [f"no cell prints {line}: {quote}" for line in lines if one_line(line) not in printed]
             if not in_this_order(numbers(quote), numbers(" ".join(lines))):
                 found.append(f"the lines do not have its numbers: {quote}")
         for place in places:
@@ -103,9 +105,15 @@ class Page:
         return published_data(self.path)
 
     @functools.cached_property
-    def _printed(self) -> str:
-        outputs = (o for cell in nbformat.read(self.path, as_version=4).cells for o in cell.get("outputs", []))
-        return one_line(" ".join(o.text for o in outputs if o.output_type == "stream"))
+    def cells(self) -> list:
+        """The cells of the notebook."""
+        return nbformat.read(self.path, as_version=4).cells
+
+    @property
+    def streams(self) -> list[str]:
+        """What cells print, one text for each that does."""
+        outputs = (output for cell in self.cells for output in cell.get("outputs", []))
+        return [output.text for output in outputs if output.output_type == "stream"]
 
 
 class Figure:
@@ -124,7 +132,7 @@ class Figure:
         *,
         seed: int = 0,
         steps: int | None = None,
-        moves: Mapping[int, Mapping[str, float]] | None = None,
+        moves: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
         **settings: float,
     ) -> dict[str, np.ndarray]:
         """Return every series: of one number as rows (0 to the last update), the others as they are at the end.
@@ -141,13 +149,13 @@ class Figure:
             values |= {p["name"]: p["values"] for p in self.data["presets"]}[preset]
         assert set(settings) <= set(values), (set(settings), set(values))
         steps = self.data["steps"] if steps is None else steps
-        return rows_of(self.data, values | settings, steps=steps, seed=seed, moves=moves or {})
+        return rows_of(self.data, values | settings, steps=steps, seed=seed, moves=moves)
 
 
-def claiming(path) -> Iterator[str]:
+def claiming(cells: list) -> Iterator[str]:
     """Yield the texts of a page in which a number is a claim about its figures and runs."""
     section, solving = "", False
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in cells:
         if cell.cell_type == "code":
             yield from spoken(cell.source)
             continue

@@ -1,8 +1,11 @@
 """A chapter's graphs outside of the page: run in torch, and in onnxruntime, from the same uniforms."""
 
 import base64
+import functools
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import nbformat
 import numpy as np
@@ -37,16 +40,24 @@ def run_in_onnxruntime(data: dict, steps: int) -> dict[str, np.ndarray]:
     return rows_of(data, {c["name"]: c["value"] for c in data["controls"]}, steps=steps)
 
 
-def rows_of(data: dict, settings: dict, *, steps: int, seed: int = 0, moves: dict | None = None) -> dict:
+@functools.cache
+def session_of(graph: str) -> onnxruntime.InferenceSession:
+    """A graph, ready to run; on one thread, since a second one only waits, and burns the time of others."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(base64.b64decode(graph), options)
+
+
+def rows_of(data: dict, settings: dict, *, steps: int, seed: int = 0, moves: Mapping = MappingProxyType({})) -> dict:
     """Run a graph in onnxruntime, as :meth:`support.claims.Figure.run` says."""
-    session = onnxruntime.InferenceSession(base64.b64decode(data["graph"]))
+    session = session_of(data["graph"])
     wanted = {x.name for x in session.get_inputs()}
     starts = data.get("starts")
     state = unpacked(starts[seed % len(starts)]) if starts else {}
     generator = torch.Generator().manual_seed(seed)
     rows = []
     for step in range(steps + 1 if state else 1):
-        settings = settings | (moves or {}).get(step, {})
+        settings = settings | moves.get(step, {})
         controls = {f"control/{name}": np.float32(value) for name, value in settings.items()}
         feeds = {f"state/{name}": value for name, value in state.items()} | controls
         if data["noise"]:

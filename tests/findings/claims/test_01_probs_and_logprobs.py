@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from support.claims import Page
+from support.enumeration import seeded
 
 from rlhf_helpers import TinyPolicy, generate, token_logprobs, token_reward
 
@@ -15,7 +16,7 @@ SEEDS = range(20)
 
 def untrained(seed: int) -> TinyPolicy:
     """A fresh policy; that of the page has seed 4."""
-    return TinyPolicy(generator=torch.Generator().manual_seed(seed)).double()
+    return TinyPolicy(generator=seeded(seed)).double()
 
 
 def every_answer() -> tuple[torch.Tensor, torch.Tensor]:
@@ -143,9 +144,9 @@ def test_sampling_is_paid_and_argmax_is_not():
     policy, start = untrained(4), torch.zeros(64, 1, dtype=torch.int64)
     assert policy(start[:1])[0, -1].softmax(-1)[1].item() == pytest.approx(0.10, abs=0.005)
     for seed in range(3):
-        drawn = generate(policy, start, 8, generator=torch.Generator().manual_seed(seed))
+        drawn = generate(policy, start, 8, generator=seeded(seed))
         assert token_reward(drawn).mean() == pytest.approx(0.1, abs=0.03)
-    best = generate(policy, start[:1], 8, temperature=1e-3, generator=torch.Generator().manual_seed(0))
+    best = generate(policy, start[:1], 8, temperature=1e-3, generator=seeded(0))
     assert token_reward(best).sum() == 0
     assert best[0, 0] == 5
 
@@ -251,7 +252,7 @@ def test_the_gradient_of_a_log_probability_is_bounded_and_does_not_vanish():
         return torch.autograd.grad(z.log_softmax(-1)[0].clamp(min=clamp), z)[0]
 
     for seed in SEEDS:
-        z = 8 * torch.randn(10, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        z = 8 * torch.randn(10, generator=seeded(seed), dtype=torch.float64)
         gradient = push(z)
         assert gradient.norm() <= math.sqrt(2)
         assert gradient[0] == pytest.approx(1 - z.softmax(-1)[0].item())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from support.claims import Page
-from torch import nn
+from support.definitions import definitions
 from torch.nn.functional import logsigmoid
 
 from rlhf_helpers import baby_ppo, policy_table, ppo, token_reward, train
@@ -27,26 +27,17 @@ def test_a_small_difference_in_pay_is_learned_slowly():
         assert first_above(close, 0.9) > 4 * first_above(usual, 0.9)
 
 
-class Scores(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embed, self.head = nn.Embedding(10, 8), nn.Linear(8, 1)
-
-    def forward(self, ids):
-        return self.head(self.embed(ids)).squeeze(-1)
-
-
 @page.says(
     "the score went from 0.38 to 0.99. There is nowhere left to go.",
     "In 300 updates that makes 2,400 tokens, and the ones among them were enough to push the score of token 1 to 0.99.",
     "that is why [the first loop](sec-baby-sigmoid) began with a sum of about 5",
 )
 def test_ten_scores_learn_their_paid_one_and_write_as_before():
-    everything = torch.arange(10)
+    policy, everything = definitions("02_baby_rlhf", "ScorePolicy")["ScorePolicy"], torch.arange(10)
     for seed in range(5):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            scorer, paid = Scores(), []
+            scorer, paid = policy(), []
             before = scorer(everything).sigmoid().detach()
             optimizer = torch.optim.Adam(scorer.parameters(), lr=1e-2)
             for _ in range(300):

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from support.claims import Page
+from support.enumeration import seeded
 
 from rlhf_helpers import (
     TinyPolicy,
@@ -71,8 +72,8 @@ def test_the_clip_is_no_wall():
 def test_the_largest_ratio_of_one_batch_passes_the_clip_in_every_setting():
     start = torch.zeros(64, 1, dtype=torch.int64)
     for seed in range(3):
-        old = TinyPolicy(generator=torch.Generator().manual_seed(4 + seed)).double()
-        answers = generate(old, start, 8, generator=torch.Generator().manual_seed(seed))
+        old = TinyPolicy(generator=seeded(4 + seed)).double()
+        answers = generate(old, start, 8, generator=seeded(seed))
         assert answers.numel() == 512
         old_logprobs, rewards = token_logprobs(old, start, answers).detach(), token_reward(answers).double()
         better, largest = rewards - rewards.mean(), []

@@ -8,6 +8,7 @@ import pytest
 import torch
 from support.claims import Page
 from support.definitions import definitions
+from support.enumeration import seeded
 
 from rlhf_helpers import expected_reward_and_kl, policy_table, ppo, train, uniform_policy
 
@@ -86,7 +87,7 @@ page.defines(
 @page.says("At 0.2 the run overshoots its optimum and stays there.")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_price_decides_where_training_ends(seed):
-    start = uniform_policy(generator=torch.Generator().manual_seed(0))
+    start = uniform_policy(generator=seeded(0))
     found = {}
     for kl_coeff in (1.0, 0.5, 0.2):
         run = train(ppo, steps=160, learning_rate=0.05, kl_coeff=kl_coeff, seed=seed, policy=start)

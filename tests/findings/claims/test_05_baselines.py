@@ -6,6 +6,7 @@ import pytest
 import torch
 from support.claims import Page
 from support.definitions import definitions
+from support.enumeration import seeded
 
 from rlhf_helpers import gae, generate, ppo, token_reward, train
 
@@ -44,7 +45,7 @@ def test_from_a_uniform_policy_the_best_baseline_is_the_expected_reward():
 def test_a_probable_token_counts_less():
     best = definitions("05_baselines", "best_baseline")["best_baseline"]
     for seed in range(20):
-        pay = torch.randn(5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        pay = torch.randn(5, generator=seeded(seed), dtype=torch.float64)
         probs = (2 * pay).softmax(0)  # the better paid, the more probable
         assert best(probs, pay) < probs @ pay
 
@@ -60,7 +61,7 @@ def test_reward_to_go_is_the_whole_reward_when_it_comes_at_the_end(seed):
         lambda ids: probs.log()[None, None].expand(*ids.shape, 10),
         torch.zeros(4000, 1, dtype=int),
         8,
-        generator=torch.Generator().manual_seed(seed),
+        generator=seeded(seed),
     )
     rewards = token_reward(ids).double()
     late = torch.zeros_like(rewards)

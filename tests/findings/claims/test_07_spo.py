@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from support.claims import Page
+from support.enumeration import seeded
 
 page = Page("07_spo")
 ON_POLICY = "SPO on pairs that the policy itself has just written"
@@ -43,7 +44,7 @@ def variance(logits, scores, pair):
 
 @page.says("there the pair has about twice its variance.")
 def test_the_fee_of_a_pair_is_a_factor_of_about_two():
-    generator = torch.Generator().manual_seed(7)
+    generator = seeded(7)
     factors = []
     for _ in range(200):
         problem = random_problem(generator)
@@ -59,7 +60,7 @@ def test_the_fee_of_a_pair_is_a_factor_of_about_two():
     "The other answer is the baseline, and it carries the same 100.",
 )
 def test_a_bonus_of_a_hundred_is_noise_for_reinforce_alone():
-    generator = torch.Generator().manual_seed(8)
+    generator = seeded(8)
     for _ in range(20):
         logits, scores = random_problem(generator)
         assert variance(logits, scores + 100, True) == pytest.approx(variance(logits, scores, True))
@@ -138,7 +139,7 @@ def push_on_arms(score, mu, nu):
 
 @page.says("And the pushes never change, because neither the samplers nor the payouts do;")
 def test_copg_rests_at_the_optimum_whoever_pulls_the_arms_and_spo_where_the_samplers_say():
-    generator = torch.Generator().manual_seed(0)
+    generator = seeded(0)
     payout = torch.tensor([2.5, 2.0, 1.0], dtype=torch.float64)
     best = (payout / 0.5).softmax(0)
     for _ in range(20):

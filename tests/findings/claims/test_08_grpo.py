@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from support.claims import Page
+from support.enumeration import seeded
 
 from rlhf_helpers import group_advantages, grpo, grpo_loss, shaped_rewards, token_logprobs, train, uniform_policy
 
@@ -17,7 +18,7 @@ G, T = 8, 8
 
 
 def fresh():
-    return uniform_policy(generator=torch.Generator().manual_seed(0))
+    return uniform_policy(generator=seeded(0))
 
 
 @functools.cache
@@ -246,7 +247,7 @@ def test_too_hard_then_too_easy():
 )
 def test_a_group_of_32_is_near_the_optimum_by_luck():
     def place(beta, seed):
-        u = torch.rand(1000, 32, T, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        u = torch.rand(1000, 32, T, generator=seeded(seed), dtype=torch.float64)
         q = torch.linspace(0.3, 0.9, 120, dtype=torch.float64)
         spread = torch.stack([(u < x).sum(-1).double().std(1).mean() for x in q])
         return q[(31 / 32 * spread / T - beta * (q - 0.1) > 0).nonzero().max()].item()

@@ -2,7 +2,6 @@
 
 import re
 
-import nbformat
 from support.claims import Page
 
 page = Page("09_side_by_side")
@@ -16,9 +15,7 @@ UNENDING = ("DPO, hard, online", "DPO, hard, offline")
 
 def table(first_line):
     """Rows of the table that a cell prints below this line: (name, its numbers: means, errors, None for "never")."""
-    cells = nbformat.read(page.path, as_version=4).cells
-    texts = [output.text for cell in cells for output in cell.get("outputs", []) if output.output_type == "stream"]
-    (text,) = [text for text in texts if first_line in text]
+    (text,) = [text for text in page.streams if first_line in text]
     rows = []
     for line in text[text.index(first_line) :].splitlines()[1:]:
         if found := re.fullmatch(r"(\S+(?: \S+)*?)\s{2,}(.*\d)", line.strip()):
@@ -120,7 +117,7 @@ def test_five_arrive_and_four_stay_behind():
 
 
 def test_every_row_of_the_last_table_cites_what_was_measured():
-    text = "\n".join(cell.source for cell in nbformat.read(page.path, as_version=4).cells)
+    text = "\n".join(cell.source for cell in page.cells)
     section = text.partition("## So, which one?")[2].partition("## Exercises")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| You")]
     assert len(rows) == 8

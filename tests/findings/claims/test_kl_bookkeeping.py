@@ -4,6 +4,7 @@ import pytest
 import torch
 from support.claims import Page
 from support.definitions import definitions
+from support.enumeration import seeded
 
 from rlhf_helpers import gae, kl_estimate, ppo_loss, token_logprobs, train, uniform_policy
 
@@ -14,7 +15,7 @@ F64 = torch.float64
 
 def pairs(scale, seed):
     """Two thousand policies and references near them, log-probabilities (2000, 10)."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     policies = torch.randn(2000, 10, generator=generator, dtype=F64).log_softmax(-1)
     moved = torch.randn(2000, 10, generator=generator, dtype=F64)
     return policies, (policies + scale * moved).log_softmax(-1)
@@ -76,7 +77,7 @@ def test_a_fixed_batch_may_have_a_negative_estimate_as_often_as_the_bell_curve_s
     found = definitions("kl_bookkeeping", "g", "near", "other", "near_ref")
     near, near_ref = found["near"], found["near_ref"]
     for seed in SEEDS:
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded(seed)
         tokens = torch.multinomial(near.exp(), 64000, replacement=True, generator=generator).view(1000, 64)
         k1, k3 = (kl_estimate(near[tokens], near_ref[tokens], kind).mean(1) for kind in ("k1", "k3"))
         assert 0.1 < (k1 < 0).double().mean() < 0.25
@@ -102,7 +103,7 @@ def test_the_price_k3_is_too_weak_and_turns_at_073():
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_where_the_three_tolls_end(seed):
-    start = uniform_policy(generator=torch.Generator().manual_seed(0))
+    start = uniform_policy(generator=seeded(0))
     ended = {}
     for name, kind, sign in (("as found", "k3", 1), ("sign mended", "k3", -1), ("mended", "k1", -1)):
 
