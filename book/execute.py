@@ -6,13 +6,15 @@
 A cell that raises, or writes to stderr, stops the run with the chapter's and the cell's name. What a run
 adds by chance (cell ids, times, the state of widgets) is dropped or numbered, and outputs that differ from
 those of the chapter by no more than `close_outputs` allows are left as they were: a chapter changes only
-when what it shows changes, on any processor.
+when what it shows changes, on any processor. Live figures that are new or have changed are then compiled for their
+pages (`_site/compile.py`), which needs `requirements/publish.txt`.
 """
 
 from __future__ import annotations
 
 import copy
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -151,7 +153,8 @@ def main(names: list[str]) -> int:
         except ChapterError as error:
             failed = 1
             print(error, file=sys.stderr, flush=True)
-    return failed
+    compiled = subprocess.run([sys.executable, BOOK / "_site" / "compile.py"])
+    return failed or compiled.returncode
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from pathlib import Path
 from string import Template
 
 import preflight
-from from_file import run_from_file
 from notebooks import make_copies
 from tqdm import tqdm
 from wheelhouse import PATCH, PLATFORMS, Target, WheelError, build_our_wheel, download, resolve, this_platform
@@ -71,10 +70,9 @@ def fill_wheelhouse(out: Path, targets: list[Target], sources: list[str]) -> Non
 
 
 def copy_book(html: Path, out: Path) -> None:
-    """Copy the built pages so that they open, and their figures run, without a server."""
+    """Copy the built pages, which open without a server."""
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(html, out, ignore=shutil.ignore_patterns("_sources", ".buildinfo", "objects.inv"))
-    run_from_file(out)
 
 
 def write_papers(out: Path, targets: list[Target]) -> None:
@@ -88,10 +86,9 @@ def write_papers(out: Path, targets: list[Target]) -> None:
         "patch": PATCH,
     }
     for path in (HERE / "usb").glob("*"):
-        if path.suffix != ".js":
-            text = Template(path.read_text("utf-8")).safe_substitute(words)
-            newline = "\r\n" if path.suffix == ".bat" else "\n"
-            (out / path.name).write_text(text, "utf-8", newline=newline)
+        text = Template(path.read_text("utf-8")).safe_substitute(words)
+        newline = "\r\n" if path.suffix == ".bat" else "\n"
+        (out / path.name).write_text(text, "utf-8", newline=newline)
     for name in ("preflight.py", "preflight_probes.py"):
         shutil.copy(HERE / name, out)
     wanted, ours = requirements()

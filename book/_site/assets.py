@@ -1,11 +1,14 @@
 """What pages load: scripts of others from pinned npm packages, our own scripts and styles, the weights."""
 
+import base64
+import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
 from sphinx.errors import ExtensionError
 
+from _site.classic import classic
 from _site.npm import HERE, PACKAGES, NpmError, install_packages
 
 # npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
@@ -14,19 +17,23 @@ VENDOR = {
         "es5/",
         ["es5/tex-mml-chtml.js", "es5/input/tex/extensions/*.js", "es5/output/chtml/fonts/woff-v2/*.woff"],
     ),
-    "onnxruntime-web": (
-        "dist/",
-        ["dist/ort.wasm.min.mjs", "dist/ort-wasm-simd-threaded.mjs", "dist/ort-wasm-simd-threaded.wasm"],
-    ),
 }
 HELPERS = Path(find_spec("rlhf_helpers").origin).parent
-# folder of the pages -> where its files come from: what kernels need as well, and what only pages need
+LIVE, SCRIPTS = HELPERS / "live", HERE / "scripts"
+# scripts and styles of the pages -> where they come from; of several modules, the last is what runs
 OURS = {
-    "live": (HELPERS / "live", HERE / "scripts" / "live"),
-    "clicks": (HELPERS / "clicks", HERE / "scripts" / "clicks"),
-    "weights": (HELPERS / "names",),
+    "live/page.js": (
+        SCRIPTS / "live" / "engine.js",
+        LIVE / "live.js",
+        SCRIPTS / "live" / "rules.js",
+        SCRIPTS / "live" / "page.js",
+    ),
+    "live/live.css": (LIVE / "live.css",),
+    "live/page.css": (SCRIPTS / "live" / "page.css",),
+    "clicks/clicks.js": (HELPERS / "clicks" / "clicks.js",),
+    "clicks/page.js": (SCRIPTS / "clicks" / "page.js",),
+    "clicks/clicks.css": (HELPERS / "clicks" / "clicks.css",),
 }
-KINDS = ("*.js", "*.css", "*.f32")
 
 
 def copy_vendor_files(app) -> None:
@@ -44,12 +51,21 @@ def copy_vendor_files(app) -> None:
 
 
 def copy_our_files(app) -> None:
-    """Copy what live figures and clicks need into ``live/``, ``clicks/`` and ``weights/`` of an HTML build."""
+    """Write what live figures and clicks need into ``live/``, ``clicks/`` and ``weights/`` of an HTML build.
+
+    All scripts are plain ones, which run from a file too, and behind any server; weights travel in such a script.
+    """
     if app.builder.format != "html":
         return
-    for folder, sources in OURS.items():
-        for file in (file for source in sources for kind in KINDS for file in source.glob(kind)):
-            _copy(file, Path(app.outdir, folder, file.name))
+    for name, sources in OURS.items():
+        if len(sources) == 1:
+            _copy(sources[0], Path(app.outdir, name))
+        else:
+            _write(classic(*sources), Path(app.outdir, name))
+    for file in (HELPERS / "names").glob("*.f32"):
+        numbers = base64.b64encode(file.read_bytes()).decode()
+        script = f"(globalThis.babyWeights ??= {{}})[{json.dumps(file.name)}] = {json.dumps(numbers)};\n"
+        _write(script, Path(app.outdir, "weights", f"{file.name}.js"))
 
 
 def load_our_files(app, pagename, templatename, context, doctree) -> None:
@@ -60,7 +76,7 @@ def load_our_files(app, pagename, templatename, context, doctree) -> None:
             app.add_js_file(f"../clicks/{name}", loading_method="defer")
         app.add_css_file("../clicks/clicks.css")
     if "baby-live-data" in body:
-        app.add_js_file("../live/page.js", type="module")
+        app.add_js_file("../live/page.js", loading_method="defer")
         for name in ("live.css", "page.css"):
             app.add_css_file(f"../live/{name}")
 
@@ -68,3 +84,8 @@ def load_our_files(app, pagename, templatename, context, doctree) -> None:
 def _copy(file: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, target)
+
+
+def _write(text: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, "utf-8")

@@ -1,4 +1,4 @@
-"""Install the npm packages that the pages carry along, or that check and bundle our scripts, in their locked versions.
+"""Install the npm packages that the pages carry along, or that check our scripts, in their locked versions.
 
     python book/_site/npm.py mathjax reveal.js
 

@@ -27,6 +27,7 @@ export function draw(el, spec) {
     return { panel, box, svg, memory: {} };
   });
   let frame = null;
+  const room = {};
   const paint = () => {
     if (!frame) return;
     for (const { panel, box, svg, memory } of panels) {
@@ -43,6 +44,7 @@ export function draw(el, spec) {
     const text =
       spec.training && !frame.error ? `Update ${frame.step} of ${spec.steps}: ${frame.status}` : frame.status;
     if (status.textContent !== text) status.textContent = text;
+    keepRoom(status, room);
   };
   const observer = new ResizeObserver(() => requestAnimationFrame(paint));
   for (const { box } of panels) observer.observe(box);
@@ -57,6 +59,17 @@ export function draw(el, spec) {
   };
   update.stop = () => observer.disconnect();
   return update;
+}
+
+// A line keeps the room that its longest words took at this width, so that nothing below it moves.
+function keepRoom(line, room) {
+  if (room.width !== line.clientWidth) {
+    Object.assign(room, { width: line.clientWidth, height: 0 });
+    line.style.minHeight = "";
+  }
+  if (line.clientHeight <= room.height) return;
+  room.height = line.clientHeight;
+  line.style.minHeight = `${room.height}px`;
 }
 
 export default {

@@ -1,87 +1,121 @@
-"""What a live figure costs in a page: nodes and bytes of its graph, time per step, the longest task on the main thread.
+"""What a live figure costs in a page: bytes, time per update beside native onnxruntime's, the longest task.
 
-    jupyter-book build . && python tests/benchmarks/page_run.py
+    jupyter-book build . && python tests/benchmarks/page_run.py [page ...]
 
-Every figure that trains runs all its steps as fast as it can in Chromium, and then once as a reader plays it. The last
-column is the longest task of the main thread while it plays; the page stays responsive below 50 ms.
+Every figure that trains runs all its updates as fast as it can in Chromium, and its graph in onnxruntime on one thread;
+of several runs the fastest counts. Then it plays once as a reader plays it. The last column is the longest task of the
+main thread meanwhile; a page stays responsive below 50 ms. `ready` is the time from the page's scripts to a figure's
+first drawing, its default run included, when it is the first thing that the page computes.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
-import statistics
 import sys
+import time
 from pathlib import Path
 
-import onnx
+import numpy as np
+import onnxruntime
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "workshop")]
 from support.browser import CHROMIUM, serve  # noqa: E402
+from support.chapters import CHAPTERS  # noqa: E402
+from support.graphs import published_data, unpacked  # noqa: E402
 
 HTML = ROOT / "_build" / "html"
-REPEATS = 3
-RUN = """async element => {
-  const figure = element.liveFigure;
+REPEATS = 5
+READY = """async ({liveFigure: figure}) => {
+  const begun = performance.now();
+  await figure.start();
+  return performance.now() - begun;
+}"""
+RUN = """async ({liveFigure: figure}) => {
   await figure.restart();
   const begun = performance.now();
   await figure.advance(figure.data.steps);
   return (performance.now() - begun) / figure.data.steps;
 }"""
-PLAY = """async element => {
+PLAY = """async ({liveFigure: figure}) => {
   let longest = 0;
   const seen = list => list.getEntries().forEach(e => longest = Math.max(longest, e.duration));
   const observer = new PerformanceObserver(seen);
   observer.observe({type: "longtask"});
-  await element.liveFigure.restart();
-  await element.liveFigure.play();
+  await figure.restart();
+  await figure.play();
   await new Promise(next => setTimeout(next, 100));
   return longest;
 }"""
+STILL = "IntersectionObserver.prototype.observe = () => {}"  # figures begin when they are asked to
 
 
-def weigh() -> None:
-    """Print what a page weighs, gzipped: what is ours before a reader starts a figure, and the runtime after."""
-
-    def size(path: Path) -> int:
-        return len(gzip.compress(path.read_bytes()))
-
-    ours = sum(size(path) for path in (*HTML.glob("live/*"), HTML / "_static" / "baby.css"))
-    runtime = sum(size(path) for path in HTML.glob("vendor/onnxruntime-web/*"))
-    print(f"scripts and styles of ours {ours / 1000:.1f} kB gzipped, the runtime {runtime / 1e6:.2f} MB, once")
-    for page in sorted(HTML.glob("book/*.html")):
-        text = page.read_text("utf-8")
-        parts = text.split('<script type="application/json" class="baby-live-data">')
-        data = "".join(part.split("</script>")[0] for part in parts[1:])
-        carried = len(gzip.compress(data.encode()))
-        print(f"  {page.stem:<24} page {size(page) / 1000:6.1f} kB, of it figures {carried / 1000:5.1f} kB")
+def gzipped(content: bytes) -> float:
+    """Kilobytes, as a server sends them."""
+    return len(gzip.compress(content)) / 1000
 
 
-def main() -> None:
-    """Print a line for each figure of each page."""
-    weigh()
-    print(f"\n{'figure':<28}{'nodes':>6}{'kB':>6}{'gz kB':>7}", end="")
-    print(f"{'ms/step':>9}{'steps':>7}{'whole run':>11}{'longest task':>14}")
+def weigh(page: Path) -> float:
+    """Kilobytes, gzipped, of all the figures of a page, with their scripts and styles."""
+    text = page.read_text("utf-8")
+    parts = text.split('<script type="application/json" class="baby-live-data">')
+    figures = "".join(part.split("</script>")[0] for part in parts[1:])
+    files = [*HTML.glob("live/*"), HTML / "_static" / "baby.css", HTML / "_static" / "palette.css"]
+    files += HTML.glob("weights/*") if '"file"' in figures else []
+    return gzipped(figures.encode()) + sum(gzipped(file.read_bytes()) for file in files)
+
+
+def native(data: dict) -> float:
+    """Milliseconds of one update in onnxruntime."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(base64.b64decode(data["graph"]), options)
+    known = {f"state/{name}": value for name, value in unpacked(data["starts"][0]).items()}
+    known |= {f"control/{control['name']}": np.float32(control["value"]) for control in data["controls"]}
+    known["noise"] = np.full(data["noise"] or [1], 0.5, np.float32)
+    feeds = {value.name: np.asarray(known[value.name]) for value in session.get_inputs()}
+    times = []
+    for _ in range(REPEATS):
+        begun = time.perf_counter()
+        for _ in range(20):
+            session.run(None, feeds)
+        times.append((time.perf_counter() - begun) / 20 * 1000)
+    return min(times)
+
+
+def main(names: list[str]) -> None:
+    """Print a line for each page, and one for each of its figures."""
+    print(f"{'figure':<28}{'module':>9}{'ready':>8}{'ms/update':>11}{'native':>8}{'ratio':>7}{'run':>9}{'task':>7}")
     with serve(HTML) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for path in sorted(HTML.glob("book/*.html")):
+        for path in CHAPTERS:
+            published = published_data(path)
+            if not published or (names and path.stem not in names):
+                continue
+            print(
+                f"{path.stem:<28}{weigh(HTML / 'book' / f'{path.stem}.html'):6.1f} kB gzipped, with scripts and styles"
+            )
             page = browser.new_page()
-            page.goto(f"{address}book/{path.name}")
-            for index, figure in enumerate(page.locator("figure.baby-live").all()):
-                graph = base64.b64decode(figure.evaluate("e => e.liveFigure.data.graph"))
-                told = f"{path.stem[:22]} {index + 1:<4} {len(onnx.load_from_string(graph).graph.node):>6}"
-                told = f"{told:<34}{len(graph) / 1000:6.1f}{len(gzip.compress(graph)) / 1000:7.1f}"
-                figure.evaluate("e => e.liveFigure.start()")
-                if figure.evaluate("e => e.liveFigure.trains"):
-                    step = statistics.median(figure.evaluate(RUN) for _ in range(REPEATS))
-                    steps = figure.evaluate("e => e.liveFigure.data.steps")
-                    told += f"{step:9.2f}{steps:7}{steps * step / 1000:9.2f} s{figure.evaluate(PLAY):11.0f} ms"
-                print(told)
+            page.add_init_script(STILL)
+            page.goto(f"{address}book/{path.stem}.html")
+            page.wait_for_load_state("networkidle")
+            for index, (figure, data) in enumerate(zip(page.locator("figure.baby-live").all(), published, strict=True)):
+                figure.scroll_into_view_if_needed()
+                ready = figure.evaluate(READY)
+                size = len(base64.b64decode(figure.evaluate("e => e.liveFigure.data.module"))) / 1000
+                told = f"  {path.stem[:20]} {index + 1:<5}{size:6.1f} kB{ready:5.0f} ms"
+                if "starts" in data:
+                    update, there = min(figure.evaluate(RUN) for _ in range(REPEATS)), native(data)
+                    whole = update * data["steps"] / 1000
+                    told += (
+                        f"{update:11.2f}{there:8.2f}{update / there:7.2f}{whole:7.2f} s{figure.evaluate(PLAY):4.0f} ms"
+                    )
+                print(told, flush=True)
             page.close()
         browser.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,21 +1,31 @@
 """Every live figure of every built page, in a real browser with no kernel.
 
-It starts, trains, moves, resets, shares its state, agrees with the kernel, and says so when it cannot run.
+It is there with the page, trains, moves, resets, shares its state, computes what its graph does, and says so when it
+cannot run.
 """
 
+import http.server
 import re
+import threading
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from support.browser import AXE_RUN, SETTLED, needs_chromium, serve
+from support.browser import AXE_RUN, SETTLED, QuietHandler, needs_chromium, serve
 from support.chapters import CHAPTERS, ROOT
-from support.graphs import CLOSE, STEPS, published_data, run_in_onnxruntime
-from support.live_pages import READY, SERIES, UNTIL, drive, first_that_trains, start, wait_for_step
+from support.graphs import STEPS, published_data, rows_of
+from support.live_pages import READY, SERIES, UNTIL, arrive, drive, first_that_trains, run, start, wait_for_step
 
 pytestmark = needs_chromium
-PAGES = [path.stem for path in CHAPTERS]
+CHAPTERS_BY_NAME = {path.stem: path for path in CHAPTERS}
+PAGES = [path.stem for path in CHAPTERS if published_data(path)]
+FEW = 3  # updates with a control at one of its ends
 # What a figure draws now, as text: changes when the picture does.
-DRAWN = "figure => [...figure.querySelectorAll('.baby-grid svg')].map(svg => svg.innerHTML).join()"
+DRAWN = "figure => [...figure.querySelectorAll('.baby-canvas svg')].map(svg => svg.innerHTML).join()"
+# How far a module may be from onnxruntime, in float32: with the settings that a figure begins with, and at the ends of
+# its controls, where some runs are steep enough to double every rounding a few times.
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+STEEP = {"rtol": 1e-3, "atol": 1e-3}
 
 
 class Reader:
@@ -29,6 +39,7 @@ class Reader:
         context = self.browser.new_context(viewport={"width": 1280, "height": 900})
         self.contexts.append(context)
         context.route(lambda url: not url.startswith(self.site), lambda route: route.abort())
+        context.route("**/mathjax/**", lambda route: route.fulfill(body="", content_type="text/javascript"))  # is slow
         page = context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
@@ -54,10 +65,10 @@ def reader(browser, site):
 
 @pytest.fixture(scope="module", params=PAGES)
 def chapter(request, browser, site):
-    """A chapter with all its figures started: its name, the figures, and the reader."""
+    """A chapter with all its figures ready: its name, the figures, and the reader."""
     reader = Reader(browser, site)
     page = reader.open(request.param)
-    figures = [start(page, index) for index in range(page.locator("figure.baby-live").count())]
+    figures = [arrive(page, index) for index in range(page.locator("figure.baby-live").count())]
     yield request.param, figures, reader
     reader.leave()
 
@@ -83,7 +94,6 @@ WANDER = """
     figure.moved(name, kind === "log" ? base ** place : place, figure.inputs.get(name).show);
   };
   move(0.25);
-  while (figure.asking) await sleep(5);
   await figure.advance(5);
   const playing = figure.play();
   await sleep(60);
@@ -95,16 +105,65 @@ WANDER = """
 """
 
 
+def settings_of(data: dict) -> dict:
+    """The controls as a figure begins."""
+    return {control["name"]: control["value"] for control in data["controls"]}
+
+
+def agree(figure, data: dict, settings: dict, steps: int, close: dict) -> None:
+    """A figure in its page, and its graph in onnxruntime, give the same series, and fail in the same place."""
+    found = run(figure, settings, steps)
+    there = rows_of(data, settings_of(data) | settings, steps=steps)
+    assert found["series"].keys() == there.keys()
+    done, bad = found["step"], set(found["trouble"])
+    assert done == (steps if "starts" in data and not bad else done)
+    for name, values in there.items():
+        told = f"{data['caption'][:60]} {settings} {name}"
+        rows = np.asarray(values)
+        tracked = "starts" in data and rows.ndim == 1 and len(rows) == steps + 1 and name in drive(figure, NUMBERS)
+        if tracked:
+            np.testing.assert_allclose(found["series"][name], rows[: done + 1], **close, err_msg=told)
+            assert np.isfinite(rows).all() or bad, told
+            if name in bad:
+                assert not np.isfinite(rows[done + 1]), told
+        elif "starts" not in data or done == steps:
+            here = np.array(found["series"][name], dtype=float)
+            np.testing.assert_allclose(here, rows, **close, err_msg=told)
+            assert np.isfinite(rows).all() == (name not in bad), told
+
+
+NUMBERS = "return Object.keys(figure.engine.numbers())"
+
+
 def test_figures_agree_with_their_graphs(chapter):
     """And `tests/book/test_export.py` finds that the graphs agree with the kernel."""
     name, figures, _ = chapter
-    for figure, data in zip(figures, published_data(CHAPTERS[PAGES.index(name)]), strict=True):
-        if "starts" in data:
-            drive(figure, f"await figure.advance({STEPS})")
-        here, there = run_in_onnxruntime(data, STEPS), figure.evaluate(SERIES)
-        assert here.keys() == there.keys()
-        for series, values in here.items():
-            np.testing.assert_allclose(there[series], values, **CLOSE, err_msg=series)
+    for figure, data in zip(figures, published_data(CHAPTERS_BY_NAME[name]), strict=True):
+        agree(figure, data, {}, STEPS, CLOSE)
+
+
+def test_figures_agree_with_their_graphs_wherever_a_slider_may_go(chapter):
+    name, figures, _ = chapter
+    for figure, data in zip(figures, published_data(CHAPTERS_BY_NAME[name]), strict=True):
+        for control in data["controls"]:
+            for end in ends_of(control):
+                agree(figure, data, {control["name"]: end}, FEW, STEEP)
+
+
+def ends_of(control: dict) -> list[float]:
+    """The two ends of a control's range, or all its options."""
+    if control["kind"] == "switch":
+        return [0, 1]
+    if control["kind"] == "choice":
+        return [value for _, value in control["options"]]
+    ends = control["min"], control["max"]
+    return [control["base"] ** end for end in ends] if control["kind"] == "log" else list(ends)
+
+
+def test_a_run_is_the_same_to_the_last_bit(chapter):
+    for figure in chapter[1]:
+        first, second = (run(figure, {}, STEPS) for _ in range(2))
+        assert first == second
 
 
 def test_figures_do_what_a_reader_asks(chapter):
@@ -116,18 +175,17 @@ def test_figures_do_what_a_reader_asks(chapter):
         if trains:
             play.click()
             wait_for_step(figure, 8)
-            figure.get_by_role("button", name="Pause", exact=True).click()
+            drive(figure, "figure.pause()")
             assert figure.evaluate(DRAWN) != drawn
         for control in figure.locator(".baby-control").all():
             for position in ("min", "max"):
                 before = figure.evaluate(DRAWN)
                 control.evaluate(MOVE, position)
-                drive(figure, "while (figure.asking) await new Promise(next => setTimeout(next, 5));")
                 if trains:
                     drive(figure, "await figure.advance(3)")
                 assert figure.get_attribute("data-state") == "ready"
-                assert "undefined" not in figure.locator(".baby-status").first.inner_text()
-                stopped = drive(figure, "return figure.trouble.length > 0")
+                assert "undefined" not in figure.locator(".baby-canvas .baby-status").inner_text()
+                stopped = drive(figure, "return figure.trouble.length > 0 || figure.frame.step === figure.data.steps")
                 assert stopped or not trains or figure.evaluate(DRAWN) != before
         drive(figure, "await figure.use(figure.defaults())")
         if trains:
@@ -139,21 +197,30 @@ def test_figures_do_what_a_reader_asks(chapter):
 
 def test_an_address_and_a_preset_restore_the_state(chapter):
     name, figures, reader = chapter
-    for index, figure in enumerate(figures):
+    addresses = []
+    for figure in figures:
         for preset in figure.locator(".baby-presets button").all():
             preset.click()
             figure.evaluate(UNTIL, "figure.sentence.textContent && (figure.playing || !figure.trains)")
             wanted = drive(figure, f"return figure.data.presets.find(one => one.name === {preset.inner_text()!r})")
             values = drive(figure, "figure.pause(); return figure.values")
-            assert figure.locator(".baby-sentence").inner_text() == wanted["text"]
+            assert figure.locator(".baby-sentence").first.inner_text() == wanted["text"]
             assert values == drive(figure, "return figure.defaults()") | wanted["values"]
         drive(figure, WANDER)
-        address = drive(figure, "return figure.address()")
-        page = reader.open(name, "?" + address.split("?")[1])
-        page.wait_for_function(READY, arg=index)
-        copy = page.locator("figure.baby-live").nth(index)
+        addresses.append("?" + drive(figure, "return figure.address()").split("?")[1])
+    page = reader.open(name, addresses[0])  # and what it does there, the other figures do with theirs
+    for index, (figure, address) in enumerate(zip(figures, addresses, strict=True)):
+        copy = arrive(page, index)
+        if index:
+            copy.evaluate(AS_FROM_AN_ADDRESS, address)
         assert copy.evaluate(SERIES) == figure.evaluate(SERIES)
-        page.close()
+    page.close()
+
+
+AS_FROM_AN_ADDRESS = """async ({liveFigure: figure}, query) => {
+  figure.started = null;
+  await figure.start(figure.settingsFrom(new URLSearchParams(query)));
+}"""
 
 
 @pytest.mark.parametrize("damage", ["kl_coeff=lots", "seed=-1", "step=1e99", "moves=x"])
@@ -164,7 +231,7 @@ def test_a_damaged_address_gives_the_defaults_with_a_word(reader, damage):
     figure = page.locator("figure.baby-live").nth(index)
     assert "does not fit" in figure.inner_text()
     assert drive(figure, "return JSON.stringify(figure.values) === JSON.stringify(figure.defaults())")
-    assert drive(figure, "return figure.frame.step") == 0
+    assert drive(figure, "return figure.frame.step === figure.data.steps")
 
 
 def fails_with_a_word(figure):
@@ -173,62 +240,101 @@ def fails_with_a_word(figure):
     assert figure.get_attribute("data-state") == "failed"
     assert figure.locator("svg[role=img]").first.is_visible()
     assert figure.get_by_role("button", name="Try again").is_enabled()
+    assert not figure.locator(".baby-controls").is_visible()
 
 
-def test_a_blocked_runtime_is_told_and_can_be_tried_again(reader):
-    page = reader.open(PAGES[1])
-    page.context.route("**/*.wasm", lambda route: route.abort())
-    fails_with_a_word(start(page))
-    page.context.unroute("**/*.wasm")
-    reader.errors.clear()  # the browser logs the request that was blocked
-    figure = page.locator("figure.baby-live").first
+def test_a_browser_without_webassembly_is_told_and_can_be_tried_again(reader):
+    page = reader.open(PAGES[1], before=lambda page: page.add_init_script(BLOCKED))
+    figure = arrive(page)
+    fails_with_a_word(figure)
+    page.evaluate("() => { WebAssembly.compile = kept; }")
     figure.get_by_role("button", name="Try again").click()
-    figure.locator(".baby-grid").wait_for()
+    page.wait_for_function("document.querySelector('figure.baby-live').dataset.state === 'ready'")
+    assert figure.get_by_role("button", name="Play", exact=True).is_visible()
+    assert "could not run" not in figure.inner_text()
 
 
-def test_a_truncated_graph_is_told(reader):
+BLOCKED = "globalThis.kept = WebAssembly.compile; WebAssembly.compile = async () => { throw new Error('blocked'); }"
+
+
+@pytest.mark.parametrize("damage", ["figure.data.module.slice(0, 400)", "undefined"])
+def test_a_damaged_or_missing_module_is_told(reader, damage):
     page = reader.open(PAGES[1])
-    figure = page.locator("figure.baby-live").first
-    drive(figure, "figure.data.graph = figure.data.graph.slice(0, 400)")
-    fails_with_a_word(start(page))
-    reader.errors.clear()
+    figure = arrive(page)
+    drive(figure, f"figure.started = null; figure.data.module = {damage}; await figure.start()")
+    fails_with_a_word(figure)
 
 
 def test_an_exception_in_a_run_is_told(reader):
     name, index = first_that_trains()
     page = reader.open(name)
     figure = start(page, index)
-    drive(figure, "delete figure.values[figure.data.controls[0].name]")
+    drive(figure, "figure.engine.model = () => { throw new Error('unreachable') }")
     figure.get_by_role("button", name="Step", exact=True).click()
     fails_with_a_word(figure)
 
 
-def test_a_hung_runtime_is_told(reader):
-    def stall(page):
-        page.clock.install()
-        page.context.route("**/ort.wasm.min.mjs", lambda route: None)
-
-    page = reader.open(PAGES[1], before=stall)
-    figure = page.locator("figure.baby-live").first
-    figure.locator(".baby-start").click()
-    page.clock.fast_forward(60_000)
-    fails_with_a_word(figure)
-
-
-def test_nothing_of_the_runtime_is_loaded_before_a_start(reader):
+def test_a_page_asks_for_its_own_files_and_no_others_after_it_is_there(reader):
     asked = []
     page = reader.open(PAGES[1], before=lambda page: page.on("request", lambda request: asked.append(request.url)))
     page.wait_for_load_state("networkidle")
-    assert not [url for url in asked if "onnxruntime" in url or "worker" in url]
+    here = len(asked)
+    drive(start(page), "await figure.advance(3)")
+    assert [url for url in asked[here:] if "favicon" not in url] == []
+    assert not [url for url in asked if re.search(r"onnx|worker|\.mjs|\.wasm", url)]
+
+
+def test_controls_are_there_before_anything_is_computed(reader):
+    """Its page is there, scripts have run, and no figure has come near the window yet."""
+    name, index = first_that_trains()
+    page = reader.open(
+        name, before=lambda page: page.add_init_script("IntersectionObserver.prototype.observe = () => {}")
+    )
+    figure = page.locator("figure.baby-live").nth(index)
+    for button in ("Play", "Step", "Reset", "Copy a link to this state"):
+        assert figure.get_by_role("button", name=button, exact=True).is_visible()
+    assert figure.locator("input[type=range]").first.is_visible()
+    assert figure.locator(".baby-still svg[role=img]").first.is_visible()
+    figure.get_by_role("button", name="Play", exact=True).click()  # one click, and it runs
+    figure.evaluate(UNTIL, "figure.playing && figure.frame.step > 3")
+
+
+# Heights of all parts of a figure and its focus; and what a reader may do that should move none of them.
+PLACES = """figure => JSON.stringify([...figure.querySelectorAll("input, select, button, svg, figcaption")]
+  .filter(e => e.checkVisibility() && !e.closest("svg svg")).map(e => Math.round(e.getBoundingClientRect().top
+    - figure.getBoundingClientRect().top)))"""
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_nothing_moves_when_a_figure_runs(reader, width):
+    name, index = first_that_trains()
+    page = reader.open(name)
+    page.set_viewport_size({"width": width, "height": 900})
+    figure = arrive(page, index)
+    figure.evaluate(FRAMES)
+    before = figure.evaluate(PLACES)
+    slider = figure.locator("input[type=range]").first
+    slider.focus()
+    for script in (
+        "await figure.restart()",
+        "await figure.advance(20)",
+        "figure.play(); await new Promise(next => setTimeout(next, 120)); figure.pause()",
+        "figure.say('The link is in your clipboard.')",
+        "if (figure.sentence) figure.sentence.textContent = figure.data.presets[0].text",
+    ):
+        drive(figure, script)
+        figure.evaluate(FRAMES)
+        assert figure.evaluate(PLACES) == before, script
+    assert slider.evaluate("slider => slider === document.activeElement")
+
+
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def test_a_figure_is_worked_with_the_keyboard(reader):
     name, index = first_that_trains()
     page = reader.open(name)
-    figure = page.locator("figure.baby-live").nth(index)
-    figure.locator(".baby-start").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_function(READY, arg=index)
+    figure = start(page, index)
     figure.get_by_role("button", name="Step", exact=True).focus()
     page.keyboard.press("Space")
     wait_for_step(figure, 1)
@@ -244,9 +350,7 @@ def test_a_figure_works_by_touch_on_a_phone(browser, site):
     context = browser.new_context(viewport={"width": 375, "height": 800}, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(f"{site}book/{name}.html")
-    figure = page.locator("figure.baby-live").nth(index)
-    figure.locator(".baby-start").tap()
-    page.wait_for_function(READY, arg=index)
+    figure = start(page, index)
     figure.get_by_role("button", name="Play", exact=True).tap()
     wait_for_step(figure, 5)
     slider = figure.locator("input[type=range]").first
@@ -281,13 +385,48 @@ def test_pages_work_below_any_path(browser, html_dir):
         page.close()
 
 
-def test_a_page_opened_from_a_file_says_how_to_serve_it(browser, html_dir):
+@pytest.mark.parametrize("name", [PAGES[1], "11_names"])  # one that begins with weights
+def test_figures_run_in_a_page_opened_from_a_file(browser, html_dir, name):
     page = browser.new_page()
-    page.goto((html_dir / "book" / f"{PAGES[1]}.html").as_uri())
-    figure = page.locator("figure.baby-live").first
-    assert figure.locator("svg[role=img]").first.is_visible()
-    assert "python -m http.server" in figure.inner_text()
+    page.goto((html_dir / "book" / f"{name}.html").as_uri())
+    figure = start(page)
+    assert figure.get_attribute("data-state") == "ready", figure.inner_text()
+    drive(figure, "await figure.advance(2)")
+    assert drive(figure, "return figure.frame.step") == 2
     page.close()
+
+
+def test_figures_run_in_an_iframe_that_may_only_run_scripts(browser, site):
+    page = browser.new_page()
+    page.goto(f"{site}search.html")
+    page.set_content(
+        f'<iframe sandbox="allow-scripts" width="900" height="700" src="{site}book/{PAGES[1]}.html"></iframe>'
+    )
+    frame = page.frame_locator("iframe")
+    figure = frame.locator("figure.baby-live").first
+    figure.scroll_into_view_if_needed()
+    frame.locator("figure.baby-live[data-state=ready]").first.wait_for()
+    drive(figure, "await figure.restart(); await figure.advance(2)")
+    assert drive(figure, "return figure.frame.step") == 2
+    page.close()
+
+
+class PlainText(QuietHandler):
+    """A file server that knows no scripts, as where somebody has redefined their type."""
+
+    def guess_type(self, path):
+        kind = super().guess_type(path)
+        return "text/plain" if "javascript" in kind else kind
+
+
+def test_figures_run_where_a_server_calls_scripts_plain_text(browser, html_dir):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: PlainText(*a, directory=str(html_dir))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/book/{PAGES[1]}.html")
+        assert start(page).get_attribute("data-state") == "ready"
+        page.close()
+        server.shutdown()
 
 
 def test_a_running_figure_is_accessible_in_light_and_in_dark(browser, site, axe_source):
@@ -310,16 +449,15 @@ def test_without_scripts_the_picture_and_a_sentence_remain(browser, site):
     figure = page.locator("figure.baby-live").first
     assert figure.locator("svg[role=img]").first.is_visible()
     assert "With JavaScript" in figure.inner_text()
-    assert page.locator("button.baby-start").count() == 0
+    assert figure.locator("button").count() == 0
     context.close()
 
 
 def test_an_update_says_how_long_it_takes(reader):
     name, index = first_that_trains()
     figure = start(reader.open(name), index)
-    assert "ms an update" not in figure.inner_text()
     drive(figure, "await figure.advance(3)")
-    assert re.search(r"[\d.]+ ms an update on this machine", figure.inner_text())
+    assert re.search(r"[\d.]+ ms an update here", figure.inner_text())
 
 
 # Moves the first slider to its end and back, and counts the marks.
@@ -329,7 +467,6 @@ THERE_AND_BACK = """
   const counts = [];
   for (const next of [kind === "log" ? base ** max : max, value]) {
     figure.moved(name, next, figure.inputs.get(name).show);
-    while (figure.asking) await new Promise(next => setTimeout(next, 5));
     counts.push(figure.frame.marks.length);
   }
   return counts;
@@ -341,25 +478,26 @@ def test_a_slider_moved_there_and_back_leaves_no_mark(reader):
     assert drive(start(reader.open(name), index), THERE_AND_BACK) == [1, 0]
 
 
-def test_weights_come_when_a_figure_starts_and_once(reader):
+def test_weights_come_once_and_when_a_figure_needs_them(reader):
     asked = []
 
     def note(page):
         page.on("request", lambda request: asked.append(request.url) if ".f32" in request.url else None)
+        page.set_viewport_size({"width": 1280, "height": 300})
 
     page = reader.open("11_names", before=note)
     page.wait_for_load_state("networkidle")
     assert asked == []
     figure = start(page)
     drive(figure, "await figure.restart(); figure.seed = 1; await figure.restart()")
-    assert [url.split("/")[-1] for url in asked] == ["names.f32"]
+    assert [urlsplit(url).path.split("/")[-1] for url in asked] == ["names.f32.js"]
 
 
 def test_weights_that_do_not_come_are_named(browser, site):
     page = browser.new_page()
-    page.route("**/*.f32", lambda route: route.fulfill(status=404))
+    page.route("**/*.f32.js", lambda route: route.fulfill(status=404))
     page.goto(f"{site}book/11_names.html")
-    figure = start(page)
+    figure = arrive(page)
     assert "names.f32 could not be loaded" in figure.inner_text()
     assert figure.locator("svg[role=img]").first.is_visible()
     page.close()

@@ -1,5 +1,8 @@
 """A live figure in a page, driven from a test."""
 
+import functools
+import json
+
 from support.chapters import CHAPTERS
 from support.graphs import published_data
 
@@ -12,16 +15,24 @@ SERIES = "figure => ({...figure.liveFigure.now, ...figure.liveFigure.frame.rows}
 UNTIL = """(element, condition) => new Promise(done => {
   const figure = element.liveFigure;
   const holds = new Function("figure", `return ${condition}`);
-  const look = () => holds(figure) ? done() : setTimeout(look, 20);
+  const look = () => holds(figure) ? done() : setTimeout(look, 5);
   look();
 })"""
 
 
-def start(page, index: int = 0):
-    """Press a figure's start button and wait until it runs or says why not."""
+def arrive(page, index: int = 0):
+    """Bring a figure into view, and wait until it shows its default run or says why it does not."""
     figure = page.locator("figure.baby-live").nth(index)
-    figure.locator(".baby-start").click()
+    figure.scroll_into_view_if_needed()
     page.wait_for_function(READY, arg=index)
+    return figure
+
+
+def start(page, index: int = 0):
+    """The same, and then go back to the start of the run."""
+    figure = arrive(page, index)
+    if figure.get_attribute("data-state") == "ready":
+        drive(figure, "await figure.restart()")
     return figure
 
 
@@ -30,11 +41,19 @@ def drive(figure, script: str):
     return figure.evaluate(f"async element => {{ const figure = element.liveFigure; {script} }}")
 
 
+def run(figure, settings: dict, steps: int) -> dict:
+    """Run a figure from its start: the step that it has reached, what is not finite there, and all series."""
+    script = f"await figure.use({{...figure.defaults(), ...{json.dumps(settings)}}}); await figure.advance({steps});"
+    step, trouble = drive(figure, f"{script} return [figure.frame.step, figure.trouble]")
+    return {"step": step, "trouble": trouble, "series": figure.evaluate(SERIES)}
+
+
 def wait_for_step(figure, step: int):
-    """Wait until a figure has made this many updates."""
+    """Wait until a figure has made this many updates, and no more than some."""
     figure.evaluate(UNTIL, f"figure.frame.step >= {step}")
 
 
+@functools.cache
 def first_that_trains() -> tuple[str, int]:
     """A chapter with a figure that trains under a pull, and which of its figures that is."""
     return next(

@@ -69,7 +69,7 @@ def test_sums_are_those_of_all_files(usb):
     told = dict(reversed(line.split("  ", 1)) for line in (usb / "SHA256SUMS").read_text("utf-8").splitlines())
     there = {path.relative_to(usb).as_posix() for path in usb.rglob("*") if path.is_file()} - {"SHA256SUMS"}
     assert told.keys() == {name for name in there if not name.startswith(".venv/")}
-    for name in ("requirements.txt", "book/index.html", "book/live/runtime.js"):
+    for name in ("requirements.txt", "book/index.html", "book/live/page.js"):
         assert told[name] == hashlib.sha256((usb / name).read_bytes()).hexdigest()
 
 

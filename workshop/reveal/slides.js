@@ -1,7 +1,6 @@
-// Starts reveal.js once the formulas are set, makes formulas fit, and starts a live figure when its slide is shown.
+// Starts reveal.js once the formulas are set, makes formulas fit, and arranges a live figure when its slide is shown.
 
 const FORMULA = [36, 56]; // the smallest and the largest formula, in pixels
-const preview = query.has("receiver"); // one of the small pictures in the speaker's window
 
 // The speaker's window gets the notes without MathJax's styles, so their formulas become MathML.
 function writeNotes() {
@@ -26,10 +25,11 @@ function fitFormulas() {
 // stand below the charts, and so does their sentence, unless the status needs its room.
 async function startFigure(slide) {
   const figure = slide?.querySelector("figure.baby-live");
-  if (preview || !figure?.liveFigure || figure.dataset.state === "ready" || figure.liveFigure.starter.disabled) return;
+  if (!figure?.liveFigure || figure.dataset.slide) return;
+  figure.dataset.slide = "arranged";
   await figure.liveFigure.start();
   if (figure.dataset.state !== "ready") return;
-  const [grid, controls, presets, sentence] = ["grid", "controls", "presets", "sentence"].map((name) =>
+  const [grid, controls, presets, sentences] = ["grid", "controls", "presets", "sentences"].map((name) =>
     figure.querySelector(`.baby-${name}`),
   );
   if (presets) {
@@ -38,10 +38,10 @@ async function startFigure(slide) {
     const beyond = (element) =>
       element.getBoundingClientRect().bottom > figure.closest(".sheet").getBoundingClientRect().bottom;
     if (beyond(controls)) foot.append(presets);
-    foot.append(sentence);
+    foot.append(sentences);
     const place = () => {
-      sentence.hidden = false;
-      sentence.hidden = beyond(sentence);
+      sentences.hidden = false;
+      sentences.hidden = beyond(sentences);
     };
     new ResizeObserver(place).observe(grid);
   }

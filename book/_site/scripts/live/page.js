@@ -1,50 +1,13 @@
-// Runs the live figures of a built page: no kernel, no other host. Each figure carries its own data (graph, controls,
-// starts) as JSON. Nothing is loaded before a reader starts one; then a worker runs the graph, and `live.js` draws.
+// Runs the live figures of a built page: no kernel, no runtime, no other host. Each figure carries its own data (module,
+// controls, starts) as JSON. Its controls are there with the page; what it computes begins when it comes near the
+// window: it makes its default run, and from then on `live.js` draws it. All of it happens in slices of BUSY milliseconds.
+import { Engine } from "./engine.js";
 import { draw } from "./live.js";
 import { BUSY, FRAME, FRAMES, moveMark, writeMark, writeStatus, writeStop } from "./rules.js";
 
 const PAUSE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 500 : FRAME; // from picture to picture
-const PATIENCE = 30000; // milliseconds until a silent worker counts as hung
-
-// The worker, and questions to it
-
-let worker = null;
-const waiting = new Map();
-let asked = 0;
-
-function ask(question, transfer = []) {
-  worker ??= startWorker();
-  return new Promise((resolve, reject) => {
-    const id = ++asked;
-    const timer = setTimeout(() => stopWorker("it does not answer"), PATIENCE);
-    waiting.set(id, { resolve, reject, timer });
-    worker.postMessage({ id, ...question }, transfer);
-  });
-}
-
-function startWorker() {
-  const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  started.onmessage = ({ data: { id, ...reply } }) => {
-    const question = waiting.get(id);
-    if (!question) return;
-    waiting.delete(id);
-    clearTimeout(question.timer);
-    if (reply.error) question.reject(new Error(reply.error));
-    else question.resolve(reply);
-  };
-  started.onerror = () => stopWorker("its script could not be loaded");
-  return started;
-}
-
-function stopWorker(reason) {
-  worker?.terminate();
-  worker = null;
-  for (const { reject, timer } of waiting.values()) {
-    clearTimeout(timer);
-    reject(new Error(reason));
-  }
-  waiting.clear();
-}
+const AHEAD = "100%"; // of the window: a figure is made ready before a reader has scrolled to it
+const SCRIPT = document.currentScript.src;
 
 // One figure
 
@@ -56,80 +19,80 @@ class Figure {
     this.name = String(index + 1);
     this.data = JSON.parse(element.querySelector("script.baby-live-data").textContent);
     this.trains = Boolean(this.data.starts);
-    this.still = [...element.children].filter((child) => !["FIGCAPTION", "SCRIPT"].includes(child.tagName));
-    this.invite = build("div", "baby-invite");
-    this.starter = build("button", "baby-start", this.trains ? "Train it here" : "Move the sliders");
-    this.starter.type = "button";
-    this.starter.onclick = () => this.start();
-    this.word = build("p", "baby-word");
-    this.word.setAttribute("role", "status");
-    this.invite.append(this.starter, this.word);
-    element.insertBefore(this.invite, element.querySelector("figcaption"));
+    this.values = this.defaults();
+    this.initial = { ...this.values }; // the settings that the run began with
+    this.seed = 0;
+    this.frame = { step: 0 };
+    this.moves = [];
+    this.marks = [];
+    this.trouble = [];
+    this.pending = new Map();
     element.querySelector(".baby-noscript")?.remove();
+    this.assemble();
   }
 
   defaults() {
     return Object.fromEntries(this.data.controls.map(({ name, value }) => [name, value]));
   }
 
-  async start(settings = {}) {
-    this.pending = new Map();
-    this.starter.disabled = true;
-    this.word.textContent = "Loading the runtime (once, about 4 MB) ...";
-    try {
-      this.graph ??= bytes(this.data.graph);
-      await ask({ call: "open", figure: this.name, graph: this.graph.slice() });
-      this.values = { ...this.defaults(), ...settings.values };
-      this.seed = settings.seed ?? 0;
-      this.assemble();
-      await this.restart();
-      if (settings.moves) await this.replay(settings.moves, settings.step);
-    } catch (error) {
-      this.fail(error);
-      return;
-    }
-    if (settings.word) this.say(settings.word);
-    this.element.dataset.state = "ready";
-  }
-
-  fail(error) {
-    this.playing = false;
-    this.grid?.remove();
-    this.grid = null;
-    this.showStill(true);
-    this.invite.hidden = false;
-    this.starter.disabled = false;
-    this.starter.textContent = "Try again";
-    const advice =
-      location.protocol === "file:"
-        ? "A browser does not run it from a file: in the folder of the built book run `python -m http.server` " +
-          "and open the address that it prints."
-        : "The picture above is the default run, and the rest of the page works without it.";
-    this.word.textContent = `This figure could not run here (${error.message}). ${advice}`;
-    this.element.dataset.state = "failed";
-    if (figures.every((figure) => figure.element.dataset.state !== "ready")) stopWorker("it was stopped");
-  }
-
-  showStill(shown) {
-    for (const child of this.still) child.toggleAttribute("hidden", !shown); // an SVG has no `hidden` property
-  }
-
+  // The still picture in its place, beside it the controls; a canvas waits for the first drawing.
   assemble() {
-    this.grid?.remove();
     this.grid = build("div", "baby-grid");
-    const canvas = build("div", "baby-canvas");
+    this.still = build("div", "baby-still");
+    this.canvas = build("div", "baby-canvas");
     const controls = build("div", "baby-controls");
-    this.grid.append(canvas, controls);
-    this.showStill(false);
-    this.invite.hidden = true;
-    this.element.insertBefore(this.grid, this.invite);
-    this.update?.stop();
-    this.update = draw(canvas, this.data.spec);
-    this.cost = build("p", "baby-word");
+    const caption = this.element.querySelector("figcaption");
+    this.still.append(...[...this.element.children].filter((child) => child !== caption && child.tagName !== "SCRIPT"));
+    this.canvas.hidden = true;
+    this.grid.append(this.still, this.canvas, controls);
+    this.element.insertBefore(this.grid, caption);
+    this.update = draw(this.canvas, this.data.spec);
+    this.cost = build("p", "baby-word baby-cost");
     if (this.trains) controls.append(this.buttons(), this.cost);
     this.inputs = new Map(this.data.controls.map((control) => [control.name, this.control(control, controls)]));
     controls.append(...this.presets(), this.sharing());
-    this.frame = {};
+  }
+
+  // Make it ready, once: the module, and a run to look at.
+  start(settings = {}) {
+    this.started ??= this.open(settings).catch((error) => this.fail(error));
+    return this.started;
+  }
+
+  async open({ values = {}, seed = this.seed, moves, step, word }) {
+    if (!this.data.module) throw new Error("its module is missing");
+    this.engine = await Engine.open(bytes(this.data.module));
+    this.choose({ ...this.values, ...values }, seed);
+    await this.restart();
+    if (moves) await this.replay(moves, step);
+    else if (this.trains) await this.advance(this.data.steps);
+    if (word) this.say(word);
+    this.still.hidden = true;
+    this.canvas.hidden = false;
+    this.element.dataset.state = "ready";
+    this.paint();
+  }
+
+  // What went wrong, with the still picture in its place again.
+  fail(error) {
+    this.playing = false;
+    this.token = null;
+    this.started = null;
+    this.still.hidden = false;
+    this.canvas.hidden = true;
+    this.element.dataset.state = "failed";
+    this.trial?.remove();
+    this.trial = build("div", "baby-trial");
+    const again = button("Try again", () => {
+      this.trial.remove();
+      delete this.element.dataset.state;
+      this.start();
+    });
+    const advice = "The picture is the default run, and the rest of the page works without it.";
+    const word = build("p", "baby-word", `This figure could not run here (${error.message}). ${advice}`);
+    word.setAttribute("role", "status");
+    this.trial.append(word, again);
+    this.grid.after(this.trial);
   }
 
   // Controls
@@ -137,12 +100,11 @@ class Figure {
   buttons() {
     const bar = build("div", "baby-buttons");
     this.button = button("Play", () => (this.playing ? this.pause() : this.attempt(() => this.play())));
-    const step = button("Step", () => this.attempt(() => this.advance(1)));
+    const step = button("Step", () => this.attempt(() => this.step()));
     const reset = button("Reset", () => this.attempt(() => this.restart()));
     const label = build("label", "baby-seed", "seed ");
     this.seeds = build("select");
     for (const seed of this.data.starts.keys()) this.seeds.append(new Option(seed, seed));
-    this.seeds.value = this.seed;
     this.seeds.onchange = () => {
       this.seed = Number(this.seeds.value);
       this.attempt(() => this.restart());
@@ -191,19 +153,22 @@ class Figure {
     const box = build("div", "baby-presets");
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", "Settings worth a look");
+    const sentences = build("div", "baby-sentences"); // as high as the longest, so that none moves the page
     this.sentence = build("p", "baby-sentence");
     this.sentence.setAttribute("role", "status");
-    for (const { name, text, values } of presets)
-      box.append(
-        button(name, () =>
-          this.attempt(async () => {
-            await this.use({ ...this.defaults(), ...values });
-            this.sentence.textContent = text;
-            if (this.trains) await this.play();
-          }),
-        ),
-      );
-    return [box, this.sentence];
+    sentences.append(this.sentence);
+    for (const { name, text, values } of presets) {
+      const reserved = build("p", "baby-sentence baby-reserved", text);
+      reserved.setAttribute("aria-hidden", "true");
+      sentences.append(reserved);
+      const use = async () => {
+        await this.use({ ...this.defaults(), ...values });
+        this.sentence.textContent = text;
+        if (this.trains) await this.play();
+      };
+      box.append(button(name, () => this.attempt(use)));
+    }
+    return [box, sentences];
   }
 
   sharing() {
@@ -220,7 +185,7 @@ class Figure {
         }
       }),
     );
-    this.notice = build("p", "baby-word");
+    this.notice = build("p", "baby-word baby-notice");
     this.notice.setAttribute("role", "status");
     box.append(this.notice);
     return box;
@@ -232,16 +197,22 @@ class Figure {
 
   // A run
 
-  async use(values) {
-    if (this.sentence) this.sentence.textContent = "";
+  choose(values, seed = this.seed) {
     this.values = { ...values };
     for (const [name, { show }] of this.inputs) show(values[name]);
+    this.seed = seed;
+    if (this.seeds) this.seeds.value = seed;
+  }
+
+  async use(values) {
+    if (this.sentence) this.sentence.textContent = "";
+    this.choose(values);
     await this.restart();
   }
 
   // Run from the start with some controls set.
   async trainOn(values) {
-    if (this.element.dataset.state !== "ready") await this.start();
+    await this.start();
     if (this.element.dataset.state !== "ready") return;
     await this.use({ ...this.values, ...values });
     await this.play();
@@ -251,38 +222,37 @@ class Figure {
     this.pause();
     const token = {};
     this.token = token;
+    const state = this.trains ? await unpacked(this.data.starts[this.seed]) : {};
+    if (this.token !== token) return;
     if (this.frame.step) this.previous = this.frame.rows;
-    this.initial = { ...this.values }; // the settings that the run began with
-    this.asked = { ...this.values }; // the settings that the worker knows
+    this.initial = { ...this.values };
+    this.asked = { ...this.values }; // the settings that the engine knows
     this.moves = [];
     this.marks = [];
-    this.pending = new Map();
-    const state = this.trains ? await unpacked(this.data.starts[this.seed]) : {};
-    const question = { call: "reset", state, noise: this.data.noise, seed: this.seed };
-    const reply = await ask({ ...question, figure: this.name, controls: this.values });
-    if (this.token !== token) return;
+    this.pending.clear();
+    this.engine.reset({ state, seed: this.seed, controls: this.values });
     this.rows = {};
     this.spent = 0;
-    this.take(reply);
+    this.take();
+    this.paint();
   }
 
-  take({ step, rows, now, trouble, spent }) {
-    this.spent += spent;
+  // What the engine has: the series of the states that it left behind, and of the present one.
+  take(rows = []) {
     for (const row of rows)
       for (const [name, value] of Object.entries(row)) {
         this.rows[name] ??= [];
         this.rows[name].push(value);
       }
-    this.now = now;
-    const present = Object.fromEntries(
-      Object.entries(now)
-        .filter(([, value]) => typeof value === "number")
-        .map(([name, value]) => [name, [...(this.rows[name] ?? []), value]]),
-    );
+    const { step, trouble } = this.engine;
+    this.now = this.engine.now();
     this.trouble = trouble;
+    const present = Object.entries(this.engine.numbers()).map(([name, value]) => [
+      name,
+      [...(this.rows[name] ?? []), value],
+    ]);
     const marks = this.marks.map((mark) => ({ step: mark.step, text: writeMark(mark) }));
-    this.frame = { step: step ?? 0, rows: present, previous: this.previous, now, marks };
-    this.paint();
+    this.frame = { step, rows: Object.fromEntries(present), previous: this.previous, now: this.now, marks };
   }
 
   paint() {
@@ -292,7 +262,7 @@ class Figure {
     this.update({ ...this.frame, status, error: stopped, playing: this.playing });
     if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
     if (this.frame.step)
-      this.cost.textContent = `${threeDigits(this.spent / this.frame.step)} ms an update on this machine.`;
+      this.cost.textContent = `${threeDigits(this.spent / this.frame.step)} ms an update here.`;
     this.element.dataset.step = this.frame.step;
   }
 
@@ -312,13 +282,14 @@ class Figure {
     const stride = Math.max(1, Math.round(this.data.steps / FRAMES));
     while (this.playing && this.token === token && this.frame.step < this.data.steps) {
       const begun = performance.now();
-      await this.advance(stride, BUSY);
+      this.slice(stride);
+      this.paint();
       if (this.trouble.length) break;
       await new Promise((next) => setTimeout(next, Math.max(0, PAUSE - (performance.now() - begun))));
     }
     if (this.token !== token) return;
     this.pause();
-    await this.settle();
+    this.settle();
   }
 
   pause() {
@@ -327,30 +298,40 @@ class Figure {
     this.paint();
   }
 
-  async advance(count, budget = Infinity) {
+  async step() {
+    if (this.frame.step >= this.data.steps) await this.restart();
+    await this.advance(1);
+  }
+
+  // Make some updates in one go; the page gets its turn between slices.
+  async advance(count) {
     const token = this.token;
+    const end = Math.min(this.frame.step + count, this.data.steps);
+    while (this.token === token && this.frame.step < end) {
+      this.slice(end - this.frame.step);
+      if (this.trouble.length) break;
+      if (this.frame.step < end) await turn();
+    }
+    if (this.token === token) this.paint();
+  }
+
+  // As many updates as fit into BUSY milliseconds.
+  slice(count) {
     this.note(this.frame.step + 1); // the state that waits was made with the old settings
-    const left = Math.min(count, this.data.steps - this.frame.step);
-    const reply = await ask({ call: "advance", figure: this.name, controls: this.values, count: left, budget });
-    if (this.token === token) this.take(reply);
+    const begun = performance.now();
+    const rows = this.engine.advance(this.values, Math.min(count, this.data.steps - this.frame.step), BUSY);
+    this.spent += performance.now() - begun;
+    this.take(rows);
   }
 
   moved(name, value, show) {
     show(value);
     this.values[name] = value;
     this.pending.set(name, value);
-    if (this.playing || this.asking) return; // the next step, or the question under way, takes it
-    this.asking = true;
-    this.attempt(async () => {
-      try {
-        await this.settle();
-      } finally {
-        this.asking = false;
-      }
-    });
+    if (!this.playing) this.attempt(() => this.settle()); // else the next step takes it
   }
 
-  // Settings that moved since the worker last heard of them, and from which state on they hold.
+  // Settings that moved since the engine last heard of them, and from which state on they hold.
   note(step) {
     for (const [name, value] of this.pending) {
       if (this.trains && step > 0) this.mark(name, value, step);
@@ -360,14 +341,13 @@ class Figure {
     this.pending.clear();
   }
 
-  // Tell the worker, until nothing has moved in the meantime.
-  async settle() {
-    const token = this.token;
-    while (this.pending.size && this.token === token) {
-      this.note(this.frame.step);
-      const reply = await ask({ call: "evaluate", figure: this.name, controls: this.values });
-      if (this.token === token) this.take({ ...reply, rows: [] });
-    }
+  // The present state again, with the settings as they are now.
+  settle() {
+    if (!this.pending.size) return;
+    this.note(this.frame.step);
+    this.engine.evaluate(this.values);
+    this.take();
+    this.paint();
   }
 
   mark(name, value, step) {
@@ -375,7 +355,10 @@ class Figure {
     if (value !== this.asked[name]) moveMark(this.marks, name, this.asked[name], value, step, this.data.steps);
   }
 
+  // Do what a reader asked for, once it is ready.
   async attempt(action) {
+    if (this.element.dataset.state !== "ready") await this.start();
+    if (this.element.dataset.state !== "ready") return;
     try {
       await action();
     } catch (error) {
@@ -449,7 +432,8 @@ class Figure {
       this.inputs.get(move.name).show(move.value);
       this.mark(move.name, move.value, this.frame.step);
       this.asked[move.name] = move.value;
-      this.take({ ...(await ask({ call: "evaluate", figure: this.name, controls: this.values })), rows: [] });
+      this.engine.evaluate(this.values);
+      this.take();
     }
     if (step > this.frame.step) await this.advance(step - this.frame.step);
   }
@@ -475,34 +459,43 @@ function bytes(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
 
-// Tensors as `export.py` packs them; some are in a file of their own, which is loaded when a figure starts.
+// Lets the page have its turn.
+function turn() {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+// Tensors as `export.py` packs them: name -> numbers. Some are in a file of their own, loaded when a figure needs it.
 async function unpacked(packed) {
   const state = {};
   for (const [name, { type, shape, fill, like, file, bytes: coded }] of Object.entries(packed)) {
     const Typed = type === "int64" ? BigInt64Array : Float32Array;
     const size = shape.reduce((a, b) => a * b, 1);
-    if (like !== undefined) state[name] = { data: state[like].data.slice(), shape };
-    else if (file !== undefined) state[name] = { data: (await weights(file)).slice(), shape };
-    else if (coded !== undefined) state[name] = { data: new Typed(bytes(coded).buffer), shape };
-    else state[name] = { data: new Typed(size).fill(type === "int64" ? BigInt(fill) : fill), shape };
+    if (like !== undefined) state[name] = state[like];
+    else if (file !== undefined) state[name] = new Float32Array(bytes(await weights(file)).buffer);
+    else if (coded !== undefined) state[name] = new Typed(bytes(coded).buffer);
+    else state[name] = new Typed(size).fill(type === "int64" ? BigInt(fill) : fill);
   }
   return state;
 }
 
-const files = new Map(); // name -> promise of its numbers
-
-function weights(file) {
-  if (!files.has(file)) {
-    files.set(file, loaded(file));
-    files.get(file).catch(() => files.delete(file)); // so that the next start tries again
-  }
-  return files.get(file);
-}
-
-async function loaded(file) {
-  const answer = await fetch(new URL(`../weights/${file}`, import.meta.url));
-  if (!answer.ok) throw new Error(`${file} could not be loaded`);
-  return new Float32Array(await answer.arrayBuffer());
+// A file of weights in base64. It comes as a script, which a page loads from a file too.
+async function weights(file) {
+  if (!globalThis.babyWeights?.[file])
+    await new Promise((resolve, reject) => {
+      const script = build("script");
+      script.src = new URL(`../weights/${file}.js`, SCRIPT).href;
+      script.onload = resolve;
+      script.onerror = () => reject(new Error(`${file} could not be loaded`));
+      document.head.append(script);
+    });
+  return globalThis.babyWeights[file];
 }
 
 const precise = (value) => String(Number(value.toPrecision(9)));
@@ -522,6 +515,17 @@ const figures = [...document.querySelectorAll("figure.baby-live")]
 const query = new URLSearchParams(location.search);
 const wanted = figures.find((figure) => figure.name === query.get("figure"));
 if (wanted) {
-  wanted.element.scrollIntoView();
   wanted.start(wanted.settingsFrom(query));
+  wanted.element.scrollIntoView();
 }
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      target.liveFigure.start();
+    }
+  },
+  { rootMargin: AHEAD },
+);
+for (const { element } of figures) near.observe(element);

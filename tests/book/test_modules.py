@@ -1,0 +1,140 @@
+"""The modules that pages run: each graph has one, it is what the compilers make of it, and a page carries it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from _site import compile, modules
+from onnx import TensorProto, helper
+from support.chapters import CHAPTERS
+from support.graphs import published_data
+
+KILOBYTES = 30  # that a module may have, gzipped
+
+
+def graphs() -> list[bytes]:
+    """The graphs that chapters publish, each once."""
+    data = (data for path in CHAPTERS for data in published_data(path))
+    return list(dict.fromkeys(base64.b64decode(one["graph"]) for one in data))
+
+
+def backwards(graph: bytes) -> bool:
+    """Whether a graph has a slice with a negative step."""
+    model = onnx.load_from_string(graph)
+    constants = {x.name: onnx.numpy_helper.to_array(x) for x in model.graph.initializer}
+    return any(x.op_type == "Slice" and len(x.input) > 4 and constants[x.input[4]] < 0 for x in model.graph.node)
+
+
+def constant(graph: bytes) -> bool:
+    """Whether an output of a graph depends on nothing."""
+    model = onnx.load_from_string(graph)
+    return bool({x.name for x in model.graph.output} & {x.name for x in model.graph.initializer})
+
+
+@pytest.fixture
+def compilers():
+    """Skips a test where the compilers are not installed."""
+    for name in ("emx_onnx_cgen", "ziglang"):
+        pytest.importorskip(name, reason=f"compiling needs {compile.INSTALL}")
+
+
+def test_every_graph_has_a_module_and_every_module_a_graph():
+    wanted = {compile.file_of(graph) for graph in graphs()}
+    there = set(compile.MODULES.iterdir())
+    assert (wanted - there, there - wanted) == (set(), set()), "python book/_site/compile.py"
+    assert all(file.stat().st_size < 1000 * KILOBYTES for file in there)
+
+
+def test_a_module_says_what_it_takes_and_asks_for_nothing():
+    for graph in graphs():
+        wasm = gzip.decompress(compile.file_of(graph).read_bytes())
+        model = onnx.load_from_string(graph)
+        text = wasm[wasm.rindex(compile.SECTION.encode()) + len(compile.SECTION) :]
+        told = {kind: [x[0] for x in values] for kind, values in json.loads(text).items()}
+        assert told == {"inputs": [x.name for x in model.graph.input], "outputs": [x.name for x in model.graph.output]}
+        assert b"wasi_snapshot" not in wasm
+
+
+def some() -> list:
+    """The smallest graph, and the smallest of each kind that is rewritten first."""
+    by_size = sorted(graphs(), key=len)
+    found = {kind.__name__: next(filter(kind, by_size), None) for kind in (len, backwards, constant)}
+    return [pytest.param(graph, id=name) for name, graph in found.items() if graph]
+
+
+@pytest.mark.parametrize("graph", some())
+def test_compiling_again_gives_the_same_bytes(compilers, graph):
+    assert compile.compile_graph(graph) == compile.file_of(graph).read_bytes()
+
+
+@pytest.mark.parametrize("graph", [graph for graph in graphs() if backwards(graph) or constant(graph)])
+def test_what_is_rewritten_for_the_compiler_computes_the_same(graph):
+    model = onnx.load_from_string(graph)
+    compile.simplify(model)
+    onnx.checker.check_model(model)
+    assert not backwards(model.SerializeToString())
+    assert not constant(model.SerializeToString())
+    draw = np.random.default_rng(0)
+    feeds = {}
+    for value in model.graph.input:
+        _, kind, shape = compile._told(value)
+        feeds[value.name] = draw.uniform(0.1, 0.9, shape).astype(kind)
+    one, other = (onnxruntime.InferenceSession(x).run(None, feeds) for x in (graph, model.SerializeToString()))
+    for here, there in zip(one, other, strict=True):
+        np.testing.assert_array_equal(here, there)
+
+
+def tiny(operator: str, kind: int = TensorProto.FLOAT) -> bytes:
+    """A graph of one operator."""
+    x, y = (helper.make_tensor_value_info(name, kind, [2]) for name in ("control/x", "series/y"))
+    graph = helper.make_graph([helper.make_node(operator, ["control/x"], ["series/y"])], "step", [x], [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]).SerializeToString()
+
+
+def test_a_compiler_that_is_missing_is_named_with_the_way_to_it(monkeypatch):
+    monkeypatch.setattr(compile.importlib.util, "find_spec", lambda name: None if name == "ziglang" else True)
+    with pytest.raises(compile.CompileError, match="ziglang not found: python -m pip install -r requirements/publish"):
+        compile.compile_graph(tiny("Neg"))
+
+
+def test_what_cannot_be_compiled_is_named_with_its_figure_and_a_way_out(compilers, monkeypatch, tmp_path, capsys):
+    figure = {"caption": "A figure of mine", "graph": base64.b64encode(tiny("NoSuchThing")).decode()}
+    html = f'<script type="application/json" class="baby-live-data">{json.dumps(figure)}</script>'
+    cell = {"outputs": [{"data": {"text/html": [html]}}]}
+    (tmp_path / "chapter.ipynb").write_text(json.dumps({"cells": [cell]}), "utf-8")
+    monkeypatch.setattr(compile, "BOOK", tmp_path)
+    monkeypatch.setattr(compile, "MODULES", tmp_path / "modules")
+    assert compile.main() == 1
+    said = capsys.readouterr().err
+    for words in ("chapter", "A figure of mine", "NoSuchThing", "in another way"):
+        assert words in said
+    assert list((tmp_path / "modules").iterdir()) == []
+
+
+def test_a_type_that_no_page_has_is_named():
+    with pytest.raises(compile.CompileError, match="`series/y` must hold float32 or int64"):
+        compile._told(helper.make_tensor_value_info("series/y", TensorProto.DOUBLE, [2]))
+
+
+def test_a_page_carries_the_module_in_place_of_the_graph(monkeypatch, caplog):
+    graph = graphs()[0]
+    warned = []
+    monkeypatch.setattr(modules.logger, "warning", lambda words, *rest: warned.append(words % rest))
+    for published, module in ((graph, compile.file_of(graph).read_bytes()), (b"another", None)):
+        data = {"caption": "a <b>", "graph": base64.b64encode(published).decode()}
+        text = json.dumps(data).replace("<", "\\u003c")
+        body = f'<p class="baby-noscript">old</p><script type="application/json" class="baby-live-data">{text}</script>'
+        context = {"body": body}
+        modules.put_modules(SimpleNamespace(), "book/page", "", context, None)
+        assert modules.WORD in context["body"]
+        found = json.loads(compile.DATA.search(context["body"])[1])
+        wanted = {"module": base64.b64encode(module).decode()} if module else {}
+        assert found == {"caption": "a <b>"} | wanted
+    assert warned == ['book/page: the figure "a <b>" has no module and stays a picture: python book/_site/compile.py']
