@@ -26,6 +26,7 @@ DRAWN = "figure => [...figure.querySelectorAll('.baby-canvas svg')].map(svg => s
 # its controls, where some runs are steep enough to double every rounding a few times.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 STEEP = {"rtol": 1e-3, "atol": 1e-3}
+ROUNDED = {"limit": STEEP}  # at a KL of nearly zero the frontier is vertical
 
 
 class Reader:
@@ -122,13 +123,15 @@ def agree(figure, data: dict, settings: dict, steps: int, close: dict) -> None:
         rows = np.asarray(values)
         tracked = "starts" in data and rows.ndim == 1 and len(rows) == steps + 1 and name in drive(figure, NUMBERS)
         if tracked:
-            np.testing.assert_allclose(found["series"][name], rows[: done + 1], **close, err_msg=told)
+            np.testing.assert_allclose(
+                found["series"][name], rows[: done + 1], **ROUNDED.get(name, close), err_msg=told
+            )
             assert np.isfinite(rows).all() or bad, told
             if name in bad:
                 assert not np.isfinite(rows[done + 1]), told
         elif "starts" not in data or done == steps:
             here = np.array(found["series"][name], dtype=float)
-            np.testing.assert_allclose(here, rows, **close, err_msg=told)
+            np.testing.assert_allclose(here, rows, **ROUNDED.get(name, close), err_msg=told)
             assert np.isfinite(rows).all() == (name not in bad), told
 
 

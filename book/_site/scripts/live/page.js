@@ -261,8 +261,7 @@ class Figure {
     const status = stopped ? writeStop(this.trouble, this.frame.step, controls, this.trains) : this.status();
     this.update({ ...this.frame, status, error: stopped, playing: this.playing });
     if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
-    if (this.frame.step)
-      this.cost.textContent = `${threeDigits(this.spent / this.frame.step)} ms an update here.`;
+    if (this.frame.step) this.cost.textContent = `${threeDigits(this.spent / this.frame.step)} ms an update here.`;
     this.element.dataset.step = this.frame.step;
   }
 
