@@ -226,7 +226,7 @@ AS_FROM_AN_ADDRESS = """async ({liveFigure: figure}, query) => {
 }"""
 
 
-@pytest.mark.parametrize("damage", ["kl_coeff=lots", "seed=-1", "step=1e99", "moves=x"])
+@pytest.mark.parametrize("damage", ["learning_rate=lots", "seed=-1", "step=1e99", "moves=x"])
 def test_a_damaged_address_gives_the_defaults_with_a_word(reader, damage):
     name, index = first_that_trains()
     page = reader.open(name, f"?figure={index + 1}&{damage}")
@@ -358,7 +358,7 @@ def test_a_figure_works_by_touch_on_a_phone(browser, site):
     wait_for_step(figure, 5)
     slider = figure.locator("input[type=range]").first
     before = slider.input_value()
-    slider.tap(position={"x": 5, "y": 10})
+    slider.tap(position={"x": 120, "y": 10})
     assert slider.input_value() != before
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     context.close()
