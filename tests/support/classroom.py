@@ -28,6 +28,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect  # no
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "workshop" / "room" / "jupyterhub_config.py"
 PASSWORD = "ten small tokens"
+OWN_PASSWORD = "chosen at the first login"
 TEACHER_PASSWORD = "a long password that only the teacher knows"
 MB = 2**20
 PATIENCE = 300  # seconds before something is wrong
@@ -52,12 +53,14 @@ class Room:
 
     Args:
         address: of the page that learners open, without the last slash.
+        proxy_port: where the proxy takes the hub's orders.
         folder: where the hub keeps its state and the learners' folders.
         process: the hub.
     """
 
-    def __init__(self, address: str, folder: Path, process: psutil.Process):
+    def __init__(self, address: str, proxy_port: int, folder: Path, process: psutil.Process):
         self.address = address
+        self.proxy_port = proxy_port
         self.folder = folder
         self.process = process
 
@@ -103,7 +106,7 @@ def open_room(folder: Path):
         while "JupyterHub is now running" not in log.read_text():
             assert started.poll() is None, log.read_text()
             time.sleep(0.1)
-        yield Room(f"http://127.0.0.1:{port}", folder, psutil.Process(started.pid))
+        yield Room(f"http://127.0.0.1:{port}", proxy_port, folder, psutil.Process(started.pid))
     finally:
         started.terminate()
         started.wait(PATIENCE)
@@ -135,12 +138,12 @@ class Learner:
         cookie = self.browser.cookie_jar.filter_cookies(aiohttp.client.URL(url)).get("_xsrf")
         return cookie.value if cookie else ""
 
-    async def log_in(self, password: str = PASSWORD) -> int:
+    async def log_in(self, password: str = OWN_PASSWORD, room_password: str = PASSWORD) -> int:
         """Fill in the login form and send it; give the status of the answer. No server starts yet."""
         url = f"{self.room.address}/hub/login?next=/hub/home"
         async with self.browser.get(url) as page:
             token = re.search(r'name="_xsrf" value="([^"]+)"', await page.text()).group(1)
-        form = {"username": self.name, "password": password, "_xsrf": token}
+        form = {"username": self.name, "password": password, "otp": room_password, "_xsrf": token}
         async with self.browser.post(url, data=form) as answer:
             return answer.status
 

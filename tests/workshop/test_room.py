@@ -6,14 +6,26 @@ import asyncio
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 import yaml
-from support.classroom import CONFIG, PASSWORD, TEACHER_PASSWORD, Learner, hub_command, open_room, tree_cpu, tree_memory
+from support.classroom import (
+    CONFIG,
+    OWN_PASSWORD,
+    PASSWORD,
+    TEACHER_PASSWORD,
+    Learner,
+    hub_command,
+    open_room,
+    tree_cpu,
+    tree_memory,
+)
 
 aiohttp = pytest.importorskip("aiohttp")  # the classroom has said what it needs
 ROOM = CONFIG.parent
@@ -104,24 +116,37 @@ def test_nobody_opens_the_server_of_another(room):
 
 
 @pytest.mark.parametrize(
-    ("name", "password"),
+    ("name", "password", "room_password"),
     [
-        ("ada", "a wrong password"),
-        ("ada", TEACHER_PASSWORD),
-        ("../ada", PASSWORD),
-        ("Ada Lovelace", PASSWORD),
-        ("teacher", PASSWORD),
+        ("ada", "not the one that ada chose", PASSWORD),
+        ("ada", PASSWORD, PASSWORD),
+        ("ada", TEACHER_PASSWORD, TEACHER_PASSWORD),
+        ("stranger", OWN_PASSWORD, ""),
+        ("stranger", OWN_PASSWORD, OWN_PASSWORD),
+        ("stranger", "short", PASSWORD),
+        ("../ada", OWN_PASSWORD, PASSWORD),
+        ("Ada Lovelace", OWN_PASSWORD, PASSWORD),
+        ("teacher", OWN_PASSWORD, PASSWORD),
+        ("teacher", "", PASSWORD),
     ],
 )
-def test_the_door_stays_closed(room, name, password):
+def test_the_door_stays_closed(room, name, password, room_password):
     async def knock():
         async with Learner(room, name) as stranger:
-            status = await stranger.log_in(password)
+            status = await stranger.log_in(password, room_password)
             with pytest.raises(aiohttp.ClientResponseError):
                 await stranger.ask("GET", "/hub/api/user")
             return status
 
     assert asyncio.run(knock()) == 403
+
+
+def test_after_the_first_login_only_a_learners_own_password_counts(room):
+    async def come_back():
+        async with Learner(room, "ada") as ada:
+            return await ada.log_in(room_password="")
+
+    assert asyncio.run(come_back()) == 200
 
 
 def test_the_teacher_sees_who_is_there(room):
@@ -132,7 +157,149 @@ def test_the_teacher_sees_who_is_there(room):
 
     assert asyncio.run(list_of("teacher", TEACHER_PASSWORD)) >= {"teacher"}
     with pytest.raises(aiohttp.ClientResponseError, match="403"):
-        asyncio.run(list_of("ada", PASSWORD))
+        asyncio.run(list_of("ada", OWN_PASSWORD))
+
+
+# Breaking in, as a learner with a terminal would
+
+TRIAL = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"]
+in_a_sandbox = pytest.mark.skipif(
+    shutil.which("bwrap") is None or subprocess.run(TRIAL, capture_output=True).returncode != 0,
+    reason="no bubblewrap on this machine, or the system forbids it sandboxes",
+)
+
+
+def ports_of(process) -> list[int]:
+    """Ports on which a learner's server listens, and then its kernels."""
+    family = [process, *process.children(recursive=True)]
+    return [one.laddr.port for each in family for one in each.net_connections("tcp") if one.status == "LISTEN"]
+
+
+@in_a_sandbox
+def test_a_learner_sees_nothing_of_the_others_and_of_the_hub(room):
+    secrets = [PASSWORD, TEACHER_PASSWORD, "CONFIGPROXY_AUTH_TOKEN"]
+    look = f"""
+import os, re
+from pathlib import Path
+import signal
+
+room = Path({str(room.folder)!r})
+assert [one.name for one in (room / "learners").iterdir()] == ["ada"]
+assert [one.name for one in room.iterdir()] == ["learners"]
+for name in ("jupyterhub.sqlite", "cookie_secret", "passwords", "hub.log"):
+    assert not (room / name).exists(), name
+assert not Path({str(CONFIG)!r}).exists()
+numbers = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+assert len(numbers) < 20 and {room.process.pid} not in numbers, numbers
+for number in numbers:
+    told = Path(f"/proc/{{number}}/environ").read_text()
+    assert not [word for word in {secrets} if word in told], number
+try:
+    os.kill({room.process.pid}, signal.SIGTERM)
+except ProcessLookupError:
+    pass
+else:
+    raise AssertionError("the hub can be ended")
+for place in ("/usr/pwned", "/etc/pwned", {str(CONFIG.parent / "pwned")!r}, {str(room.folder / "pwned")!r}):
+    try:
+        Path(place).write_text("pwned")
+    except OSError:
+        pass
+"""
+
+    async def visit(ada):
+        await ada.run([look])
+
+    asyncio.run(as_learner(room, "emmy", lambda emmy: as_learner(room, "ada", visit)))
+    # what was written beside one's own folder went into memory that ended with the sandbox, or nowhere
+    assert not (room.folder / "pwned").exists()
+    assert not (CONFIG.parent / "pwned").exists()
+
+
+@in_a_sandbox
+def test_ports_of_others_say_no(room):
+    async def visit(ada):
+        # of a kernel only the one on which it takes, with a word that it made up, what its own child processes print
+        port, _ = ports_of(room.server_of("emmy"))
+        address = f"http://127.0.0.1:{port}/user/emmy/api/contents"
+        await ada.run(
+            [
+                f"""
+import os, urllib.request
+from urllib.error import HTTPError
+
+token = os.environ["JUPYTERHUB_API_TOKEN"]
+hub = os.environ["JUPYTERHUB_API_URL"]
+
+def ask(address, **headers):
+    try:
+        return urllib.request.urlopen(urllib.request.Request(address, headers=headers)).status
+    except HTTPError as error:
+        return error.code
+
+told = {{
+    "her server": ask({address!r}),
+    "her server, with my token": ask({address!r}, Authorization="token " + token),
+    "the hub, about all": ask(hub + "/users", Authorization="token " + token),
+    "the hub, about her": ask(hub + "/users/emmy", Authorization="token " + token),
+    "the proxy": ask("http://127.0.0.1:{room.proxy_port}/api/routes"),
+    "the proxy, with my token": ask("http://127.0.0.1:{room.proxy_port}/api/routes", Authorization="token " + token),
+}}
+assert set(told.values()) <= {{403, 404}}, told
+assert ask(hub + "/user", Authorization="token " + token) == 200  # the questions are asked rightly
+"""
+            ]
+        )
+
+    async def both(emmy):
+        await emmy.run(["1 + 1"])
+        return await as_learner(room, "ada", visit)
+
+    asyncio.run(as_learner(room, "emmy", both))
+
+
+@in_a_sandbox
+def test_a_link_leads_to_nothing_that_a_learner_could_not_read(room):
+    async def lay_links(ada):
+        links = f"""
+import os
+from pathlib import Path
+
+os.path.lexists("out") or os.symlink({str(room.folder)!r}, "out")
+Path("04_ppo.ipynb").unlink()
+os.symlink({str(room.folder / "pwned")!r}, "04_ppo.ipynb")  # the hub writes a missing copy when the server starts
+"""
+        await ada.run([links])
+        listed = (await ada.ask("GET", "/user/ada/api/contents/out"))["content"]
+        await ada.ask("DELETE", "/hub/api/users/ada/server")
+        await ada.server_is(ready=False)
+        return {entry["name"] for entry in listed}
+
+    assert asyncio.run(as_learner(room, "ada", lay_links)) == {"learners"}
+    asyncio.run(as_learner(room, "ada", lambda ada: ada.ask("GET", "/user/ada/api/status")))
+    assert not (room.folder / "pwned").exists()
+
+
+@in_a_sandbox
+def test_a_sandbox_holds_a_learner_who_fills_it():
+    """Without the book's environment, so that an account that may read nothing can run it: root has no such limits."""
+    sandbox = runpy.run_path(str(ROOM / "sandbox.py"))
+    account = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        if account:
+            os.chown(folder, account["user"], account["group"])
+
+        def tell(script):
+            command = sandbox["command"](folder, ["bash", "-c", script], environment=[])
+            return subprocess.run(command, capture_output=True, text=True, cwd="/", **account)
+
+        forks = tell("for number in $(seq 600); do sleep 60 & done; echo all")
+        file = tell(f"truncate -s {sandbox['FILE']} file; (echo more >> file); stat -c %s file")
+        temporary = tell("head -c 1G /dev/zero > /tmp/file; stat -c %s /tmp/file")
+    assert "fork" in forks.stderr
+    assert "all" not in forks.stdout
+    assert int(file.stdout) == sandbox["FILE"]
+    assert 0 < int(temporary.stdout) <= sandbox["TEMPORARY"]
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="no prlimit on this machine: it belongs to Linux")
@@ -161,6 +328,16 @@ def test_without_a_good_password_it_does_not_start_and_says_what_to_do(tmp_path,
     assert word in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_sandbox_it_says_so_loudly(tmp_path):
+    path = os.pathsep.join(one for one in os.environ["PATH"].split(os.pathsep) if not Path(one, "bwrap").exists())
+    settings = {"PATH": path, "ROOM_FOLDER": str(tmp_path), "ROOM_PASSWORD": PASSWORD}
+    command = hub_command("--show-config")
+    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=60)
+    assert "NO SANDBOX" in done.stdout
+    assert "there is no bwrap on this machine" in done.stdout
+    assert "sandbox.py" not in done.stdout
 
 
 def test_proxy_is_locked_and_the_lock_names_no_host():

