@@ -7,7 +7,7 @@ A cell that raises, or writes to stderr, stops the run with the chapter's and th
 adds by chance (cell ids, times, the state of widgets) is dropped or numbered, and outputs that differ from
 those of the chapter by no more than `close_outputs` allows are left as they were: a chapter changes only
 when what it shows changes, on any processor. Live figures that are new or have changed are then compiled for their
-pages (`_site/compile.py`), which needs `requirements/publish.txt`.
+pages (`_site/modules.py`), which needs `requirements/publish.txt`.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def main(names: list[str]) -> int:
         except ChapterError as error:
             failed = 1
             print(error, file=sys.stderr, flush=True)
-    compiled = subprocess.run([sys.executable, BOOK / "_site" / "compile.py"])
+    compiled = subprocess.run([sys.executable, BOOK / "_site" / "modules.py"])
     return failed or compiled.returncode
 
 

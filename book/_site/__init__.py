@@ -1,13 +1,12 @@
 """The publishing wing: what only the built pages need, and the Sphinx extension that gives it to them.
 
-``compile.py`` makes the WebAssembly modules of live figures (``modules/``) from the graphs that chapters publish, and
-``modules.py`` puts them into the pages. ``assets.py`` copies and loads scripts, styles and weights, ``classic.py``
-makes plain scripts of modules, ``npm.py`` installs the packages that some scripts come from (``package.json``),
-``theme.py`` repairs the stock theme, ``api_check.py`` keeps the API page complete,
-``old_addresses.py`` leads on from where pages were, and ``teaching_notes.py`` is a directive of the teaching guide.
-``scripts/`` and ``static/`` are the pages' own scripts and styles; what a notebook needs as well is in
-``rlhf_helpers``. ``javascript.json`` is how all of our scripts are formatted and checked:
-``npm --prefix book/_site run check``.
+``modules.py`` makes the WebAssembly modules of live figures (``modules/``) from the graphs that chapters publish, and
+puts them into the pages. ``assets.py`` copies and loads scripts, styles and weights, ``npm.py`` installs the packages
+that some scripts come from (``package.json``), ``theme.py`` repairs the stock theme, ``api_check.py`` keeps the API
+page complete, ``old_addresses.py`` leads on from where pages were, and ``teaching_notes.py`` is a directive of the
+teaching guide. ``scripts/`` and ``static/`` are the pages' own scripts and styles; what a notebook needs as well, and
+what a live figure takes along, is in ``rlhf_helpers``. ``javascript.json`` is how all of our scripts are formatted and
+checked: ``npm --prefix book/_site run check``.
 """
 
 from _site import api_check, assets, modules, old_addresses, theme

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sphinx.errors import ExtensionError
 
-from _site.classic import classic
 from _site.npm import HERE, PACKAGES, NpmError, install_packages
+from rlhf_helpers.live.page.classic import classic
 
 # npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
 VENDOR = {
@@ -20,16 +20,17 @@ VENDOR = {
 }
 HELPERS = Path(find_spec("rlhf_helpers").origin).parent
 LIVE, SCRIPTS = HELPERS / "live", HERE / "scripts"
+PAGE = LIVE / "page"
 # scripts and styles of the pages -> where they come from; of several modules, the last is what runs
 OURS = {
     "live/page.js": (
-        SCRIPTS / "live" / "engine.js",
+        PAGE / "engine.js",
         LIVE / "live.js",
-        SCRIPTS / "live" / "rules.js",
-        SCRIPTS / "live" / "page.js",
+        PAGE / "rules.js",
+        PAGE / "page.js",
     ),
     "live/live.css": (LIVE / "live.css",),
-    "live/page.css": (SCRIPTS / "live" / "page.css",),
+    "live/page.css": (PAGE / "page.css",),
     "clicks/clicks.js": (HELPERS / "clicks" / "clicks.js",),
     "clicks/page.js": (SCRIPTS / "clicks" / "page.js",),
     "clicks/clicks.css": (HELPERS / "clicks" / "clicks.css",),

@@ -1,16 +1,41 @@
-"""The modules of live figures in the pages: each takes the place of the graph that its chapter's output carries."""
+"""The modules of live figures: made from the graphs that chapters publish, and put into the pages.
+
+    python book/_site/modules.py
+
+compiles what has no module yet. A module is a file of ``modules/``, named by the SHA-256 of its graph, so that only new
+graphs are compiled and equal ones share theirs; modules that no chapter uses any more are removed. Only whoever
+publishes needs the compilers (``requirements/publish.txt``): the build of the pages does without.
+"""
 
 import base64
+import hashlib
 import json
 import re
+import sys
+import time
+from pathlib import Path
 
 from sphinx.util import logging
 
-from _site.compile import DATA, file_of
-
+HERE = Path(__file__).resolve().parent
+BOOK = HERE.parent
+MODULES = HERE / "modules"
+DATA = re.compile(r'<script type="application/json" class="baby-live-data">(.*?)</script>', re.DOTALL)
 NOTE = re.compile(r'(<p class="baby-noscript">).*?(?=</p>)')
 WORD = "This is a picture of the default run. With JavaScript, the figure runs here, in the page."
 logger = logging.getLogger(__name__)
+
+
+def published(notebook: Path) -> list[dict]:
+    """What the outputs of a chapter give to its page, a dict for each live figure."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    shown = [output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", [])]
+    return [json.loads(data) for html in shown for data in DATA.findall("".join(html))]
+
+
+def file_of(graph: bytes) -> Path:
+    """Where the module of a graph is, or would be."""
+    return MODULES / f"{hashlib.sha256(graph).hexdigest()[:16]}.wasm.gz"
 
 
 def put_modules(app, pagename, templatename, context, doctree) -> None:
@@ -22,10 +47,45 @@ def put_modules(app, pagename, templatename, context, doctree) -> None:
         if file.is_file():
             data["module"] = base64.b64encode(file.read_bytes()).decode()
         else:
-            words = '%s: the figure "%s" has no module and stays a picture: python book/_site/compile.py'
+            words = '%s: the figure "%s" has no module and stays a picture: python book/_site/modules.py'
             logger.warning(words, pagename, data["caption"])
         text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
         return found[0].replace(found[1], text)
 
     if "baby-live-data" in context.get("body", ""):
         context["body"] = NOTE.sub(rf"\g<1>{WORD}", DATA.sub(with_module, context["body"]))
+
+
+def main() -> int:
+    """Compile what has no module yet and remove modules that no chapter uses; return 1 where a graph cannot be."""
+    figures = {}  # a graph and the first figure that has it
+    for notebook in sorted(BOOK.glob("*.ipynb")):
+        for data in published(notebook):
+            figures.setdefault(base64.b64decode(data["graph"]), f'{notebook.stem}, "{data["caption"]}"')
+    MODULES.mkdir(exist_ok=True)
+    for stale in set(MODULES.glob("*.wasm.gz")) - {file_of(graph) for graph in figures}:
+        stale.unlink()
+    failed = 0
+    for graph, figure in figures.items():
+        if not file_of(graph).is_file() and not _compile(graph, figure):
+            failed = 1
+    return failed
+
+
+def _compile(graph: bytes, figure: str) -> bool:
+    """Write the module of a graph, and say so; whether it could be."""
+    from rlhf_helpers.live.page.compile import CompileError, compile_graph
+
+    begun = time.perf_counter()
+    try:
+        file_of(graph).write_bytes(compile_graph(graph))
+    except CompileError as error:
+        print(f"no module for the figure of {figure}: {error}", file=sys.stderr, flush=True)
+        return False
+    size, seconds = file_of(graph).stat().st_size / 1000, time.perf_counter() - begun
+    print(f"{figure[:60]:<62}{size:6.1f} kB {seconds:6.1f} s", flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

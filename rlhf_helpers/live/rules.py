@@ -1,6 +1,6 @@
 """The rules that a kernel and a page share: how fast it plays, how a number is written, what the status line says.
 
-A page cannot ask Python, so ``book/_site/scripts/live/rules.js`` has the same rules; the cases of
+A page cannot ask Python, so ``page/rules.js`` has the same rules; the cases of
 ``tests/support/live_rules.json`` must come out alike from both.
 """
 

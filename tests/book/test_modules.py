@@ -11,10 +11,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from _site import compile, modules
+from _site import modules
 from onnx import TensorProto, helper
 from support.chapters import CHAPTERS
 from support.graphs import published_data
+
+from rlhf_helpers.live.page import compile
 
 KILOBYTES = 30  # that a module may have, gzipped
 
@@ -46,15 +48,15 @@ def compilers():
 
 
 def test_every_graph_has_a_module_and_every_module_a_graph():
-    wanted = {compile.file_of(graph) for graph in graphs()}
-    there = set(compile.MODULES.iterdir())
-    assert (wanted - there, there - wanted) == (set(), set()), "python book/_site/compile.py"
+    wanted = {modules.file_of(graph) for graph in graphs()}
+    there = set(modules.MODULES.iterdir())
+    assert (wanted - there, there - wanted) == (set(), set()), "python book/_site/modules.py"
     assert all(file.stat().st_size < 1000 * KILOBYTES for file in there)
 
 
 def test_a_module_says_what_it_takes_and_asks_for_nothing():
     for graph in graphs():
-        wasm = gzip.decompress(compile.file_of(graph).read_bytes())
+        wasm = gzip.decompress(modules.file_of(graph).read_bytes())
         model = onnx.load_from_string(graph)
         text = wasm[wasm.rindex(compile.SECTION.encode()) + len(compile.SECTION) :]
         told = {kind: [x[0] for x in values] for kind, values in json.loads(text).items()}
@@ -71,7 +73,7 @@ def some() -> list:
 
 @pytest.mark.parametrize("graph", some())
 def test_compiling_again_gives_the_same_bytes(compilers, graph):
-    assert compile.compile_graph(graph) == compile.file_of(graph).read_bytes()
+    assert compile.compile_graph(graph) == modules.file_of(graph).read_bytes()
 
 
 @pytest.mark.parametrize("graph", [graph for graph in graphs() if backwards(graph) or constant(graph)])
@@ -109,9 +111,9 @@ def test_what_cannot_be_compiled_is_named_with_its_figure_and_a_way_out(compiler
     html = f'<script type="application/json" class="baby-live-data">{json.dumps(figure)}</script>'
     cell = {"outputs": [{"data": {"text/html": [html]}}]}
     (tmp_path / "chapter.ipynb").write_text(json.dumps({"cells": [cell]}), "utf-8")
-    monkeypatch.setattr(compile, "BOOK", tmp_path)
-    monkeypatch.setattr(compile, "MODULES", tmp_path / "modules")
-    assert compile.main() == 1
+    monkeypatch.setattr(modules, "BOOK", tmp_path)
+    monkeypatch.setattr(modules, "MODULES", tmp_path / "modules")
+    assert modules.main() == 1
     said = capsys.readouterr().err
     for words in ("chapter", "A figure of mine", "NoSuchThing", "in another way"):
         assert words in said
@@ -127,14 +129,14 @@ def test_a_page_carries_the_module_in_place_of_the_graph(monkeypatch, caplog):
     graph = graphs()[0]
     warned = []
     monkeypatch.setattr(modules.logger, "warning", lambda words, *rest: warned.append(words % rest))
-    for published, module in ((graph, compile.file_of(graph).read_bytes()), (b"another", None)):
+    for published, module in ((graph, modules.file_of(graph).read_bytes()), (b"another", None)):
         data = {"caption": "a <b>", "graph": base64.b64encode(published).decode()}
         text = json.dumps(data).replace("<", "\\u003c")
         body = f'<p class="baby-noscript">old</p><script type="application/json" class="baby-live-data">{text}</script>'
         context = {"body": body}
         modules.put_modules(SimpleNamespace(), "book/page", "", context, None)
         assert modules.WORD in context["body"]
-        found = json.loads(compile.DATA.search(context["body"])[1])
+        found = json.loads(modules.DATA.search(context["body"])[1])
         wanted = {"module": base64.b64encode(module).decode()} if module else {}
         assert found == {"caption": "a <b>"} | wanted
-    assert warned == ['book/page: the figure "a <b>" has no module and stays a picture: python book/_site/compile.py']
+    assert warned == ['book/page: the figure "a <b>" has no module and stays a picture: python book/_site/modules.py']

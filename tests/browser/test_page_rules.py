@@ -10,7 +10,7 @@ from pathlib import Path
 from rlhf_helpers.live import rules
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "book" / "_site" / "scripts" / "live" / "rules.js"
+SCRIPT = ROOT / "rlhf_helpers" / "live" / "page" / "rules.js"
 CASES = json.loads((ROOT / "tests" / "support" / "live_rules.json").read_text("utf-8"))
 FORMS = ["", "+", ".0f", ".1f", "+.1f", ".2f", ".3f", ".0%", "+.1%", ".2g", ".3g", "+.3g", ".0e", ".1e", ".3e", "g"]
 # Answers every case as tests/unit/live/test_rules.py does.

@@ -1,19 +1,14 @@
-"""Compile the graphs that chapters publish into the WebAssembly modules that pages run.
+"""Compile the graph of a live figure into the WebAssembly module that a page runs.
 
-    python book/_site/compile.py
-
-A live figure's graph, in the output of its chapter, becomes C by emx-onnx-cgen and WebAssembly by zig's compiler: a few
-kilobytes that need no runtime. A module is a file of ``modules/``, named by the SHA-256 of its graph, so that only new
-graphs are compiled and equal ones share theirs; modules that no chapter uses any more are removed. The same graph gives
-the same bytes on every machine. Only whoever publishes needs the compilers: ``requirements/publish.txt`` has them, and
-the build of the pages (``modules.py``) does without.
+The graph becomes C by emx-onnx-cgen and WebAssembly by zig's compiler: a few kilobytes that need no runtime. The same
+graph gives the same bytes on every machine. Only whoever publishes a figure needs the compilers: they come with
+``baby-rlhf[publish]``, and with ``requirements/publish.txt`` of the book.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
-import hashlib
 import importlib.util
 import io
 import json
@@ -22,17 +17,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import onnx
 
-HERE = Path(__file__).resolve().parent
-BOOK = HERE.parent
-MODULES = HERE / "modules"
-TEMPLATES = HERE / "templates"  # in place of those of emx-onnx-cgen with the same names
+TEMPLATES = Path(__file__).parent / "templates"  # in place of those of emx-onnx-cgen with the same names
 INSTALL = "python -m pip install -r requirements/publish.txt"
 SECTION = "signature"  # of a module: names, types and shapes of what its function `model` is given pointers to
 TYPES = {1: "float32", 7: "int64"}  # of ONNX's, those that states, controls and series have
@@ -45,23 +36,10 @@ OPTIONS = (
     "-D_Float16=__fp16",
     *("-Wl,--export=model", "-Wl,--export=__heap_base", "-Wl,--gc-sections", "-Wl,--strip-all"),
 )
-DATA = re.compile(r'<script type="application/json" class="baby-live-data">(.*?)</script>', re.DOTALL)
 
 
 class CompileError(Exception):
     """A graph that cannot become a module, or compilers that are not there."""
-
-
-def published(notebook: Path) -> list[dict]:
-    """What the outputs of a chapter give to its page, a dict for each live figure."""
-    cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    shown = [output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", [])]
-    return [json.loads(data) for html in shown for data in DATA.findall("".join(html))]
-
-
-def file_of(graph: bytes) -> Path:
-    """Where the module of a graph is, or would be."""
-    return MODULES / f"{hashlib.sha256(graph).hexdigest()[:16]}.wasm.gz"
 
 
 def compile_graph(graph: bytes) -> bytes:
@@ -142,10 +120,7 @@ def _c(model: onnx.ModelProto) -> str:
         try:
             source = Compiler(options).compile(model)
         except CompilerError as error:
-            way_out = (
-                "compute it in another way in the figure's function, or rewrite it in `simplify`, book/_site/compile.py"
-            )
-            raise CompileError(f"{error}. The way out: {way_out}") from error
+            raise CompileError(f"{error}. The way out: compute it in another way in the figure's function") from error
     declaration = re.compile(r"^ {4}(?=\w+ tmp\d+_\w+(?:\[\d+\])+;$)", re.MULTILINE)
     return declaration.sub("    static ", source)
 
@@ -186,35 +161,3 @@ def _told(value) -> list:
 def _shape(value) -> list[int]:
     """The shape of a value."""
     return [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
-
-
-def main() -> int:
-    """Compile what has no module yet and remove modules that no chapter uses; return 1 where a graph cannot be."""
-    import base64
-
-    figures = {}  # a graph and the first figure that has it
-    for notebook in sorted(BOOK.glob("*.ipynb")):
-        for data in published(notebook):
-            figures.setdefault(base64.b64decode(data["graph"]), f'{notebook.stem}, "{data["caption"]}"')
-    MODULES.mkdir(exist_ok=True)
-    for stale in set(MODULES.glob("*.wasm.gz")) - {file_of(graph) for graph in figures}:
-        stale.unlink()
-    failed = 0
-    for graph, figure in figures.items():
-        target = file_of(graph)
-        if target.is_file():
-            continue
-        begun = time.perf_counter()
-        try:
-            target.write_bytes(compile_graph(graph))
-        except CompileError as error:
-            failed = 1
-            print(f"no module for the figure of {figure}: {error}", file=sys.stderr, flush=True)
-            continue
-        size, seconds = target.stat().st_size / 1000, time.perf_counter() - begun
-        print(f"{figure[:60]:<62}{size:6.1f} kB {seconds:6.1f} s", flush=True)
-    return failed
-
-
-if __name__ == "__main__":
-    sys.exit(main())

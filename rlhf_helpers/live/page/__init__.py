@@ -1,0 +1,1 @@
+"""How a page runs a live figure without a kernel: what it loads, and what compiles the figure for it."""
