@@ -1,0 +1,12 @@
+"""The sheet of all losses, on paper."""
+
+import re
+
+
+def test_it_prints_on_one_page(browser, site):
+    page = browser.new_page(color_scheme="dark")
+    page.goto(f"{site}/book/cheat_sheet.html")
+    page.wait_for_function("document.querySelectorAll('.baby-sheet mjx-container').length > 10")
+    paper = page.pdf(format="A4")
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
+    page.close()
