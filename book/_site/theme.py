@@ -1,8 +1,14 @@
-"""What the stock theme gets wrong: a script that asks another host, and names that screen readers stumble over."""
+"""What the stock theme gets wrong.
+
+A script asks another host, others need storage that a browser may refuse, paper is dark where the screen is, and screen
+readers stumble over names.
+"""
 
 import re
 from pathlib import Path
 
+SCRIPT = Path(__file__).resolve().parent / "scripts" / "theme.js"
+THEME = '<script data-cfasync="false">'  # the theme's first
 # pattern -> replacement, applied to every finished page
 REPAIRS = {
     # a button is named by what it shows, not by a label beside it
@@ -30,9 +36,10 @@ def repair_pages(app, exception) -> None:
     """Apply REPAIRS to the finished pages."""
     if exception or app.builder.format != "html":
         return
+    script = f"<script>\n{SCRIPT.read_text('utf-8')}</script>"
     for page in Path(app.outdir).rglob("*.html"):
         html = page.read_text("utf-8")
-        repaired = html
+        repaired = html.replace(THEME, f"{script}\n  {THEME}", 1)
         for pattern, replacement in REPAIRS.items():
             repaired = re.sub(pattern, replacement, repaired)
         if repaired != html:

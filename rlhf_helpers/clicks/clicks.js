@@ -3,7 +3,7 @@
 //
 // spec: { name, question, look: "tokens" | "words", labels: [feature names], pairs: [[a, b], ...] }
 // where a and b are { value: ids or word, features: [numbers] }.
-// store: { load() -> clicks, save(clicks) -> null or what went wrong }, clicks: [{ chosen, rejected }, ...];
+// store: { load() -> clicks, save(clicks) -> "" or what went wrong }, clicks: [{ chosen, rejected }, ...];
 // where a policy can be trained on the fit, also train(labels, utilities) -> null or what went wrong.
 
 // biome-ignore lint/correctness/noUnusedVariables: the pages' script and the widget call it
@@ -142,7 +142,7 @@ const babyClicks = (() => {
     status.setAttribute("aria-live", "polite");
     const chart = element(root, "div", "baby-clicks-chart");
     const bar = element(root, "div", "baby-clicks-bar");
-    const undo = button(bar, "Take back", () => change(clicks.slice(0, -1)));
+    const undo = button(bar, "Take back", () => change((kept) => kept.slice(0, -1)));
     const skip = button(bar, "Skip", () => {
       skipped.push(pair());
       show();
@@ -160,13 +160,14 @@ const babyClicks = (() => {
     file.setAttribute("aria-label", "A file of clicks");
     file.addEventListener("change", async () => {
       try {
-        change(parse(await file.files[0].text()));
+        const imported = parse(await file.files[0].text());
+        change(() => imported);
       } catch (error) {
         show(error.message);
       }
       file.value = "";
     });
-    const clear = button(bar, "Clear", () => change([]));
+    const clear = button(bar, "Clear", () => change(() => []));
     const train = store.train && button(bar, "Train on my clicks", () => show(store.train(spec.labels, fitted) ?? ""));
     let fitted = null;
 
@@ -187,12 +188,13 @@ const babyClicks = (() => {
 
     function choose(side) {
       const now = pair();
-      if (now) change([...clicks, { chosen: now[side].value, rejected: now[1 - side].value }]);
+      if (now) change((kept) => [...kept, { chosen: now[side].value, rejected: now[1 - side].value }]);
     }
 
-    function change(next) {
-      clicks = next;
-      show(store.save(clicks) ?? "");
+    // What is kept by now is changed, not what stands here: another tab may have kept more since.
+    function change(edit) {
+      clicks = edit(store.load());
+      show(store.save(clicks));
     }
 
     function show(trouble = "") {
@@ -241,9 +243,9 @@ const babyClicks = (() => {
     }
 
     show();
-    const reload = () => {
+    const reload = (trouble) => {
       clicks = store.load();
-      show();
+      show(trouble);
     };
     return { show: reload };
   }

@@ -20,11 +20,12 @@ export default {
       save(rows) {
         model.set("rows", rows);
         model.save_changes();
-        return null;
+        return model.get("trouble");
       },
     });
-    model.on("change:rows", mounted.show);
-    return () => model.off("change:rows", mounted.show);
+    const show = () => mounted.show(model.get("trouble"));
+    model.on("change:rows change:trouble", show);
+    return () => model.off("change:rows change:trouble", show);
   },
 };
 """
@@ -42,11 +43,13 @@ class Clicks(anywidget.AnyWidget):
     _css = PALETTE + (HERE / "clicks.css").read_text("utf-8")
     spec = traitlets.Dict().tag(sync=True)
     rows = traitlets.List().tag(sync=True)
+    trouble = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, spec: dict, path: str | Path | None):
-        kept = load_clicks(path) if path is not None and Path(path).exists() else []
-        super().__init__(spec=spec, rows=[{"chosen": chosen, "rejected": rejected} for chosen, rejected in kept])
-        self.path = path
+        super().__init__(spec=spec)
+        self.path = None if path is None else Path(path)
+        self._kept = self._read() or []
+        self.rows = self._kept
         self.observe(self._keep, "rows")
 
     @property
@@ -54,9 +57,25 @@ class Clicks(anywidget.AnyWidget):
         """The clicks so far, ``(chosen, rejected)`` each, in the order of clicking."""
         return [(row["chosen"], row["rejected"]) for row in self.rows]
 
+    def _read(self) -> list[dict] | None:
+        """The rows in the file, or None without one."""
+        if self.path is None or not self.path.exists():
+            return None
+        return [{"chosen": chosen, "rejected": rejected} for chosen, rejected in load_clicks(self.path)]
+
     def _keep(self, change) -> None:
-        if self.path is not None:
-            save_clicks(self.path, self.spec["name"], self.clicks)
+        """Do to the file what was done to the rows, and show what is in it: others may write to it as well."""
+        if self.path is None or self.rows == self._kept:
+            return
+        try:
+            kept = _edited(self._kept, self.rows, self._read())
+            save_clicks(self.path, self.spec["name"], [(row["chosen"], row["rejected"]) for row in kept])
+        except (OSError, ValueError) as error:
+            self.trouble = f"This is not in the file: {error}."
+            return
+        self.trouble = ""
+        self._kept = kept
+        self.rows = kept
 
     def __repr__(self) -> str:
         return f"{self.spec['question']} {len(self.spec['pairs'])} pairs, {len(self.rows)} clicks"
@@ -90,14 +109,15 @@ def ask(
         question: what is asked.
         features: label -> what the fit may look at in a completion, at most 12; how often each of the ten tokens occurs
             when left out, which is for token ids only.
-        path: a JSON file on the kernel's disk. It is read if it exists, and written after every click.
+        path: a JSON file on the kernel's disk. It is read if it exists, and written after every click; several widgets
+            may share it.
 
     Returns:
         A widget; its ``clicks`` are the choices so far.
 
     Raises:
         ValueError: no pairs, a pair of two equal completions, words and token ids mixed, no features for words, more
-            than 12 features, or an unfit name.
+            than 12 features, an unfit name, or a path in a folder that does not exist.
 
     Example:
         >>> asked = ask([([1, 2], [3, 4])], name="example")
@@ -112,6 +132,8 @@ def ask(
         raise ValueError("pairs must be all words or all token ids, got both")
     if not name or not name.replace("-", "").replace("_", "").isalnum():
         raise ValueError(f"name must be made of letters, digits, - and _, got {name!r}")
+    if path is not None and not Path(path).absolute().parent.is_dir():
+        raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
     look = "words" if kinds == {True} else "tokens"
     if features is None and look == "words":
         raise ValueError("features must be given for words: label -> function of the word")
@@ -125,6 +147,18 @@ def ask(
 
     spec = {"name": name, "question": question, "look": look, "labels": list(features)}
     return Clicks({**spec, "pairs": [[described(item) for item in pair] for pair in pairs]}, path)
+
+
+def _edited(old: list[dict], new: list[dict], file: list[dict] | None) -> list[dict]:
+    """What is to be in a file, after a reader who saw ``old`` has made ``new`` of it."""
+    if file is None:
+        return new
+    if new[: len(old)] == old:
+        return file + new[len(old) :]
+    if new == old[:-1] and old[-1] in file:  # the last click was taken back
+        place = len(file) - 1 - file[::-1].index(old[-1])
+        return file[:place] + file[place + 1 :]
+    return new
 
 
 def _plain(item) -> Item:

@@ -92,6 +92,34 @@ def test_a_reader_clicks_by_keyboard_exports_clears_and_imports(tab, tmp_path, l
         assert all(url.startswith((address, "blob:")) for url in requests)
 
 
+def test_two_tabs_keep_all_clicks(tab, tmp_path):
+    page_of(tmp_path, ask(PAIRS, name="test"))
+    other = tab.context.new_page()
+    with serve(tmp_path) as address:
+        for page in (tab, other):
+            page.goto(f"{address}page.html")
+        for page in (tab, tab, other, tab, other, other, tab):
+            page.locator(".baby-clicks-choice").first.click()
+        tab.get_by_text("7 clicks of 10").wait_for()
+        other.get_by_text("7 clicks of 10").wait_for()
+        other.get_by_role("button", name="Take back").click()
+        tab.get_by_text("6 clicks of 10").wait_for()
+        tab.reload()
+        assert "6 clicks of 10" in status(tab)
+
+
+@pytest.mark.parametrize(
+    "refused", ["Storage.prototype.setItem = () => { throw new Error('full'); }", "delete window.localStorage"]
+)
+def test_without_storage_clicks_last_as_long_as_the_page(tab, tmp_path, refused):
+    tab.add_init_script(refused)
+    tab.goto(page_of(tmp_path, ask(PAIRS, name="test"), policy="").as_uri())
+    for count in range(1, 4):
+        tab.locator(".baby-clicks-choice").first.click()
+        assert f"{count} click" in status(tab)
+        assert "export your clicks before you leave" in status(tab)
+
+
 def test_all_pairs_come_once_and_a_skipped_one_comes_back(tab, tmp_path):
     page_of(tmp_path, ask(PAIRS[:3], name="test"))
     with serve(tmp_path) as address:
@@ -144,14 +172,14 @@ def test_the_widget_hands_clicks_to_the_kernel_and_takes_them_back(tab, tmp_path
         tab.evaluate(
             """async (spec) => {
               const { default: widget } = await import("./widget.mjs");
-              const values = { spec, rows: [] };
+              const values = { spec, rows: [], trouble: "" };
               window.model = {
                 values, saved: 0, listeners: {},
                 get: (name) => values[name],
                 set: (name, value) => (values[name] = value),
                 save_changes: () => (window.model.saved += 1),
-                on: (event, call) => (window.model.listeners[event] = call),
-                off: (event) => delete window.model.listeners[event],
+                on: (events, call) => events.split(" ").forEach((event) => (window.model.listeners[event] = call)),
+                off: (events) => events.split(" ").forEach((event) => delete window.model.listeners[event]),
               };
               window.leave = widget.render({ model: window.model, el: document.getElementById("here") });
             }""",
@@ -162,4 +190,8 @@ def test_the_widget_hands_clicks_to_the_kernel_and_takes_them_back(tab, tmp_path
         assert (rows, saved) == ([{"chosen": [0, 0, 2], "rejected": [0, 0, 1]}], 1)
         tab.evaluate("() => { model.values.rows = []; model.listeners['change:rows'](); }")  # the kernel forgets
         assert "0 clicks of 10" in status(tab)
+        tab.evaluate("() => { model.values.trouble = 'The disk is full.'; model.listeners['change:trouble'](); }")
+        assert "The disk is full." in status(tab)
+        tab.locator(".baby-clicks-choice").last.click()
+        assert "The disk is full." in status(tab)  # still
         assert tab.evaluate("() => { leave(); return Object.keys(model.listeners); }") == []

@@ -24,6 +24,41 @@ def test_clicks_are_kept_on_disk_and_found_again(tmp_path):
     assert ask(PAIRS, name="test", path=path).clicks == asked.clicks
 
 
+def test_two_widgets_on_one_file_keep_all_clicks(tmp_path):
+    path = tmp_path / "ours.json"
+    rows = [row([i, i, 1], [i, i, 2]) for i in range(5)]
+    mine, yours = (ask(PAIRS, name="test", path=path) for _ in range(2))
+    mine.rows = rows[:1]
+    mine.rows = rows[:2]
+    yours.rows = rows[2:3]  # has not seen mine
+    assert yours.rows == rows[:3]
+    mine.rows = [*rows[:2], rows[3]]
+    assert mine.rows == rows[:4]
+    assert load_clicks(path) == mine.clicks
+    yours.rows = rows[:2]  # takes its own back
+    assert load_clicks(path) == [*mine.clicks[:2], mine.clicks[3]]
+    yours.rows = []  # clears
+    assert load_clicks(path) == []
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path):
+    with pytest.raises(ValueError, match="path must be a file in a folder that exists, got 'nosuch/clicks.json'"):
+        ask(PAIRS, name="test", path="nosuch/clicks.json")
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    asked = ask(PAIRS, name="test", path=folder / "clicks.json")
+    folder.rmdir()
+    clicked = [row([0, 0, 1], [0, 0, 2])]
+    asked.rows = clicked
+    assert "not in the file" in asked.trouble
+    assert "No such file" in asked.trouble
+    assert asked.rows == clicked
+    folder.mkdir()
+    asked.rows = [*clicked, row([1, 1, 1], [1, 1, 2])]
+    assert asked.trouble == ""
+    assert load_clicks(folder / "clicks.json") == asked.clicks
+
+
 def test_words_go_through_the_file(tmp_path):
     save_clicks(tmp_path / "w.json", "names", [("Zoë", "Bo")])
     assert load_clicks(tmp_path / "w.json") == [("Zoë", "Bo")]

@@ -35,25 +35,28 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!data) continue;
     const spec = JSON.parse(data.textContent);
     const key = `baby-rlhf-clicks:${spec.name}`;
-    let memory = [];
-    babyClicks.mount(root, spec, {
+    let unstored = null; // the clicks, while this browser does not store them
+    const { show } = babyClicks.mount(root, spec, {
       load() {
+        if (unstored) return unstored;
         try {
           return babyClicks.parse(localStorage.getItem(key));
         } catch {
-          return memory; // nothing is stored yet, or this browser stores nothing
+          return []; // nothing is stored yet, or nothing can be
         }
       },
       train: figureFor(spec.labels) && train,
       save(clicks) {
-        memory = clicks;
+        unstored = clicks;
         try {
           localStorage.setItem(key, babyClicks.print(spec.name, clicks));
-          return null;
+          if (localStorage instanceof Storage) unstored = null; // else it is what theme.js puts in its place
         } catch {
-          return "This browser keeps nothing: export your clicks before you leave the page.";
+          // is said below
         }
+        return unstored ? "This browser keeps nothing: export your clicks before you leave the page." : "";
       },
     });
+    addEventListener("storage", (event) => event.key === key && show()); // another tab has changed them
   }
 });
