@@ -1,15 +1,16 @@
 """The publishing wing: what only the built pages need, and the Sphinx extension that gives it to them.
 
 ``modules.py`` makes the WebAssembly modules of live figures (``modules/``) from the graphs that chapters publish, and
-puts them into the pages. ``assets.py`` copies and loads scripts, styles and weights, ``npm.py`` installs the packages
-that some scripts come from (``package.json``), ``theme.py`` repairs the stock theme, ``api_check.py`` keeps the API
-page complete, ``old_addresses.py`` leads on from where pages were, and ``teaching_notes.py`` is a directive of the
-teaching guide. ``scripts/`` and ``static/`` are the pages' own scripts and styles; what a notebook needs as well, and
-what a live figure takes along, is in ``rlhf_helpers``. ``javascript.json`` is how all of our scripts are formatted and
-checked: ``npm --prefix book/_site run check``.
+puts them into the pages; ``figures.py`` writes each figure as a file of its own. ``assets.py`` copies and loads
+scripts, styles and weights, ``npm.py`` installs the packages that some scripts come from (``package.json``),
+``theme.py`` repairs the stock theme, ``api_check.py`` keeps the API page complete, ``old_addresses.py`` leads on from
+where pages were, and ``teaching_notes.py`` is a directive of the teaching guide. ``scripts/`` and ``static/`` are the
+pages' own scripts and styles; what a notebook needs as well, and what a live figure takes along, is in
+``rlhf_helpers``. ``javascript.json`` is how all of our scripts are formatted and checked:
+``npm --prefix book/_site run check``.
 """
 
-from _site import api_check, assets, modules, old_addresses, theme
+from _site import api_check, assets, figures, modules, old_addresses, theme
 from _site.teaching_notes import TeachingNotes
 
 
@@ -19,9 +20,11 @@ def setup(app):
     app.connect("builder-inited", assets.copy_vendor_files)
     app.connect("builder-inited", assets.copy_our_files)
     app.connect("html-page-context", modules.put_modules)
+    app.connect("html-page-context", figures.name_files)
     app.connect("html-page-context", assets.load_our_files)
     app.connect("html-page-context", theme.drop_thebe, priority=900)
     app.connect("build-finished", theme.repair_pages)
+    app.connect("build-finished", figures.write_files)
     app.connect("build-finished", old_addresses.write_pages)
     app.connect("missing-reference", api_check.resolve_public_name)
     app.connect("env-updated", api_check.check_api_page)

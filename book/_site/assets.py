@@ -1,7 +1,5 @@
 """What pages load: scripts of others from pinned npm packages, our own scripts and styles, the weights."""
 
-import base64
-import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +8,8 @@ from sphinx.errors import ExtensionError
 
 from _site.npm import HERE, PACKAGES, NpmError, install_packages
 from rlhf_helpers.live.page.classic import classic
+from rlhf_helpers.live.page.document import SCRIPTS as FIGURE_SCRIPTS
+from rlhf_helpers.live.page.document import weights_script
 
 # npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
 VENDOR = {
@@ -20,17 +20,12 @@ VENDOR = {
 }
 HELPERS = Path(find_spec("rlhf_helpers").origin).parent
 LIVE, SCRIPTS = HELPERS / "live", HERE / "scripts"
-PAGE = LIVE / "page"
 # scripts and styles of the pages -> where they come from; of several modules, the last is what runs
 OURS = {
-    "live/page.js": (
-        PAGE / "engine.js",
-        LIVE / "live.js",
-        PAGE / "rules.js",
-        PAGE / "page.js",
-    ),
+    "live/page.js": (*FIGURE_SCRIPTS, SCRIPTS / "live" / "take.js"),
     "live/live.css": (LIVE / "live.css",),
-    "live/page.css": (PAGE / "page.css",),
+    "live/page.css": (LIVE / "page" / "page.css",),
+    "live/take.css": (SCRIPTS / "live" / "take.css",),
     "clicks/clicks.js": (HELPERS / "clicks" / "clicks.js",),
     "clicks/page.js": (SCRIPTS / "clicks" / "page.js",),
     "clicks/clicks.css": (HELPERS / "clicks" / "clicks.css",),
@@ -64,9 +59,7 @@ def copy_our_files(app) -> None:
         else:
             _write(classic(*sources), Path(app.outdir, name))
     for file in (HELPERS / "names").glob("*.f32"):
-        numbers = base64.b64encode(file.read_bytes()).decode()
-        script = f"(globalThis.babyWeights ??= {{}})[{json.dumps(file.name)}] = {json.dumps(numbers)};\n"
-        _write(script, Path(app.outdir, "weights", f"{file.name}.js"))
+        _write(weights_script(file), Path(app.outdir, "weights", f"{file.name}.js"))
 
 
 def load_our_files(app, pagename, templatename, context, doctree) -> None:
@@ -78,7 +71,7 @@ def load_our_files(app, pagename, templatename, context, doctree) -> None:
         app.add_css_file("../clicks/clicks.css")
     if "baby-live-data" in body:
         app.add_js_file("../live/page.js", loading_method="defer")
-        for name in ("live.css", "page.css"):
+        for name in ("live.css", "page.css", "take.css"):
             app.add_css_file(f"../live/{name}")
 
 

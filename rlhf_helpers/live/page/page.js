@@ -1,6 +1,7 @@
 // Runs the live figures of a built page: no kernel, no runtime, no other host. Each figure carries its own data (module,
 // controls, starts) as JSON. Its controls are there with the page; what it computes begins when it comes near the
 // window: it makes its default run, and from then on `live.js` draws it. All of it happens in slices of BUSY milliseconds.
+import { copy } from "./clipboard.js";
 import { Engine } from "./engine.js";
 import { draw } from "./live.js";
 import { BUSY, FRAME, FRAMES, moveMark, writeMark, writeStatus, writeStop } from "./rules.js";
@@ -16,7 +17,7 @@ class Figure {
     this.element = element;
     // the API of slides.js, clicks/page.js, the tests and the benchmarks: fields and methods keep their names
     element.liveFigure = this;
-    this.name = String(index + 1);
+    this.name = element.dataset.name ?? String(index + 1);
     this.data = JSON.parse(element.querySelector("script.baby-live-data").textContent);
     this.trains = Boolean(this.data.starts);
     this.values = this.defaults();
@@ -88,7 +89,9 @@ class Figure {
       delete this.element.dataset.state;
       this.start();
     });
-    const advice = "The picture is the default run, and the rest of the page works without it.";
+    const advice = this.still.hasChildNodes()
+      ? "The picture is the default run, and the rest of the page works without it."
+      : "";
     const word = build("p", "baby-word", `This figure could not run here (${error.message}). ${advice}`);
     word.setAttribute("role", "status");
     this.trial.append(word, again);
@@ -176,13 +179,9 @@ class Figure {
     box.append(
       button("Copy a link to this state", async () => {
         const address = this.address();
-        history.replaceState(null, "", address);
-        try {
-          await navigator.clipboard.writeText(address);
-          this.say("The link is in your clipboard.");
-        } catch {
-          this.say("The link is in the address bar.");
-        }
+        const inBar = showAddress(address);
+        if (await copy(address)) this.say("The link is in your clipboard.");
+        else this.say(inBar ? "The link is in the address bar." : address);
       }),
     );
     this.notice = build("p", "baby-word baby-notice");
@@ -456,6 +455,17 @@ function button(text, action) {
 
 function bytes(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}
+
+// Put an address into the browser's bar; a frame has none, and must not change its address everywhere.
+function showAddress(address) {
+  if (window !== window.top) return false;
+  try {
+    history.replaceState(null, "", address);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // Lets the page have its turn.

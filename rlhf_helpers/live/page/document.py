@@ -1,0 +1,68 @@
+"""A live figure as one HTML file: module, scripts, styles and words in it, so that it runs wherever a file opens."""
+
+import base64
+import functools
+import gzip
+import html
+import json
+from pathlib import Path
+from string import Template
+
+from rlhf_helpers._html import PALETTE, inline
+from rlhf_helpers.live.page.classic import classic
+from rlhf_helpers.names.pretraining import WEIGHTS
+
+HERE = Path(__file__).parent
+LIVE = HERE.parent
+# What runs a figure, each behind those that it imports.
+SCRIPTS = (HERE / "engine.js", LIVE / "live.js", HERE / "rules.js", HERE / "clipboard.js", HERE / "page.js")
+STYLES = (LIVE / "live.css", HERE / "page.css", HERE / "figure.css")
+
+
+def document(data: dict, *, home: tuple[str, str] | None = None, name: str = "1") -> str:
+    """Return the HTML of a file that holds nothing but a figure.
+
+    Args:
+        data: what a page has of the figure: :func:`rlhf_helpers.live.export.page_data`, with its ``module`` in place of
+            its ``graph``.
+        home: where the figure comes from, if it says so: an address, and the title of the page there.
+        name: what a shared link calls the figure.
+    """
+    link = '<p class="baby-home">From <a href="{}">{}</a></p>'
+    return Template((HERE / "figure.html").read_text("utf-8")).substitute(
+        title=html.escape(title_of(data["caption"])),
+        styles="\n".join([PALETTE, *(file.read_text("utf-8") for file in STYLES)]),
+        name=name,
+        caption=inline(data["caption"]),
+        data=in_script(data),
+        home=link.format(*map(html.escape, home)) if home else "",
+        scripts=_scripts(needs_weights(data)),
+    )
+
+
+def title_of(caption: str) -> str:
+    """Return the first sentence of a caption, as a title."""
+    return caption.replace("`", "").split(". ")[0].removesuffix(".")
+
+
+def needs_weights(data: dict) -> bool:
+    """Whether a figure starts from the file of weights that comes with the book."""
+    return any("file" in entry for start in data.get("starts", []) for entry in start.values())
+
+
+def weights_script(file: Path = WEIGHTS) -> str:
+    """Return a file of weights as a plain script."""
+    numbers = base64.b64encode(file.read_bytes()).decode()
+    return f"(globalThis.babyWeights ??= {{}})[{json.dumps(file.name)}] = {json.dumps(numbers)};\n"
+
+
+def in_script(data: dict) -> str:
+    """Return JSON that can be the content of a script element."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+@functools.cache
+def _scripts(weights: bool) -> str:
+    """What runs a figure, with or without weights to start from: gzipped, in base64."""
+    text = (weights_script() if weights else "") + classic(*SCRIPTS)
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
