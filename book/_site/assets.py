@@ -70,7 +70,7 @@ def load_our_files(app, pagename, templatename, context, doctree) -> None:
             app.add_js_file(f"../clicks/{name}", loading_method="defer")
         app.add_css_file("../clicks/clicks.css")
     if "baby-live-data" in body:
-        app.add_js_file("../live/page.js", loading_method="defer")
+        app.add_js_file("../live/page.js")  # before the page shows: what it does moves nothing then
         for name in ("live.css", "page.css", "take.css"):
             app.add_css_file(f"../live/{name}")
 

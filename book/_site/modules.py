@@ -50,7 +50,7 @@ def put_modules(app, pagename, templatename, context, doctree) -> None:
             words = '%s: the figure "%s" has no module and stays a picture: python book/_site/modules.py'
             logger.warning(words, pagename, data["caption"])
         text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-        return found[0].replace(found[1], text)
+        return f"{found[0].replace(found[1], text)}<baby-live-end></baby-live-end>"  # where page.js begins
 
     if "baby-live-data" in context.get("body", ""):
         context["body"] = NOTE.sub(rf"\g<1>{WORD}", DATA.sub(with_module, context["body"]))

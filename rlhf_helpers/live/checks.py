@@ -80,7 +80,7 @@ def check_arguments(start, noise, steps, panels, caption, seeds) -> None:
         raise ValueError("panels must be at least one, got none")
     for panel in panels:
         if not isinstance(panel, Panel):
-            raise TypeError(f"panels must be Curves, Bars, Strip, Table, Chips or Plot, got {panel!r}")
+            raise TypeError(f"panels must be Curves, Bars, Strip, Table, Chips, Loop or Plot, got {panel!r}")
         if panel.tracks() and start is None:
             raise ValueError(f"panels must show no history where there is no start, got {type(panel).__name__}")
 

@@ -1,5 +1,6 @@
 // Draws a live figure as SVG. It knows no kernel and no page: `draw(el, spec)` fills an element and returns
 // `update(frame)`, which shows one frame. A kernel hosts it as an anywidget (the default export), a page by itself.
+// How high a panel is, `live.css` says, so that its place is known before there is anything to draw.
 //
 //   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training}
 //   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, marks: [{step, text}],
@@ -7,37 +8,49 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const FONT = 12;
-const NARROW = 320; // below this many pixels the names at the ends of lines go without their values
+const AT_END = 0.3; // of the width: longer names of lines stand above the plot, not where the lines end
+const LINE = 17; // pixels from one row of names to the next
+const WIDEST = " −0.00"; // the value of a line
+const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure plays
 const color = (quantity) => (quantity ? `var(--q-${quantity})` : "currentColor"); // see palette.css
 // as text a color needs more contrast than as a surface
 const surface = (quantity) => color(quantity === "accent" || quantity === "old" ? `${quantity}-fill` : quantity);
-const DRAWERS = { curves, plot, bars, strip, table, chips };
-const BELOW = ["strip", "chips"]; // panels that want the whole width; one that comes first stands above the curves
+const DRAWERS = { curves, plot, bars, strip, table, chips, loop };
+const PICTURES = ["loop", "strip", "table", "chips"]; // they stand together, before the charts
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export function draw(el, spec) {
-  const main = add(el, "div", "baby-main");
-  const below = add(el, "div", "baby-below");
   const status = add(el, "p", "baby-status");
   status.setAttribute("role", "status");
-  const panels = spec.panels.map((panel, i) => {
-    const box = add(BELOW.includes(panel.kind) && i > 0 ? below : main, "div", `baby-panel baby-${panel.kind}`);
+  const pictures = add(el, "div", "baby-pictures");
+  const main = add(el, "div", "baby-main");
+  const panels = spec.panels.map((panel) => {
+    const box = add(PICTURES.includes(panel.kind) ? pictures : main, "div", `baby-panel baby-${panel.kind}`);
     if (panel.title) add(box, "div", "baby-title").textContent = panel.title;
-    const svg = box.appendChild(document.createElementNS(SVG, "svg"));
+    const place = add(box, "div", "baby-place");
+    if (panel.rows) place.style.setProperty("--rows", panel.rows);
+    const pitch = panel.letters || panel.beside ? 30 : 36; // pixels from one row of chips to the next
+    if (panel.kind === "chips") place.style.setProperty("--pitch", `${pitch}px`);
+    const svg = place.appendChild(document.createElementNS(SVG, "svg"));
     svg.setAttribute("role", "img");
-    return { panel, box, svg, memory: {} };
+    return { panel, box, place, svg, memory: {} };
   });
+  (pictures.firstChild ?? main.firstChild).classList.add("baby-first");
   let frame = null;
   const room = {};
+  const edges = { left: 30 }; // of all plots of the figure
   const paint = () => {
     if (!frame) return;
-    for (const { panel, box, svg, memory } of panels) {
-      const width = Math.floor(box.clientWidth);
+    const before = edges.left;
+    for (const { panel, place, svg, memory } of panels) {
+      const [width, height] = [Math.floor(place.clientWidth), Math.floor(place.clientHeight)];
       if (width < 40) continue;
-      const { height, scene, words } = DRAWERS[panel.kind](panel, frame, width, spec, memory);
+      const { scene, words } = DRAWERS[panel.kind](panel, frame, { width, height, edges }, spec, memory);
       set(svg, { width, height, viewBox: `0 0 ${width} ${height}`, "font-size": FONT });
       set(svg, { "aria-label": `${panel.title ? `${panel.title}: ` : ""}${words}` });
       patch(svg, scene);
     }
+    if (edges.left > before) paint(); // numbers of a later panel asked for more room
     // a screen reader hears where a run stops, not every step of it
     status.setAttribute("aria-live", frame.playing ? "off" : "polite");
     status.classList.toggle("baby-error", Boolean(frame.error));
@@ -47,8 +60,7 @@ export function draw(el, spec) {
     keepRoom(status, room);
   };
   const observer = new ResizeObserver(() => requestAnimationFrame(paint));
-  for (const { box } of panels) observer.observe(box);
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  for (const { place } of panels) observer.observe(place);
   let painted = 0;
   const update = (next) => {
     frame = next;
@@ -58,6 +70,7 @@ export function draw(el, spec) {
     paint();
   };
   update.stop = () => observer.disconnect();
+  update.boxes = panels.map(({ box }) => box);
   return update;
 }
 
@@ -101,9 +114,9 @@ function nameSliders(el) {
     slider.querySelector("[role=slider]")?.setAttribute("aria-label", slider.querySelector("label")?.textContent ?? "");
 }
 
-// Panels: (panel, frame, width, spec, memory) -> {height, scene, words}
+// Panels: (panel, frame, {width, height, edges}, spec, memory) -> {scene, words}
 
-function curves(panel, frame, width, spec, memory) {
+function curves(panel, frame, room, spec, memory) {
   const lines = panel.names.map((name) => ({
     ...panel.looks[name],
     y: frame.rows[name] || [],
@@ -111,7 +124,8 @@ function curves(panel, frame, width, spec, memory) {
   }));
   const scale = panel.log ? Math.log10 : (v) => v;
   const values = lines.flatMap((line) => [...line.y, ...line.before]).filter((v) => usable(v, panel.log));
-  const axes = frameAxes(panel, width, [0, spec.steps], values.map(scale), lines, memory, panel.log);
+  const named = lines.map((line) => ({ ...line, value: number(line.y[line.y.length - 1]) }));
+  const axes = frameAxes(panel, room, [0, spec.steps], values.map(scale), named, spec, memory, panel.log);
   const { X, Y, plot } = axes;
   const at = (v) => (usable(v, panel.log) ? Y(scale(v)) : null);
   const inside = [];
@@ -147,14 +161,15 @@ function curves(panel, frame, width, spec, memory) {
     if (y === null) continue;
     ends.push({ x: X(last), y, text: line.label, value: number(line.y[last]), color: color(line.quantity) });
   }
-  const scene = [...axes.scene, pane(plot, inside), ...markTexts(frame.marks, X, plot, panel, width)];
+  const scene = [...axes.scene, pane(plot, inside), ...markTexts(frame.marks, X, plot, panel, room.width)];
   for (const end of ends)
     if (end.y > -2 && end.y < plot.height + 2) scene.push(dot(plot.x + end.x, plot.y + end.y, end.color, 3.2));
-  scene.push(...endLabels(ends, plot, width));
-  return { height: axes.height, scene, words: sentence(ends) };
+  if (!axes.above) scene.push(...endLabels(ends, plot));
+  return { scene, words: sentence(ends) };
 }
 
-function plot(panel, frame, width, _spec, memory) {
+function plot(panel, frame, room, spec, memory) {
+  const { width } = room;
   const xs = panel.ys.length ? frame.now[panel.x] : [];
   const lines = panel.ys.map((name) => ({ ...panel.looks[name], y: frame.now[name] || [] }));
   const points = panel.points.flatMap(([px, py]) =>
@@ -174,7 +189,7 @@ function plot(panel, frame, width, _spec, memory) {
     (v) => usable(v),
   );
   const across = panel.x_range || (wide.length ? [Math.min(...wide), Math.max(...wide)] : [0, 1]);
-  const axes = frameAxes(panel, width, across, values, lines, memory);
+  const axes = frameAxes(panel, room, across, values, lines, spec, memory);
   const { X, Y } = axes;
   const at = (v) => (usable(v) ? Y(v) : null);
   const inside = trails.map((line) =>
@@ -197,25 +212,25 @@ function plot(panel, frame, width, _spec, memory) {
     const last = seen[seen.length - 1];
     if (seen.length) ends.push({ x: X(xs[last]), y: Y(line.y[last]), text: line.label, color: color(line.quantity) });
   }
-  const scene = [...axes.scene, pane(axes.plot, inside), ...endLabels(ends, axes.plot, width)];
+  const scene = [...axes.scene, pane(axes.plot, inside), ...(axes.above ? [] : endLabels(ends, axes.plot))];
   for (const point of points.filter((p) => usable(p.x) && usable(p.y))) {
     const [x, y] = [axes.plot.x + X(point.x), axes.plot.y + Y(point.y)];
     scene.push(dot(x, y, color(point.quantity), 5.5));
     if (!point.named) continue;
-    const room = x + 9 + measure(point.label) < width;
+    const fits = x + 9 + measure(point.label) < width;
     const side = {
-      "text-anchor": room ? "start" : "end",
+      "text-anchor": fits ? "start" : "end",
       fill: color(point.quantity),
       class: "baby-halo",
       "font-weight": 600,
     };
-    scene.push(text(room ? x + 9 : x - 9, y > 22 ? y - 7 : y + 16, point.label, side));
+    scene.push(text(fits ? x + 9 : x - 9, y > 22 ? y - 7 : y + 16, point.label, side));
   }
   const words = points.map((p) => `${p.label} ${number(p.y)} at ${panel.x_label || panel.x} ${number(p.x)}`).join(", ");
-  return { height: axes.height, scene, words: words || lines.map((line) => line.label).join(", ") };
+  return { scene, words: words || lines.map((line) => line.label).join(", ") };
 }
 
-function bars(panel, frame, width, _spec, memory) {
+function bars(panel, frame, room, spec, memory) {
   const groups = panel.names.map((name) => ({ ...panel.looks[name], y: [].concat(frame.now[name]) }));
   const single = groups.every((group) => group.y.length === 1);
   const names = single
@@ -228,17 +243,17 @@ function bars(panel, frame, width, _spec, memory) {
   const legend = !single && groups.length > 1;
   const axes = frameAxes(
     { ...panel, x_label: single ? "" : panel.x_label },
-    width,
+    room,
     [0, names.length],
     values,
     [],
+    spec,
     memory,
     false,
     names,
   );
   const { X, Y } = axes;
-  const room = X(1) - X(0);
-  const wide = Math.min((room * 0.78) / columns.length, 56);
+  const wide = Math.min(((X(1) - X(0)) * 0.78) / columns.length, 56);
   const inside = [];
   const texts = [];
   for (const [k, column] of columns.entries()) {
@@ -275,44 +290,115 @@ function bars(panel, frame, width, _spec, memory) {
       place += measure(group.label) + 18;
     }
   return {
-    height: axes.height,
     scene,
     words: groups.map((g) => `${g.label} ${g.y.map(number).join(", ")}`).join("; "),
   };
 }
 
-function strip(panel, frame, width) {
+function strip(panel, frame, { width, height }) {
   const probs = frame.now[panel.name];
   const quantity = panel.quantity || panel.looks[panel.name].quantity || "policy";
-  const cell = Math.min(width / probs.length, 64);
-  const side = cell - Math.max(3, cell * 0.1);
-  const scene = [];
-  probs.forEach((p, i) => {
-    const accent = i === panel.accent;
-    const x = i * cell + 1.5;
-    scene.push(...square(x, 1.5, side, p, accent, quantity));
-    scene.push(
-      text(x + side / 2, 2 + side / 2 + FONT * 0.36, `${i}`, {
-        "text-anchor": "middle",
-        "font-weight": accent ? 700 : 400,
-        "font-size": side > 36 ? 14 : FONT,
-      }),
-    );
-    scene.push(text(x + side / 2, side + 16, shortProbability(p), { "text-anchor": "middle", "font-size": 11 }));
-  });
-  return {
-    height: Math.ceil(side + 22),
-    scene,
-    words: probs.map((p, i) => `token ${i} ${shortProbability(p)}`).join(", "),
-  };
+  const cell = Math.min(width / probs.length, (height - 22) / 0.9, 64);
+  const words = probs.map((p, i) => `token ${i} ${shortProbability(p)}`).join(", ");
+  return { scene: squares(probs, cell, 0, panel.accent, quantity), words };
 }
 
-function table(panel, frame, width) {
+// A distribution over tokens: a square each, as full as it is likely, its number on it and its probability below.
+function squares(probs, cell, y, marked, quantity) {
+  const side = inner(cell);
+  return probs.flatMap((p, i) => {
+    const x = i * cell + 1.5;
+    const [weight, size] = [i === marked ? 700 : 400, side > 36 ? 14 : FONT];
+    const middle = { "text-anchor": "middle" };
+    return [
+      ...square(x, y + 1.5, side, p, i === marked, quantity),
+      text(x + side / 2, y + 2 + side / 2 + FONT * 0.36, `${i}`, {
+        ...middle,
+        "font-weight": weight,
+        "font-size": size,
+      }),
+      text(x + side / 2, y + side + 16, shortProbability(p), { ...middle, "font-size": 11 }),
+    ];
+  });
+}
+
+// The loop of RLHF: tokens fall out of the policy's strip, are paid, squares fill, and a leash pulls them back.
+function loop(panel, frame, { width }, _spec, memory) {
+  const probs = frame.now[panel.policy];
+  const now = frame.now[panel.completions].slice(0, panel.rows);
+  const falls = frame.playing && !calm.matches;
+  if (!falls || !memory.ids || performance.now() - memory.begun > HOLD)
+    Object.assign(memory, { ids: now, begun: performance.now(), turn: 1 - (memory.turn ?? 0) });
+  const { ids, turn } = memory;
+  const cell = Math.min(width / probs.length, 44);
+  const pitch = Math.min(width * 0.094, (width - 62) / ids[0].length, 34);
+  const [side, chip] = [inner(cell), inner(pitch)];
+  const top = 22;
+  const floor = top + side + 20; // below the probabilities
+  const first = floor + 34;
+  const strong = { "font-weight": 600 };
+  const scene = [
+    text(0, 13, `On a leash: straying costs KL ${number(frame.now[panel.kl])}`, {
+      fill: color("kl"),
+      ...strong,
+    }),
+    ...squares(probs, cell, top, panel.accent, "policy"),
+  ];
+  for (const [i, p] of probs.entries()) {
+    const [x, from] = [i * cell + 1.5, top + 1.5 + side * (1 - p)];
+    const to = top + 1.5 + side * (1 - 1 / probs.length);
+    const [tip, way] = [x + side * 0.86, to > from ? 1 : -1];
+    scene.push(path(`M${r(x - 1)} ${r(to)}h${r(side + 2)}`, color("kl"), { "stroke-width": 1.6 }));
+    const pull = `M${r(tip)} ${r(from)}V${r(to)}m-3.5 ${-4 * way}l3.5 ${4 * way}l3.5 ${-4 * way}`;
+    scene.push(path(Math.abs(to - from) > 6 ? pull : "", color("kl"), { "stroke-width": 1.6 }));
+  }
+  const arrow = (x, from, to) =>
+    `M${r(x)} ${r(from)}V${r(to)}m-4 ${from < to ? -5 : 5}l4 ${from < to ? 5 : -5}l4 ${from < to ? -5 : 5}`;
+  const right = Math.min(width, cell * probs.length) - 9;
+  scene.push(
+    path(arrow(8, floor + 4, first - 4), color("policy"), {}),
+    text(18, floor + 21, "It writes", { fill: color("policy"), ...strong }),
+    path(arrow(right, first + pitch * 0.7, floor + 4), color("reward"), {}),
+    text(right - 10, floor + 21, "Paid tokens become likelier", {
+      fill: color("reward"),
+      ...strong,
+      "text-anchor": "end",
+    }),
+  );
+  const pays = ids.map((row) => row.filter((id) => id === panel.accent).length);
+  for (const [b, row] of ids.entries()) {
+    const y = first + b * pitch;
+    for (const [t, id] of row.entries()) {
+      const [x, paid] = [t * pitch + 1.5, id === panel.accent];
+      const motion = falls
+        ? {
+            class: `baby-fall-${turn}`,
+            style: `--x:${r(id * cell - x)}px;--y:${r(top - y)}px;--late:${b * 150 + t * 25}ms`,
+          }
+        : {};
+      const face = text(x + chip / 2, y + chip / 2 + FONT * 0.36, `${id}`, {
+        "text-anchor": "middle",
+        "font-weight": paid ? 700 : 400,
+      });
+      scene.push(["g", motion, null, [...square(x, y, chip, paid ? 1 : 0, paid, "policy"), face]]);
+    }
+    const word = { fill: color("reward"), "font-weight": 700 };
+    if (falls) Object.assign(word, { class: `baby-pay-${turn}`, style: `--late:${b * 150 + row.length * 25 + 350}ms` });
+    scene.push(text(row.length * pitch + 8, y + chip / 2 + FONT * 0.36, `pays ${pays[b]}`, word));
+  }
+  const below = first + ids.length * pitch + 14;
+  scene.push(text(0, below, "Somebody pays for what was written", { fill: color("reward"), ...strong }));
+  const written = now.map((row) => `${row.join(" ")}, paid ${row.filter((id) => id === panel.accent).length}`);
+  const words = `token ${panel.accent} ${shortProbability(probs[panel.accent])}; it writes ${written.join("; ")}`;
+  return { scene, words };
+}
+
+function table(panel, frame, { width, height }) {
   const rows = frame.now[panel.name];
   const quantity = panel.quantity || panel.looks[panel.name].quantity || "policy";
   const left = 38;
   const top = 38;
-  const cell = Math.min((width - left - 2) / rows[0].length, 30);
+  const cell = Math.min((width - left - 2) / rows[0].length, (height - top - 2) / rows.length, 30);
   const side = cell - Math.max(2, cell * 0.12);
   const wide = cell * rows[0].length;
   const scene = [text(left + wide / 2, 12, panel.column_label, { "text-anchor": "middle" })];
@@ -331,21 +417,24 @@ function table(panel, frame, width) {
     panel.accent === null
       ? ""
       : rows.map((row, s) => `after ${s}, token ${panel.accent}: ${shortProbability(row[panel.accent])}`).join("; ");
-  return { height: Math.ceil(top + cell * rows.length + 2), scene, words: said };
+  return { scene, words: said };
 }
 
-function chips(panel, frame, width) {
+function chips(panel, frame, { width, height }, _spec, memory) {
   const ids = [].concat(frame.now[panel.name]);
   const rows = (Array.isArray(ids[0]) ? ids : [ids]).slice(0, panel.rows);
-  const cell = Math.min(width / rows[0].length, panel.letters ? 30 : 40);
-  const side = cell - Math.max(3, cell * 0.1);
+  const top = panel.beside ? 18 : 0;
+  const pitch = (height - top) / panel.rows;
+  const wide = panel.beside ? width - 120 : width;
+  const cell = Math.min(wide / rows[0].length, pitch);
+  const side = inner(cell);
   const face = (id) => (panel.letters ? panel.letters[id] : `${id}`);
   const scene = [];
   for (const [b, row] of rows.entries()) {
     for (const [t, id] of row.entries()) {
       if (id < 0) continue;
       const accent = id === panel.accent;
-      const [x, y] = [t * cell + 1.5, b * cell + 1.5];
+      const [x, y] = [t * cell + 1.5, top + b * pitch + 1.5];
       scene.push(...square(x, y, side, accent ? 1 : 0, accent, "policy"));
       const weight = accent ? 700 : 400;
       const [cx, cy] = [x + side / 2, y + side / 2 + FONT * 0.36];
@@ -358,28 +447,55 @@ function chips(panel, frame, width) {
       .map(face)
       .join(panel.letters ? "" : " "),
   );
-  return { height: Math.ceil(rows.length * cell + 2), scene, words: said.join("; ") };
+  if (panel.beside) {
+    const beside = frame.now[panel.beside].slice(0, rows.length);
+    const left = cell * rows[0].length + 10;
+    scene.push(...barsBeside(beside, panel.looks[panel.beside], left, width, { top, pitch, side }, memory));
+    for (const [b, v] of beside.entries()) said[b] += `, ${panel.looks[panel.beside].label} ${number(v)}`;
+  }
+  return { scene, words: said.join("; ") };
+}
+
+// A bar at the end of each row, to the left below zero, with its number; one scale that only grows.
+function barsBeside(values, look, left, right, { top, pitch, side }, memory) {
+  memory.widest = Math.max(memory.widest ?? 1, ...values.filter((v) => usable(v)).map(Math.abs));
+  const [zero, half] = [(left + right) / 2 - 10, (right - left) / 2 - 36];
+  const scene = [text(zero, 12, look.label, { "text-anchor": "middle", fill: color(look.quantity) })];
+  for (const [b, v] of values.entries()) {
+    if (!usable(v)) continue;
+    const [x, y] = [zero + (half * v) / memory.widest, top + b * pitch + 1.5];
+    const box = { x: r(Math.min(zero, x)), y: r(y + 2), width: r(Math.abs(x - zero)), height: r(side - 4) };
+    scene.push(["rect", { ...box, fill: surface(look.quantity), "fill-opacity": look.quantity ? 0.8 : 0.5 }]);
+    scene.push(text(Math.max(zero, x) + 5, y + side / 2 + 4, `${v > 0 ? "+" : ""}${number(v)}`, { "font-size": 11 }));
+  }
+  scene.push(
+    path(`M${r(zero)} ${top}v${r(pitch * values.length)}`, "currentColor", {
+      "stroke-opacity": 0.6,
+      "stroke-width": 1,
+    }),
+  );
+  return scene;
 }
 
 // Parts of panels
 
-function frameAxes(panel, width, [x0, x1], values, lines, memory, log = false, names = null) {
-  const labels = lines.map((line) =>
-    line.label ? measure(line.label + (panel.kind === "curves" && width >= NARROW ? " −0.00" : "")) : 0,
-  );
-  const right = lines.length ? Math.min(Math.max(...labels) + 16, width * 0.42) : 8;
+// Axes of a plot, with the names of its lines above it where they would take too much of its width.
+function frameAxes(panel, room, [x0, x1], values, lines, spec, memory, log = false, names = null) {
+  const { width, height, edges } = room;
+  const { right, above } = namesOfLines(spec, width);
+  const head = panel.y_label || panel.kind === "curves" || names; // a line of words over the plot
+  const legend = above ? namesAbove(lines, width, head ? 1 : 0) : { rows: 0, scene: [] };
   const [low, high] = limits(panel, values, memory, log);
-  const height = Math.round(Math.min(Math.max(width * 0.5, 190), 290)) - (names ? 20 : 0);
   const yTicks = log ? decades(low, high) : ticks(low, high, 4);
-  memory.left = Math.ceil(
-    Math.max(memory.left || 30, ...yTicks.map((v) => measure(log ? power(v) : tickText(v, yTicks)) + 12)),
+  edges.left = Math.ceil(
+    Math.max(edges.left, ...yTicks.map((v) => measure(log ? power(v) : tickText(v, yTicks)) + 12)),
   );
-  const top = panel.y_label || panel.kind === "curves" || names ? 26 : 10;
-  const plot = { x: memory.left, y: top, width: 0, height: height - top - (panel.x_label ? 42 : 26) };
+  const top = (head ? 26 : 10) + legend.rows * LINE;
+  const plot = { x: edges.left, y: top, width: 0, height: height - top - (panel.x_label ? 42 : 26) };
   plot.width = Math.max(width - plot.x - right, 40);
   const X = (v) => ((v - x0) / (x1 - x0 || 1)) * plot.width;
   const Y = (v) => plot.height - ((v - low) / (high - low || 1)) * plot.height;
-  const scene = [];
+  const scene = [...legend.scene];
   for (const v of yTicks) {
     const y = plot.y + Y(v);
     scene.push(
@@ -406,7 +522,38 @@ function frameAxes(panel, width, [x0, x1], values, lines, memory, log = false, n
   }
   if (panel.x_label) scene.push(text(plot.x + plot.width / 2, floor + 35, panel.x_label, { "text-anchor": "middle" }));
   if (panel.y_label) scene.push(text(0, 12, panel.y_label, {}));
-  return { plot, X, Y, height, scene };
+  return { plot, X, Y, above, scene };
+}
+
+// All plots of a figure have one right edge: the room that the longest name of a line takes at its end, or none.
+function namesOfLines(spec, width) {
+  const wide = spec.panels.flatMap((panel) =>
+    (panel.kind === "curves" ? panel.names : (panel.kind === "plot" && panel.ys) || [])
+      .map((name) => panel.looks[name].label)
+      .filter(Boolean)
+      .map((label) => measure(label + (panel.kind === "curves" ? WIDEST : ""))),
+  );
+  const right = Math.max(0, ...wide) + 16;
+  const above = right > AT_END * width;
+  return { right: above || !wide.length ? 8 : right, above };
+}
+
+// The names of lines in rows, each behind a piece of its line.
+function namesAbove(lines, width, row) {
+  const scene = [];
+  const first = row;
+  let x = 0;
+  for (const line of lines.filter((one) => one.label)) {
+    const wide = 22 + measure(line.label + (line.value === undefined ? "" : WIDEST));
+    if (x && x + wide > width) [x, row] = [0, row + 1];
+    const y = 12 + row * LINE;
+    const look = { "stroke-dasharray": line.dash.join(" ") };
+    scene.push(path(`M${r(x)} ${r(y - 4)}h17`, color(line.quantity), look));
+    const words = line.value === undefined ? line.label : `${line.label} ${line.value}`;
+    scene.push(text(x + 22, y, words, { fill: color(line.quantity), "font-weight": 600 }));
+    x += wide + 14;
+  }
+  return { rows: scene.length ? row - first + 1 : 0, scene };
 }
 
 function limits(panel, values, memory, log) {
@@ -428,7 +575,7 @@ function limits(panel, values, memory, log) {
   return memory.range;
 }
 
-function endLabels(all, plot, width) {
+function endLabels(all, plot) {
   const ends = all.filter((end) => end.text);
   const order = ends.map((_, i) => i).sort((a, b) => ends[a].y - ends[b].y);
   const gap = FONT + 3;
@@ -444,7 +591,7 @@ function endLabels(all, plot, width) {
     ceiling = places[i] - gap;
   }
   return ends.map((end, i) => {
-    const label = end.value === undefined || width < NARROW ? end.text : `${end.text} ${end.value}`;
+    const label = end.value === undefined ? end.text : `${end.text} ${end.value}`;
     return text(plot.x + Math.min(end.x, plot.width) + 9, plot.y + places[i] + 4, label, {
       fill: end.color,
       class: "baby-halo",
@@ -488,6 +635,7 @@ function square(x, y, side, level, accent, quantity, line = 1.2) {
   ];
 }
 
+const inner = (cell) => cell - Math.max(3, cell * 0.1);
 const pane = (plot, children) => [
   "svg",
   { x: plot.x, y: plot.y, width: r(plot.width), height: r(plot.height), overflow: "hidden" },

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rlhf_helpers import plots
-from rlhf_helpers.live.base import Panel, names_of, pairs_of
+from rlhf_helpers.live.base import Panel, names_of, number_in_words, pairs_of
 from rlhf_helpers.plots.style import quantity_of
 
 
@@ -174,6 +174,8 @@ class Chips(Panel):
         rows: at most this many of the B are shown.
         accent: the token in the accent color; None for none.
         letters: what is written on a chip in place of its id; one character for each id.
+        beside: series of one number per completion, shape (B,): a bar at the end of each row; "" for none.
+        labels, colors: as in :class:`Curves`, for ``beside``.
     """
 
     name: str
@@ -181,10 +183,13 @@ class Chips(Panel):
     rows: int = 4
     accent: int | None = 1
     letters: str = ""
+    beside: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    colors: Mapping[str, str | None] = field(default_factory=dict)
     kind = "chips"
 
     def needs(self):
-        return {self.name: (1, 2)}
+        return {self.name: (1, 2)} | ({self.beside: (1,)} if self.beside else {})
 
     def describe(self, view):
         if not self.letters:
@@ -195,7 +200,69 @@ class Chips(Panel):
 
     def draw(self, view, ax=None):
         ids = np.atleast_2d(view.now[self.name])[: self.rows]
-        return plots.completion_chips(ids, ax, title=self.title, accent=self.accent, letters=self.letters)
+        beside = {self.beside: view.now[self.beside][: self.rows]} if self.beside else None
+        return plots.completion_chips(
+            ids,
+            ax,
+            title=self.title,
+            accent=self.accent,
+            letters=self.letters,
+            beside=beside,
+            labels=dict(self.labels),
+            colors=dict(self.colors),
+        )
+
+
+@dataclass(frozen=True)
+class Loop(Panel):
+    """The loop of RLHF as one drawing: tokens fall out of the policy's strip, are paid, squares fill, a leash pulls.
+
+    The policy is a strip of squares. Out of it fall completions, a row of chips each, and at the end of a row stands
+    what it was paid: one for every token in the accent color. A line across each square is the reference, which is
+    uniform, and an arrow from a square's level to that line is the pull of the leash. While the figure plays, new rows
+    fall a few times a second; with reduced motion they are there. It needs only series that ``training_step`` gives:
+
+    ``Loop("probs", "completions", "kl", title="RLHF, one update after the other")``
+
+    Args:
+        policy: series of probabilities, shape (V,).
+        completions: series of token ids, shape (B, T).
+        kl: series of one number, the KL to the reference.
+        title: what is seen.
+        rows: at most this many of the B completions are shown.
+        accent: the token that is paid.
+    """
+
+    policy: str
+    completions: str
+    kl: str
+    title: str = ""
+    rows: int = 3
+    accent: int = 1
+    kind = "loop"
+
+    def needs(self):
+        return {self.policy: (1,), self.completions: (2,), self.kl: (0,)}
+
+    def describe(self, view):
+        probs, ids = view.now[self.policy], view.now[self.completions][: self.rows].astype(int)
+        words = [f"{' '.join(map(str, row))}, paid {(row == self.accent).sum()}" for row in ids]
+        return (
+            f"{self.title or 'Loop'}: the policy gives token {self.accent} the probability "
+            f"{number_in_words(probs[self.accent])}; it writes {'; '.join(words)}; its KL to the reference is "
+            f"{number_in_words(view.now[self.kl])} nats."
+        )
+
+    def draw(self, view, ax=None):
+        now = view.now
+        return plots.rlhf_loop(
+            now[self.policy],
+            now[self.completions][: self.rows],
+            float(now[self.kl]),
+            ax,
+            title=self.title,
+            accent=self.accent,
+        )
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 A distribution fills the squares, a completion is a row of chips, a policy is a table of squares.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from rlhf_helpers.plots.labels import title as write_title
-from rlhf_helpers.plots.style import COLORS, TEXT, WIDTH, new_axes, styled
+from rlhf_helpers.plots.style import COLORS, TEXT, WIDTH, color_of, label_of, new_axes, styled
 
 SIZE = 0.88
 """Side of a square; its cell is 1 wide."""
@@ -182,7 +184,16 @@ def policy_table(
 
 @styled
 def completion_chips(
-    ids, ax: Axes | None = None, *, title: str = "", accent: int | None = 1, row_labels=None, letters: str = ""
+    ids,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    accent: int | None = 1,
+    row_labels=None,
+    letters: str = "",
+    beside: Mapping[str, np.ndarray] | None = None,
+    labels: dict | None = None,
+    colors: dict | None = None,
 ) -> Axes:
     """Draw completions: one row each, a chip with its id for every token.
 
@@ -193,6 +204,8 @@ def completion_chips(
         accent: the token in the accent color; None for none.
         row_labels: a text at the end of each row (its reward, say).
         letters: what is written on a chip in place of its id; one character for each id.
+        beside: a name and its numbers (B,): a bar with its number at the end of each row, to the left below zero.
+        labels, colors: as in :func:`curves`, for ``beside``.
 
     Returns:
         The axes.
@@ -226,6 +239,85 @@ def completion_chips(
             )
         if row_labels is not None:
             ax.text(columns + 0.1, row + SIZE / 2, str(row_labels[row]), ha="left", va="center_baseline", fontsize=10.5)
-    bare(ax, max(columns, 10) + (2 if row_labels is not None else 0), rows)
+    for name, numbers in (beside or {}).items():
+        _bars_beside(ax, numbers, columns, label_of(name, labels), color_of(name, colors))
+    bare(ax, max(columns, 10) + (2 if row_labels is not None else 0) + (3 if beside else 0), rows + 0.7 * bool(beside))
+    write_title(ax, title)
+    return ax
+
+
+def _bars_beside(ax: Axes, numbers, columns: int, label: str, color: str) -> None:
+    """Draw a bar at the end of each row of chips, four wide at most, from a zero line in the middle."""
+    zero, widest = columns + 2.4, max(1.0, np.abs(numbers).max())
+    for row, number in enumerate(numbers):
+        ax.add_patch(Rectangle((zero, row), 1.6 * number / widest, SIZE, facecolor=color, alpha=FILL, linewidth=0))
+        ax.text(
+            zero + 1.7 * max(number, 0) / widest + 0.15,
+            row + SIZE / 2,
+            f"{number:+.1f}".replace("-", "\u2212"),
+            va="center_baseline",
+            fontsize=10.5,
+        )
+    ax.plot([zero, zero], [-0.06, len(numbers)], color=TEXT, alpha=0.6, linewidth=0.8)
+    ax.text(zero, len(numbers) + 0.35, label, ha="center", va="center_baseline", fontsize=10.5)
+
+
+@styled
+def rlhf_loop(probs, ids, kl: float, ax: Axes | None = None, *, title: str = "", accent: int = 1) -> Axes:
+    """Draw the loop of RLHF: a policy, what it writes, what that is paid, and the leash to a uniform reference.
+
+    Args:
+        probs: the policy, shape (V,).
+        ids: completions, shape (B, T).
+        kl: the KL to the reference, in nats.
+        ax: where to draw; a new figure if None.
+        title: what is seen.
+        accent: the token that is paid, one for each time that it is written.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: ``probs`` is not 1-D, or not probabilities.
+    """
+    probs = probabilities(probs, "probs", 1)
+    ids = np.asarray(ids).astype(int)
+    tokens, (rows, columns) = len(probs), ids.shape
+    top, first = 0.75, 2.95  # where the strip and the first row of chips begin
+    ax = new_axes(ax, 0.5 * (first + rows + 0.9) + 0.32 * bool(title))
+    words = {"va": "center_baseline", "fontsize": 10.5}
+    ax.text(0, 0.3, f"4. It is on a leash: straying costs KL, {kl:.2f} nats now", color=COLORS["kl"], **words)
+    for token, level in enumerate(probs):
+        marked = token == accent
+        color = COLORS["accent" if marked else "policy"]
+        ax.add_patch(Rectangle((token, top + SIZE), SIZE, -SIZE * level, facecolor=color, alpha=FILL, linewidth=0))
+        outline(ax, token, top, marked)
+        ends = (top + SIZE * (1 - level), top + SIZE * (1 - 1 / tokens))
+        ax.plot([token, token + SIZE], [ends[1]] * 2, color=COLORS["kl"], linewidth=1.6)
+        if abs(ends[1] - ends[0]) > 0.2:
+            pull = {"arrowstyle": "-|>", "color": COLORS["kl"], "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", (token + 0.78, ends[1]), (token + 0.78, ends[0]), arrowprops=pull)
+        bold = "bold" if marked else "normal"
+        ax.text(token + 0.42, top + 0.44, str(token), ha="center", fontweight=bold, va="center_baseline", fontsize=12)
+        ax.text(token + 0.44, top + SIZE + 0.1, short_probability(level), ha="center", va="top", fontsize=10)
+    for x, start, end, name in ((0.2, 2.2, first - 0.1, "policy"), (tokens - 0.3, first + 0.4, 2.2, "reward")):
+        loop = {"arrowstyle": "-|>", "color": COLORS[name], "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", (x, end), (x, start), arrowprops=loop)
+    ax.text(0.5, 2.55, "1. It writes", color=COLORS["policy"], **words)
+    ax.text(tokens - 0.6, 2.55, "3. Paid tokens become likelier", ha="right", color=COLORS["reward"], **words)
+    for row, line in enumerate(ids):
+        for column, token in enumerate(line):
+            paid = token == accent
+            place = (column, first + row)
+            if paid:
+                ax.add_patch(Rectangle(place, SIZE, SIZE, facecolor=COLORS["accent"], alpha=FILL, linewidth=0))
+            outline(ax, *place, paid)
+            bold = "bold" if paid else "normal"
+            spot = {"ha": "center", "va": "center_baseline", "fontsize": 11.5, "fontweight": bold}
+            ax.text(column + SIZE / 2, first + row + SIZE / 2, str(token), **spot)
+        paid = f"pays {(line == accent).sum()}"
+        ax.text(columns + 0.15, first + row + SIZE / 2, paid, color=COLORS["reward"], fontweight="bold", **words)
+    ax.text(0, first + rows + 0.35, "2. Somebody pays for what was written", color=COLORS["reward"], **words)
+    bare(ax, max(tokens, columns + 2), first + rows + 0.7)
     write_title(ax, title)
     return ax

@@ -10,7 +10,7 @@ from support.browser import needs_chromium
 
 from rlhf_helpers._html import PALETTE
 from rlhf_helpers.clicks import Clicks
-from rlhf_helpers.live import Bars, Chips, Curves, Plot, Strip, Table, live
+from rlhf_helpers.live import Bars, Chips, Curves, Loop, Plot, Strip, Table, live
 from rlhf_helpers.live.controls import Canvas
 from rlhf_helpers.plots import COLORS
 
@@ -28,7 +28,7 @@ OPEN = """async ([code, css, spec, frame]) => {
     window.update(frame);
 }"""
 LOOK = """() => {
-    const svgs = [...document.querySelectorAll(".baby-panel > svg")];
+    const svgs = [...document.querySelectorAll(".baby-place > svg")];
     const texts = [...document.querySelectorAll(".baby-panel text")].filter(t => t.textContent.trim());
     const box = (e) => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; };
     return {
@@ -60,6 +60,7 @@ def step(state, noise, *, x):
         "grid": torch.linspace(0, 2, 21),
         "curve": torch.linspace(0, 2, 21) ** 2,
         "signed": torch.linspace(-1, 1, 10),
+        "advantages": torch.linspace(-2, 2, 4),
     }
     return {"t": t + 0.05}, series
 
@@ -72,6 +73,9 @@ PANELS = {
     "old": Strip("old_probs", accent=None),
     "table": Table("table", title="The policy"),
     "chips": Chips("ids", rows=3),
+    "beside": Chips("ids", rows=4, beside="advantages"),
+    "loop": Loop("probs", "ids", "kl", title="The loop"),
+    "long": Curves(["reward", "kl"], labels={"reward": "a name with many words", "kl": "and one more of them"}),
     "bars": Bars("signed", accent=1),
     "grouped": Bars(["old_probs", "probs"], y_label="probability"),
     "single": Bars(["reward", "kl", "loss"]),
@@ -80,13 +84,13 @@ PANELS = {
 }
 
 
-def figure(panel):
+def figure(*panels):
     fig = live(
         step,
         start=lambda seed: {"t": torch.zeros(())},
         noise=(4, 8),
         steps=40,
-        panels=[panel],
+        panels=panels,
         caption="c",
         status="reward {reward:.2f}",
         x=FloatSlider(value=1, min=0, max=3),
@@ -133,8 +137,11 @@ def test_every_panel_at_every_width(page, kind):
         assert seen["texts"]
         assert min(text["size"] for text in seen["texts"]) >= 11
         assert not seen["wide"], "the page scrolls sideways"
-        left, _, right, _ = seen["svgs"][0]
-        outside = [t for t in seen["texts"] if t["box"][0] < left - 2 or t["box"][2] > right + 2]
+        left, top, right, bottom = seen["svgs"][0]
+        room = (left - 2, top - 2, right + 2, bottom + 2)
+        outside = [
+            t for t in seen["texts"] if any(t["box"][k] < room[k] or t["box"][k + 2] > room[k + 2] for k in (0, 1))
+        ]
         assert not outside, outside
         names = [text for text in seen["texts"] if text["halo"]]
         for k, one in enumerate(names):
@@ -159,8 +166,44 @@ def test_an_update_moves_the_line_and_a_wider_page_draws_it_anew(page):
     after = page.evaluate(LOOK)
     assert before["lines"] != after["lines"]
     page.set_viewport_size({"width": 700, "height": 600})
-    page.wait_for_function("width => document.querySelector('.baby-panel > svg').clientWidth > width", arg=400)
+    page.wait_for_function("width => document.querySelector('.baby-place > svg').clientWidth > width", arg=400)
     assert page.evaluate(LOOK)["lines"] != after["lines"]
+
+
+def test_panels_of_a_figure_share_their_edges(page):
+    """Whatever their numbers and names need; and their heights come from the styles, not from what they show."""
+    fig = figure(*(PANELS[kind] for kind in ("curves", "range", "bars", "plot")))
+    frame = fig.canvas.frame
+    edges = """() => [...document.querySelectorAll(".baby-place > svg > svg")]
+      .map(pane => [pane.getAttribute("x"), pane.getAttribute("width")])"""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 600})
+        opened(page, fig, frame)
+        assert len({tuple(pair) for pair in page.evaluate(edges)}) == 1
+        heights = page.evaluate(LOOK)["svgs"]
+        rows = {name: [v * 12345 for v in values] for name, values in frame["rows"].items()}
+        page.evaluate("frame => window.update(frame)", frame | {"rows": rows})
+        assert page.evaluate(LOOK)["svgs"] == heights
+
+
+def test_rows_fall_while_it_plays_and_are_there_when_it_does_not(page):
+    fig = figure(PANELS["loop"])
+    frame = fig.canvas.frame
+    written = """() => [...document.querySelectorAll(".baby-loop g")].map(chip => chip.textContent.trim()).join(" ")"""
+    ids = " ".join(str(int(i)) for row in frame["now"]["ids"][:3] for i in row)
+    opened(page, fig, frame)
+    assert page.evaluate(written) == ids
+    assert page.evaluate("document.getAnimations().length") == 0
+    page.evaluate("frame => window.update(frame)", frame | {"playing": True})
+    assert page.evaluate("document.getAnimations().length") == 24 + 3  # chips, and what rows are paid
+    changed = {**frame, "now": {**frame["now"], "ids": [[7] * 8] * 4}}
+    page.evaluate("frame => window.update(frame)", changed | {"playing": True})
+    assert page.evaluate(written) == ids, "rows stay for a moment, so that they can be read"
+    page.evaluate("frame => window.update(frame)", changed)
+    assert page.evaluate(written) == " ".join("7" * 24)
+    page.emulate_media(reduced_motion="reduce")
+    opened(page, fig, frame | {"playing": True})
+    assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_gaps_and_nothing_at_all(page):

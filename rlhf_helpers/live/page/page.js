@@ -1,12 +1,17 @@
 // Runs the live figures of a built page: no kernel, no runtime, no other host. Each figure carries its own data (module,
-// controls, starts) as JSON. Its controls are there with the page; what it computes begins when it comes near the
-// window: it makes its default run, and from then on `live.js` draws it. All of it happens in slices of BUSY milliseconds.
+// controls, starts) as JSON. It is put together while the page is read, before anybody sees it, and no part of it changes
+// its place after that. What it computes begins when it comes near the window: it makes its default run, and from then on
+// `live.js` draws it. All of it happens in slices of BUSY milliseconds. The first figure of a page plays by itself.
 import { copy } from "./clipboard.js";
 import { Engine } from "./engine.js";
 import { draw } from "./live.js";
 import { BUSY, FRAME, FRAMES, moveMark, writeMark, writeStatus, writeStop } from "./rules.js";
 
-const PAUSE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 500 : FRAME; // from picture to picture
+const CALM = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const PAUSE = CALM ? 500 : FRAME; // from picture to picture
+const ALONE = 12_000; // milliseconds for a run that plays by itself: slow enough to see what happens
+const LONG = -0.888; // as long as a number in the status line gets
+const UNFIT = "The address does not fit this figure.";
 const AHEAD = "100%"; // of the window: a figure is made ready before a reader has scrolled to it
 const SCRIPT = document.currentScript.src;
 
@@ -36,22 +41,39 @@ class Figure {
     return Object.fromEntries(this.data.controls.map(({ name, value }) => [name, value]));
   }
 
-  // The still picture in its place, beside it the controls; a canvas waits for the first drawing.
+  // The still picture where the drawing will be, a panel in each panel's place, and the controls.
   assemble() {
-    this.grid = build("div", "baby-grid");
-    this.still = build("div", "baby-still");
-    this.canvas = build("div", "baby-canvas");
-    const controls = build("div", "baby-controls");
     const caption = this.element.querySelector("figcaption");
-    this.still.append(...[...this.element.children].filter((child) => child !== caption && child.tagName !== "SCRIPT"));
-    this.canvas.hidden = true;
-    this.grid.append(this.still, this.canvas, controls);
-    this.element.insertBefore(this.grid, caption);
-    this.update = draw(this.canvas, this.data.spec);
+    const stills = [...this.element.querySelectorAll(":scope > svg")];
+    const words = this.element.querySelector(":scope > .baby-status");
+    const grid = build("div", "baby-grid");
+    const canvas = build("div", "baby-canvas");
+    this.controls = build("div", "baby-controls");
+    grid.append(canvas, this.controls);
+    this.element.insertBefore(grid, caption);
+    this.update = draw(canvas, this.data.spec);
+    for (const [index, still] of stills.entries()) {
+      still.classList.add("baby-still");
+      this.update.boxes[index].append(still);
+    }
+    const status = canvas.querySelector(".baby-status");
+    status.textContent = words?.textContent ?? "";
+    words?.remove();
+    canvas.prepend(roomFor([this.longestStatus()], status));
+    if (this.trains) this.controls.append(this.buttons());
+    this.inputs = new Map(this.data.controls.map((control) => [control.name, this.control(control, this.controls)]));
     this.cost = build("p", "baby-word baby-cost");
-    if (this.trains) controls.append(this.buttons(), this.cost);
-    this.inputs = new Map(this.data.controls.map((control) => [control.name, this.control(control, controls)]));
-    controls.append(...this.presets(), this.sharing());
+    this.controls.append(...this.presets(), ...this.sharing());
+    for (const touch of ["pointerdown", "keydown", "input"])
+      this.controls.addEventListener(touch, (event) => this.takeOver(event.target), true);
+  }
+
+  // The status line with the longest numbers and the longest of its sentences.
+  longestStatus() {
+    const { status, says, spec, steps } = this.data;
+    const [longest = ""] = says.map(({ text }) => text).sort((a, b) => b.length - a.length);
+    const known = new Proxy({}, { get: () => LONG });
+    return `${this.trains ? `Update ${steps} of ${spec.steps}: ` : ""}${writeStatus(status, [longest], known)}`;
   }
 
   // Make it ready, once: the module, and a run to look at.
@@ -68,19 +90,17 @@ class Figure {
     if (moves) await this.replay(moves, step);
     else if (this.trains) await this.advance(this.data.steps);
     if (word) this.say(word);
-    this.still.hidden = true;
-    this.canvas.hidden = false;
     this.element.dataset.state = "ready";
     this.paint();
+    this.tend();
   }
 
-  // What went wrong, with the still picture in its place again.
+  // What went wrong, in the place of the controls, with the still picture again.
   fail(error) {
     this.playing = false;
+    this.alone = false;
     this.token = null;
     this.started = null;
-    this.still.hidden = false;
-    this.canvas.hidden = true;
     this.element.dataset.state = "failed";
     this.trial?.remove();
     this.trial = build("div", "baby-trial");
@@ -95,7 +115,7 @@ class Figure {
     const word = build("p", "baby-word", `This figure could not run here (${error.message}). ${advice}`);
     word.setAttribute("role", "status");
     this.trial.append(word, again);
-    this.grid.after(this.trial);
+    this.controls.append(this.trial);
   }
 
   // Controls
@@ -156,14 +176,14 @@ class Figure {
     const box = build("div", "baby-presets");
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", "Settings worth a look");
-    const sentences = build("div", "baby-sentences"); // as high as the longest, so that none moves the page
     this.sentence = build("p", "baby-sentence");
     this.sentence.setAttribute("role", "status");
-    sentences.append(this.sentence);
+    const sentences = roomFor(
+      presets.map(({ text }) => text),
+      this.sentence,
+    );
+    sentences.classList.add("baby-sentences");
     for (const { name, text, values } of presets) {
-      const reserved = build("p", "baby-sentence baby-reserved", text);
-      reserved.setAttribute("aria-hidden", "true");
-      sentences.append(reserved);
       const use = async () => {
         await this.use({ ...this.defaults(), ...values });
         this.sentence.textContent = text;
@@ -186,8 +206,8 @@ class Figure {
     );
     this.notice = build("p", "baby-word baby-notice");
     this.notice.setAttribute("role", "status");
-    box.append(this.notice);
-    return box;
+    if (this.trains) box.append(this.cost);
+    return [box, roomFor([UNFIT], this.notice)];
   }
 
   say(text) {
@@ -260,7 +280,7 @@ class Figure {
     const status = stopped ? writeStop(this.trouble, this.frame.step, controls, this.trains) : this.status();
     this.update({ ...this.frame, status, error: stopped, playing: this.playing });
     if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
-    if (this.frame.step) this.cost.textContent = `${threeDigits(this.spent / this.frame.step)} ms an update here.`;
+    if (this.frame.step) this.cost.textContent = `${threeDigits(this.spent / this.frame.step)} ms an update`;
     this.element.dataset.step = this.frame.step;
   }
 
@@ -277,17 +297,41 @@ class Figure {
     if (this.frame.step >= this.data.steps) await this.restart();
     this.playing = true;
     const token = this.token;
-    const stride = Math.max(1, Math.round(this.data.steps / FRAMES));
+    const frames = this.alone ? Math.min(this.data.steps, ALONE / FRAME) : FRAMES;
+    const pause = this.alone ? ALONE / frames : PAUSE;
+    const stride = Math.max(1, Math.round(this.data.steps / frames));
     while (this.playing && this.token === token && this.frame.step < this.data.steps) {
       const begun = performance.now();
       this.slice(stride);
       this.paint();
       if (this.trouble.length) break;
-      await new Promise((next) => setTimeout(next, Math.max(0, PAUSE - (performance.now() - begun))));
+      await new Promise((next) => setTimeout(next, Math.max(0, pause - (performance.now() - begun))));
     }
     if (this.token !== token) return;
+    if (this.playing) this.alone = false; // it came to its end
     this.pause();
     this.settle();
+  }
+
+  // Play alone while there is somebody to see it, from the start of a run to its end.
+  async tend() {
+    if (!this.alone || this.element.dataset.state !== "ready") return;
+    const seen = this.inView && !document.hidden;
+    if (!seen) this.pause();
+    else if (!this.playing) {
+      if (this.frame.step >= this.data.steps) {
+        await this.restart();
+        this.previous = undefined; // nobody saw the run before
+      }
+      if (this.alone) this.play();
+    }
+  }
+
+  // A reader has touched a control: from now on nothing happens by itself.
+  takeOver(target) {
+    if (!this.alone) return;
+    this.alone = false;
+    if (target !== this.button) this.pause(); // which pauses, or not, when it is released
   }
 
   pause() {
@@ -419,7 +463,7 @@ class Figure {
           damaged = true;
         return move;
       });
-    if (damaged) return { word: "The address does not fit this figure: these are its default settings." };
+    if (damaged) return { word: UNFIT };
     return { values, seed, step, moves: this.trains ? moves : null };
   }
 
@@ -518,15 +562,22 @@ function threeDigits(value) {
       : value.toExponential(1);
 }
 
-const figures = [...document.querySelectorAll("figure.baby-live")]
-  .filter((element) => element.querySelector("script.baby-live-data"))
-  .map((element, index) => new Figure(element, index));
-const query = new URLSearchParams(location.search);
-const wanted = figures.find((figure) => figure.name === query.get("figure"));
-if (wanted) {
-  wanted.start(wanted.settingsFrom(query));
-  wanted.element.scrollIntoView();
+// A box as high as the longest of some texts, for an element that says them one at a time.
+function roomFor(texts, element) {
+  const room = build("div", "baby-room");
+  for (const text of texts) {
+    const reserved = build("p", `${element.className} baby-reserved`, text);
+    reserved.setAttribute("aria-hidden", "true");
+    room.append(reserved);
+  }
+  room.prepend(element);
+  return room;
 }
+
+// All figures of the page
+
+const query = new URLSearchParams(location.search);
+const figures = [];
 const near = new IntersectionObserver(
   (entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -537,4 +588,40 @@ const near = new IntersectionObserver(
   },
   { rootMargin: AHEAD },
 );
-for (const { element } of figures) near.observe(element);
+const inView = new IntersectionObserver(
+  ([{ isIntersecting }]) => {
+    figures[0].inView = isIntersecting;
+    figures[0].tend();
+  },
+  { threshold: 0.5 },
+);
+
+function begin(element) {
+  if (element.liveFigure) return;
+  const figure = new Figure(element, figures.length);
+  figures.push(figure);
+  if (figure.name === query.get("figure")) {
+    figure.start(figure.settingsFrom(query));
+    addEventListener("load", () => element.scrollIntoView());
+  }
+  near.observe(element);
+  if (figures.length > 1 || !figure.trains || CALM || query.has("figure")) return;
+  figure.alone = true;
+  inView.observe(figure.update.boxes[0]);
+  document.addEventListener("visibilitychange", () => figure.tend());
+}
+
+// A page has this element at the end of each figure, where the browser has read all of it and shown none of what follows.
+customElements.define(
+  "baby-live-end",
+  class extends HTMLElement {
+    connectedCallback() {
+      begin(this.closest("figure.baby-live"));
+    }
+  },
+);
+// where figures come without it: in slides, in files
+const beginAll = () => {
+  for (const data of document.querySelectorAll("figure.baby-live > .baby-live-data")) begin(data.parentElement);
+};
+document.readyState === "loading" ? addEventListener("DOMContentLoaded", beginAll) : beginAll();
