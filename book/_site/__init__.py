@@ -24,6 +24,7 @@ def setup(app):
     app.connect("html-page-context", assets.load_our_files)
     app.connect("html-page-context", theme.drop_thebe, priority=900)
     app.connect("build-finished", theme.repair_pages)
+    app.connect("html-page-context", old_addresses.lead_on)
     app.connect("build-finished", figures.write_files)
     app.connect("build-finished", old_addresses.write_pages)
     app.connect("missing-reference", api_check.resolve_public_name)

@@ -7,13 +7,14 @@ import importlib
 import json
 import re
 import subprocess
+import symtable
 import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from support.chapters import CHAPTERS, ROOT, every_chapter, every_numbered_chapter
+from support.chapters import CHAPTERS, ROOT, each, every_chapter, every_numbered_chapter
 
 BOOK = ROOT / "book"
 LAYOUT = {
@@ -140,6 +141,38 @@ PLUMBING = re.compile(r"^(?:\w+ = )?(?:live|question|figure|curves|line_plot|sho
 def test_plumbing_is_folded(path):
     unfolded = [cell for cell in code_cells(path) if not cell.metadata.get("jupyter", {}).get("source_hidden")]
     assert [cell.id for cell in unfolded if PLUMBING.search(cell.source)] == []
+
+
+def names_in_functions(table: symtable.SymbolTable) -> set[str]:
+    """The global names that functions look up when they run."""
+    own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and table.get_type() == "function"}
+    return own.union(*map(names_in_functions, table.get_children()))
+
+
+def names_made_by(statement: ast.stmt) -> set[str]:
+    """The names that a statement of a cell binds."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+@each([path for path in CHAPTERS if "live(" in path.read_text("utf-8")])
+def test_chapter_opens_with_a_figure(path):
+    """A title, a question, what to try, and the figure. What its functions look up may be shown again, unchanged."""
+    title, opening, *rest = nbformat.read(path, as_version=4).cells
+    heading, question, to_try = title.source.split("\n\n")
+    assert re.fullmatch(r"(\([\w-]+\)=\n)?# .+", heading)
+    assert re.fullmatch(r"\*\*[^*]+\?\*\*", question)
+    assert re.fullmatch(r"[^.?!]+\.", re.sub(r"[`*]", "", to_try), re.S)
+    assert opening.metadata.tags == ["opening", "hide-input"]
+    assert not any("opening" in cell.metadata.get("tags", []) for cell in rest)
+    assert re.search(r"^(?:\w+ = )?live\(", opening.source, re.M)
+    looked_up = names_in_functions(symtable.symtable(opening.source, path.stem, "exec"))
+    known = {name: ast.dump(made) for made in ast.parse(opening.source).body for name in names_made_by(made)}
+    for cell in rest:
+        for made in ast.parse(cell.source).body if cell.cell_type == "code" else []:
+            for name in looked_up & known.keys() & names_made_by(made):
+                assert ast.dump(made) == known[name], f"{cell.id} changes {name}, which the figure at the top looks up"
 
 
 @every_chapter

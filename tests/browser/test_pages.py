@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
-from _site.old_addresses import MOVED
+from _site.old_addresses import MOVED, SECTIONS
 from support.browser import AXE_RUN, SETTLED, needs_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +63,18 @@ TOO_WIDE = """() => {
 }"""
 
 
+FIRST_SCREENS = """() => {
+  const top = element => element ? element.getBoundingClientRect().top / innerHeight : null;
+  const seen = [...document.querySelectorAll("article figure.baby-live :is(button, select, input, svg)")]
+    .filter(element => element.checkVisibility() && element.getBoundingClientRect().height);
+  const imports = [...document.querySelectorAll("article pre")].filter(code => code.checkVisibility())
+    .find(code => /^(import|from) /m.test(code.textContent));
+  return {
+    drawing: top(seen.find(element => element.matches("svg"))),
+    control: top(seen.find(element => !element.matches("svg"))),
+    imports: top(imports),
+  };
+}"""
 SCREENS_TO_READ = """() => {
   const height = selector => document.querySelector(selector)?.getBoundingClientRect().height ?? 0;
   return (height("article") - height("section#exercises")) / innerHeight;
@@ -92,6 +104,7 @@ def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
     found["formulas"] = page.evaluate(FORMULAS)
     found["pictures"] = page.evaluate(PICTURES)
     found["screens"] = page.evaluate(SCREENS_TO_READ)
+    found["begins"] = [page.evaluate(FIRST_SCREENS)]
     page.evaluate(axe_source)
     for scheme, rules in (("dark", None), ("light", ["color-contrast"])):  # nothing else depends on the scheme
         page.emulate_media(color_scheme=scheme)
@@ -99,6 +112,7 @@ def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
         page.evaluate(SETTLED)
         found["axe"] += [f"{scheme}: {fault}" for fault in page.evaluate(AXE_RUN, rules)]
     page.set_viewport_size(PHONE)
+    found["begins"].append(page.evaluate(FIRST_SCREENS))
     found["too_wide"] = page.evaluate(TOO_WIDE)
     context.close()
     return found
@@ -134,6 +148,15 @@ def test_no_page_is_too_long_to_read_in_one_sitting(found):
     assert found["name"].startswith("book/api") or found["screens"] <= SCREENS
 
 
+def test_page_opens_with_a_figure_and_no_plumbing(found):
+    notebook = ROOT / f"{found['name']}.ipynb"
+    opens = notebook.is_file() and "live(" in notebook.read_text("utf-8")
+    for begins in found["begins"]:
+        assert not opens or 0 < begins["drawing"] < 0.9
+        assert not opens or 0 < begins["control"] < 0.9
+        assert begins["imports"] is None or begins["imports"] > 2
+
+
 def test_phone_needs_no_sideways_scrolling(found):
     assert found["too_wide"] == []
 
@@ -148,6 +171,16 @@ def test_old_addresses_lead_to_the_new_ones_with_all_that_they_carry(browser, si
         page.goto(f"{site}book/{old}.html?seed=3#exercises")
         page.wait_for_url(f"{site}book/{new}.html?seed=3#exercises")
         assert f"url={new}.html" in (html_dir / "book" / f"{old}.html").read_text("utf-8")  # without JavaScript
+    page.close()
+
+
+def test_sections_that_moved_to_another_page_are_found_there(browser, site):
+    page = browser.new_page()
+    for name, sections in SECTIONS.items():
+        for old, new in sections.items():
+            page.goto(f"{site}book/{name}.html#{old}", wait_until="commit")
+            page.wait_for_url(f"{site}book/{new}", wait_until="domcontentloaded")
+            assert page.locator(f"[id='{new.partition('#')[2]}']").count() == 1, new
     page.close()
 
 

@@ -13,7 +13,7 @@ function figureFor(labels) {
 
 function train(labels, utilities) {
   const figure = figureFor(labels);
-  if (!figure) return "The figure below could not be found: reload the page.";
+  if (!figure) return "The figure could not be found: reload the page.";
   // utilities are logits: at this pull two names change their odds by just what the clicks say
   const values = { kl_coeff: 1 };
   let limited = "";
@@ -25,7 +25,7 @@ function train(labels, utilities) {
   });
   figure.element.scrollIntoView({ block: "start" });
   figure.attempt(() => figure.trainOn(values));
-  return `The figure below trains on your utilities, at a pull of 1.${limited}`;
+  return `The figure at the top of the page trains on your utilities, at a pull of 1.${limited}`;
 }
 
 // after the scripts of the live figures, which come later on the page
