@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from support.attempting import PAGE_OF, RIGHT, WRONG, cells, filled, find, names_before, source
+from support.attempting import PAGE_OF, RIGHT, WRONG, cells, diagnosis, filled, find, names_before, run, source
 from support.chapters import CHAPTERS
 from support.typical import CASES, LOOSE, NUMBERS, Draw
 
@@ -132,3 +132,29 @@ def test_every_exercise_with_a_check_has_attempts():
     assert set(found) == set(RIGHT) == set(WRONG) == {*CASES, *NUMBERS, "ex-baby-repair"}
     for answers in (RIGHT, WRONG):
         assert all(len(answers[label]) >= 3 for label in found)
+
+
+@pytest.mark.parametrize(
+    ("expected", "seen"),
+    [
+        ("plain", "Not yet. With p = [0.5, 0.5], n = 2: yours is [1, 0], expected [0, 1]."),
+        ("plain", "Not yet. Number 2 of your answer, 89.8, is too small. Open the first hint and try again."),
+        ("general", "Not yet. It is 0.5 times what it should be. With p = 0.5: yours is 1, expected 2."),
+        ("general", "Not yet. Your result has shape (), expected (2,), with p = 0.5."),
+        ("named", "Not yet. You say 0.2, 1. That is the mean."),
+        (
+            "named",
+            "Not yet. You added the padding. It is 2 times what it should be. With p = 0.5: yours is 1, expected 2.",
+        ),
+    ],
+)
+def test_a_diagnosis_is_named_only_if_it_names_a_mistake(expected, seen):
+    assert diagnosis(seen) == expected
+
+
+def test_an_answer_is_run_as_a_learner_would_run_it():
+    assert run("ex-ppo-price", "0.2276") == ("passed", "Passed.\n")
+    assert run("ex-ppo-price", "0.5")[0] == "refused"
+    how, seen = run("ex-ppo-price", "1 / log(81)")
+    assert how == "crashed"
+    assert seen.endswith("NameError: name 'log' is not defined\n")

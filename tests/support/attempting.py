@@ -4,6 +4,10 @@
 exercise the answers by name. The name of a wrong one is the mistake, as a teacher would call it. An answer is what
 stands in place of the cell's dots: the body of its function or the right-hand side of its line. One that defines the
 function itself, or that assigns the numbers on lines of its own, is all of the cell above the check.
+
+    PYTHONPATH=tests python -m support.attempting
+
+counts what the checks make of them, in `tests/support/attempts/count.txt`.
 """
 
 from __future__ import annotations
@@ -32,6 +36,32 @@ PAGES = {
 RIGHT = {label: answers for page in PAGES.values() for label, answers in page.RIGHT.items()}
 WRONG = {label: answers for page in PAGES.values() for label, answers in page.WRONG.items()}
 PAGE_OF = {label: stem for stem, page in PAGES.items() for label in page.RIGHT}
+COUNT = Path(__file__).parent / "attempts" / "count.txt"
+COLUMNS = {
+    "right": ("passed", "refused", "crashed"),
+    "wrong": ("passed", "crashed", "plain", "general", "named"),
+}
+GENERAL = (  # what fits any exercise: a factor, a sign, a shape, a gradient, an error
+    r"It is \S+ times what it should be\.",
+    r"The sign is the wrong way round\.",
+    r"(Number \d+ of your answer, )?\S+ has the wrong sign\.",
+    r"Your result has shape .*, expected .*",
+    r"The values agree, but .*",
+    r"Your function raises .*",
+    r"It holds a NaN\.",
+    r"Your tokens are not drawn from the softmax of the scores\.",
+)
+PLAIN = (  # what says no more than that it is not right, and shows a case
+    r"Not yet\.",
+    r"With .*: yours is .*, expected .*",
+    r"(Number \d+ of your answer, )?\S+ is too (large|small)\.",
+    r"Open the \w+ hint and try again\.",
+    r"You say .*?\.(?=\s|$)",
+    r"Token \d+ came first; you give it .*, expected .*",
+    r"From scores = .* in yours .*%\.",
+    r"For groups of 2 and 32 yours is \S+ and \S+\.",
+    r"Two numbers depend on the size.*",
+)
 DOTS = re.compile(r"\.\.\.(, \.\.\.)*( *#.*)?")
 
 
@@ -130,3 +160,62 @@ def run(label: str, answer: str) -> tuple[str, str]:
             return "crashed", printed.getvalue() + traceback.format_exc(limit=-2)
     seen = printed.getvalue()
     return ("passed" if "Passed." in seen else "refused"), seen
+
+
+def diagnosis(seen: str) -> str:
+    """Say what a refusal tells: "named" a mistake, "general" what fits any exercise, "plain" no more than a case.
+
+    Args:
+        seen: what the learner saw.
+    """
+    text = seen[seen.find("Not yet.") :]
+    without = re.sub("|".join(GENERAL), " ", text)
+    rest = re.sub("|".join(PLAIN), " ", without)
+    if len(re.findall(r"[^\W\d]{2,}", rest)) >= 3:
+        return "named"
+    return "plain" if without == text else "general"
+
+
+def outcome(side: str, label: str, answer: str) -> str:
+    """Return the column of `COLUMNS` that an answer belongs to.
+
+    Args:
+        side: "right" or "wrong".
+        label: of the exercise.
+        answer: from `RIGHT` or `WRONG`.
+    """
+    how, seen = run(label, answer)
+    return diagnosis(seen) if (side, how) == ("wrong", "refused") else how
+
+
+def table() -> str:
+    """Return the count of all attempts, with the names of those that the checks get wrong."""
+    sides = {"right": RIGHT, "wrong": WRONG}
+    found = {
+        label: {
+            side: {name: outcome(side, label, sides[side][label][name]) for name in sides[side][label]}
+            for side in sides
+        }
+        for label in RIGHT
+    }
+    header = "".join(f"{side + ' ' + column:>15}" for side, columns in COLUMNS.items() for column in columns)
+    rows, amiss = [f"{'exercise':24}{header}"], []
+    totals = dict.fromkeys(((side, column) for side, columns in COLUMNS.items() for column in columns), 0)
+    for label, by_side in found.items():
+        row = f"{label:24}"
+        for side, column in totals:
+            names = [name for name, got in by_side[side].items() if got == column]
+            totals[side, column] += len(names)
+            row += f"{len(names) or '.':>15}"
+            if (side, column) not in {("right", "passed"), *(("wrong", how) for how in ("plain", "general", "named"))}:
+                amiss += [f"{label}: {side}, {column}: {name}" for name in names]
+        rows.append(row)
+    rows.append(f"{'all':24}" + "".join(f"{n:15}" for n in totals.values()))
+    of_wrong = sum(n for (side, _), n in totals.items() if side == "wrong")
+    shares = ", ".join(f"{column} {totals['wrong', column] / of_wrong:.1%}" for column in COLUMNS["wrong"])
+    return "\n".join([*rows, "", f"wrong answers: {shares}", "", *amiss, ""])
+
+
+if __name__ == "__main__":
+    COUNT.write_text(table(), "utf-8")
+    print(COUNT.read_text("utf-8"))
