@@ -1,0 +1,276 @@
+"""Answers to the exercises of the chapter about PPO."""
+
+PAGE = "04_ppo"
+
+RIGHT = {
+    "ex-ppo-price": {
+        "two digits": "0.23",
+        "four digits": "0.2276",
+        "with math": "1 / math.log(81)",
+        "another formula": "1 / (math.log(0.9) + math.log(90))",
+        "NumPy": """
+            import numpy as np
+
+            price = 1 / np.log(np.float32(81))
+        """,
+        "scalar tensor": "1 / torch.tensor(81.0).log()",
+        "a tensor of one element": "torch.tensor([81.0], dtype=float64).log().reciprocal()",
+        "bisection": """
+            low, high = 0.1, 1.0
+            for _ in range(60):
+                price = (low + high) / 2
+                x = math.exp(1 / price)
+                if x / (x + 9) > 0.9:
+                    low = price
+                else:
+                    high = price
+        """,
+        "a fraction": """
+            from fractions import Fraction
+
+            price = Fraction(228, 1000)
+        """,
+    },
+    "ex-ppo-min": {
+        "in float64": """
+            ratio, advantages = ratio.double(), advantages.double()
+            return torch.minimum(ratio * advantages, ratio.clamp(1 - clip_eps, 1 + clip_eps) * advantages)
+        """,
+        "torch.min": """
+            clipped = torch.clamp(ratio, 1 - clip_eps, 1 + clip_eps)
+            return torch.min(ratio * advantages, clipped * advantages)
+        """,
+        "where": """
+            low = torch.where(ratio < 1 - clip_eps, (1 - clip_eps) * torch.ones_like(ratio), ratio)
+            high = torch.where(ratio > 1 + clip_eps, (1 + clip_eps) * torch.ones_like(ratio), ratio)
+            return torch.where(advantages > 0, high * advantages, low * advantages)
+        """,
+        "the book's own function": """
+            from rlhf_helpers import clipped_surrogate
+
+            return clipped_surrogate(ratio, advantages, clip_eps=clip_eps)
+        """,
+        "one-sided clamps": """
+            good = ratio.clamp(max=1 + clip_eps) * advantages.clamp(min=0)
+            bad = ratio.clamp(min=1 - clip_eps) * advantages.clamp(max=0)
+            return good + bad
+        """,
+        "a stack": """
+            both = torch.stack([ratio, ratio.clip(1 - clip_eps, 1 + clip_eps)]) * advantages
+            return both.min(dim=0).values
+        """,
+        "maximum of the losses": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            return -torch.maximum(-ratio * advantages, -clipped * advantages)
+        """,
+    },
+    "ex-ppo-two": {
+        "in float64": """
+            tilted = reference.double() * (pay.double() / kl_coeff).exp()
+            return tilted / tilted.sum()
+        """,
+        "a softmax": "return (reference.log() + pay / kl_coeff).softmax(-1)",
+        "a sum by hand": """
+            weight = reference * torch.exp(pay / kl_coeff)
+            z = sum(weight)
+            return weight / z
+        """,
+        "the library's distribution": """
+            return torch.distributions.Categorical(logits=reference.log() + pay / kl_coeff).probs
+        """,
+        "NumPy": """
+            import numpy as np
+
+            x = np.log(reference.numpy()) + pay.numpy() / kl_coeff
+            x = np.exp(x - x.max())
+            return x / x.sum()
+        """,
+        "the largest pay taken out": """
+            tilted = reference * ((pay - pay.max()) / kl_coeff).exp()
+            return tilted / tilted.sum(-1, keepdim=True)
+        """,
+        "lists": """
+            weights = [p * math.exp(r / kl_coeff) for p, r in zip(reference.tolist(), pay.tolist())]
+            return torch.tensor([w / sum(weights) for w in weights])
+        """,
+        "logsumexp": """
+            log_tilted = reference.log() + pay / kl_coeff
+            return torch.exp(log_tilted - torch.logsumexp(log_tilted, 0))
+        """,
+        "einsum": """
+            tilted = reference * (pay / kl_coeff).exp()
+            return tilted / torch.einsum("v,v->", reference, (pay / kl_coeff).exp())
+        """,
+    },
+    "ex-ppo-controller": {
+        "numbers of Python": """
+            error = max(-0.2, min(0.2, kl / target - 1))
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "if and else": """
+            error = kl / target - 1
+            if error > 0.2:
+                error = 0.2
+            elif error < -0.2:
+                error = -0.2
+            return kl_coeff + kl_coeff * error * n / horizon
+        """,
+        "a tensor": """
+            error = (torch.as_tensor(kl) / target - 1).clamp(-0.2, 0.2)
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "float64": """
+            error = torch.clamp(torch.tensor(kl / target - 1, dtype=float64), min=-0.2, max=0.2)
+            return (kl_coeff * (1 + error * (n / horizon))).item()
+        """,
+        "NumPy": """
+            import numpy as np
+
+            error = np.clip((kl - target) / target, -0.2, 0.2)
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "clipped ratio": "return kl_coeff * (1 + (sorted((0.8, kl / target, 1.2))[1] - 1) * n / horizon)",
+    },
+}
+
+WRONG = {
+    "ex-ppo-price": {
+        "the inverse: 1 over beta": "math.log(81)",
+        "log in base 10": "1 / math.log10(81)",
+        "log in base 2": "1 / math.log2(81)",
+        "one of the guesses": "0.2",
+        "the other guess": "0.5",
+        "the nine others forgotten": "1 / math.log(9)",
+        "nine tenths read as the weight": "1 / math.log(0.9 * 10)",
+        "ten in place of nine others": "1 / math.log(90)",
+        "sign": "-1 / math.log(81)",
+        "1 over 81": "1 / 81",
+        "in percent": "22.76",
+    },
+    "ex-ppo-min": {
+        "nothing repaired": "return ratio.clamp(1 - clip_eps, 1 + clip_eps) * advantages",
+        "maximum": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            return torch.maximum(ratio * advantages, clipped * advantages)
+        """,
+        "minimum of the ratios, before the advantage": """
+            return torch.minimum(ratio, ratio.clamp(1 - clip_eps, 1 + clip_eps)) * advantages
+        """,
+        "the sign of a loss": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            return -torch.minimum(ratio * advantages, clipped * advantages)
+        """,
+        "averaged": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            return torch.minimum(ratio * advantages, clipped * advantages).mean()
+        """,
+        "clip removed": "return ratio * advantages",
+        "only the upper limit": """
+            return torch.minimum(ratio * advantages, ratio.clamp(max=1 + clip_eps) * advantages)
+        """,
+        "clip_eps at its default": """
+            return torch.minimum(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages)
+        """,
+        "the product clipped": """
+            product = ratio * advantages
+            return torch.minimum(product, product.clamp(1 - clip_eps, 1 + clip_eps))
+        """,
+        "the range around zero": """
+            clipped = ratio.clamp(-clip_eps, clip_eps)
+            return torch.minimum(ratio * advantages, clipped * advantages)
+        """,
+        "advantage on one side only": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            return torch.minimum(ratio * advantages, clipped)
+        """,
+        "the clipped candidate detached for bad tokens": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps).detach()
+            return torch.minimum(ratio * advantages, clipped * advantages)
+        """,
+    },
+    "ex-ppo-two": {
+        "not normalized": "return reference * (pay / kl_coeff).exp()",
+        "multiplied by the price": """
+            tilted = reference * (pay * kl_coeff).exp()
+            return tilted / tilted.sum()
+        """,
+        "reference forgotten": "return (pay / kl_coeff).softmax(-1)",
+        "price forgotten": """
+            tilted = reference * pay.exp()
+            return tilted / tilted.sum()
+        """,
+        "sign": """
+            tilted = reference * (-pay / kl_coeff).exp()
+            return tilted / tilted.sum()
+        """,
+        "log-probabilities": "return (reference.log() + pay / kl_coeff).log_softmax(-1)",
+        "reference added, not multiplied": "return (reference + pay / kl_coeff).softmax(-1)",
+        "softmax of probabilities and pay": "return (reference * pay / kl_coeff).softmax(-1)",
+        "reference divided by the price too": "return ((reference.log() + pay) / kl_coeff).softmax(-1)",
+        "exp forgotten": """
+            tilted = reference * pay / kl_coeff
+            return tilted / tilted.sum()
+        """,
+        "reference normalized with the weight outside": """
+            weight = (pay / kl_coeff).exp()
+            return reference * weight / weight.sum()
+        """,
+        "all on the best token": """
+            best = torch.zeros_like(reference)
+            best[pay.argmax()] = 1.0
+            return best
+        """,
+    },
+    "ex-ppo-controller": {
+        "clip forgotten": "return kl_coeff * (1 + (kl / target - 1) * n / horizon)",
+        "only the upper limit": """
+            error = min(kl / target - 1, 0.2)
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "only the lower limit": """
+            error = max(kl / target - 1, -0.2)
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "target over KL": """
+            error = min(max(target / kl - 1, -0.2), 0.2)
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "sign of the error": """
+            error = min(max(1 - kl / target, -0.2), 0.2)
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "1 not subtracted before the clip": """
+            error = min(max(kl / target, -0.2), 0.2)
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "difference in place of the quotient": """
+            error = min(max(kl - target, -0.2), 0.2)
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "n over horizon forgotten": """
+            error = min(max(kl / target - 1, -0.2), 0.2)
+            return kl_coeff * (1 + error)
+        """,
+        "horizon over n": """
+            error = min(max(kl / target - 1, -0.2), 0.2)
+            return kl_coeff * (1 + error * horizon / n)
+        """,
+        "only the change is returned": """
+            error = min(max(kl / target - 1, -0.2), 0.2)
+            return kl_coeff * error * n / horizon
+        """,
+        "added, not multiplied": """
+            error = min(max(kl / target - 1, -0.2), 0.2)
+            return kl_coeff + error * n / horizon
+        """,
+        "the numbers of the example": "return 0.151536",
+        "min and max swapped": """
+            error = max(min(kl / target - 1, -0.2), 0.2)
+            return kl_coeff * (1 + error * n / horizon)
+        """,
+        "clip of the whole change": """
+            change = min(max((kl / target - 1) * n / horizon, -0.2), 0.2)
+            return kl_coeff * (1 + change)
+        """,
+    },
+}
