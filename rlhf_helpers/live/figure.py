@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -80,6 +81,23 @@ class LiveFigure(ipywidgets.VBox):
             What :func:`rlhf_helpers.plots.show` returns.
         """
         return picture(self.definition)
+
+    def save(self, path: str | Path) -> None:
+        """Write the figure, with the settings and panels that it was made with, as one HTML file that runs by itself.
+
+        Its function is compiled into the file, which runs from a folder, in a frame of another page, and offline.
+        This needs ``pip install "baby-rlhf[publish]"``.
+
+        Args:
+            path: such as ``"figure.html"``.
+
+        Raises:
+            ImportError: what compiles is not installed.
+            ValueError: the function cannot be compiled, or does not use a control; the message names its line.
+        """
+        from rlhf_helpers.live.page.save import save
+
+        save(self, path)
 
     # What there is to do; an error in the function reaches the caller
 
