@@ -122,7 +122,7 @@ def c_code(model: onnx.ModelProto) -> str:
         except CompilerError as error:
             raise CompileError(f"{error}. The way out: compute it in another way in the figure's function") from error
     declaration = re.compile(r"^ {4}(?=\w+ tmp\d+_\w+(?:\[\d+\])+;$)", re.MULTILINE)
-    return declaration.sub("    static ", source)
+    return Path(TEMPLATES, "exp.h").read_text("utf-8") + declaration.sub("    static ", source)
 
 
 def _wasm(source: str) -> bytes:
