@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import inspect
 import math
 import re
 
@@ -48,7 +49,9 @@ def outcome(function, args: tuple, wanted: tuple[int, ...]) -> list[np.ndarray]:
         leaves[i] * 1 if i in leaves else a.clone() if isinstance(a, torch.Tensor) else a for i, a in enumerate(args)
     ]
     torch.manual_seed(0)
-    result = function(*given)
+    names = inspect.signature(function).parameters.values()
+    by_name = {p.name: value for p, value in zip(names, given, strict=False) if p.kind is p.KEYWORD_ONLY}
+    result = function(*given[: len(given) - len(by_name)], **by_name)
     arrays = flat(result)
     if wanted:
         weights = torch.linspace(1, 2, result.numel()).view_as(result)

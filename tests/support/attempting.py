@@ -127,12 +127,12 @@ def filled(label: str, answer: str) -> str:
     head, check = cell[:begin], cell[begin:]
     answer = textwrap.dedent(answer).strip()
     function = re.search(r"^def (\w+)", head, re.MULTILINE)
-    if function and f"def {function[1]}(" in answer:
+    if function and re.search(rf"^(def {function[1]}\(|{function[1]} = )", answer, re.MULTILINE):
         return f"{answer}\n\n\n{check}"
     if function:
         body = textwrap.indent(answer, "    ")
         return re.sub(r"^    return \.\.\..*$", lambda _: body, head, flags=re.MULTILINE) + check
-    if "\n" in answer:
+    if "\n" in answer or re.match(r"[\w, ]+ = ", answer):
         return f"{answer}\n\n{check}"
     return DOTS.sub(lambda _: answer, head, count=1) + check
 

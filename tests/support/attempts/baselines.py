@@ -40,6 +40,12 @@ RIGHT = {
         """,
     },
     "ex-baselines-best": {
+        "other names": """
+            def best_baseline(p, r):
+                scores = torch.eye(len(p), dtype=p.dtype) - p
+                weight = p * scores.square().sum(1)
+                return (weight / weight.sum()) @ r
+        """,
         "a closed form": """
             length = 1 - 2 * probs + (probs**2).sum()
             return (probs * length * pay).sum() / (probs * length).sum()
@@ -83,6 +89,10 @@ RIGHT = {
         """,
     },
     "ex-baselines-wrap": {
+        "the knob by keyword only, with a default": """
+            def mended_gae(rewards, values, *, lam=0.95):
+                return gae(rewards, values, gamma=1.0, lam=lam)[0]
+        """,
         "in float64": """
             return gae(rewards.double(), values.double(), gamma=1.0, lam=lam)[0]
         """,

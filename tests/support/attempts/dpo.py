@@ -52,6 +52,11 @@ RIGHT = {
         """,
     },
     "ex-dpo-batch": {
+        "the knob by keyword only": """
+            def batch_loss(logprobs, ref_logprobs, mask, *, beta=0.1):
+                log_ratio = (mask * (logprobs - ref_logprobs.detach())).sum(1)
+                return -logsigmoid(beta * (log_ratio[0::2] - log_ratio[1::2])).mean()
+        """,
         "in float64": """
             log_ratio = (mask.double() * (logprobs.double() - ref_logprobs.detach().double())).sum(1)
             return -logsigmoid(beta * (log_ratio[0::2] - log_ratio[1::2])).mean()
@@ -129,6 +134,11 @@ RIGHT = {
         """,
     },
     "ex-dpo-table": {
+        "one array for all": """
+            import numpy as np
+
+            chosen_ends, token_7_ends, logits_that_move = np.array([1.0, 0.0, 2.0])
+        """,
         "whole numbers": "1, 0, 2",
         "floats": "1.0, 0.0, 2.0",
         "tensors": "torch.tensor(1.0), torch.tensor(0.0), torch.tensor(2)",

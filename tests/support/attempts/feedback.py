@@ -4,6 +4,9 @@ PAGE = "10_human_feedback"
 
 RIGHT = {
     "ex-feedback-gap": {
+        "one tensor for all": """
+            gap_of_7_in_10, prob_of_101, loss_with_margin = torch.tensor([0.8473, 0.7311, 0.6931])
+        """,
         "two digits": "0.85, 0.73, 0.69",
         "four digits": "0.8473, 0.7311, 0.6931",
         "with math": "math.log(7 / 3), 1 / (1 + math.exp(-1)), math.log(2)",
@@ -27,6 +30,9 @@ RIGHT = {
         """,
     },
     "ex-feedback-agreement": {
+        "a lambda": """
+            agreement = lambda c, r: ((c > r) + 0.5 * (c == r)).double().mean()
+        """,
         "the sign": "return (1 + torch.sign(chosen_scores - rejected_scores)).double().mean() / 2",
         "where": """
             gap = chosen_scores - rejected_scores
@@ -61,6 +67,10 @@ RIGHT = {
         "the page's own function": "return share_right(chosen_scores - rejected_scores)",
     },
     "ex-feedback-bug": {
+        "other names": """
+            def repaired(good, bad, lead):
+                return -logsigmoid(good - bad - lead).mean()
+        """,
         "in float64": """
             gap = chosen_scores.double() - rejected_scores.double()
             return -logsigmoid(gap - margins.double()).mean()

@@ -4,6 +4,9 @@ PAGE = "08_grpo"
 
 RIGHT = {
     "ex-grpo-one-of-four": {
+        "one tensor for all": """
+            over_g, over_g_minus_1, dr_grpo, rloo = torch.tensor([3**0.5, 1.5, 0.75, 1.0])
+        """,
         "three digits": "1.73, 1.5, 0.75, 1",
         "three digits after the point": "1.732, 1.500, 0.750, 1.000",
         "roots": "math.sqrt(3), 1.5, 3 / 4, 1",
@@ -40,6 +43,11 @@ RIGHT = {
         """,
     },
     "ex-grpo-how-many": {
+        "one array of integers": """
+            import numpy as np
+
+            size_at_half, size_at_one_in_twenty = np.array([8, 90])
+        """,
         "whole numbers": "8, 90",
         "floats": "8.0, 90.0",
         "logarithms": """
@@ -106,6 +114,10 @@ RIGHT = {
         """,
     },
     "ex-grpo-clip-higher": {
+        "the knobs by keyword only": """
+            def clip_higher(ratio, advantages, *, low=0.2, high=0.28):
+                return torch.minimum(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)
+        """,
         "in float64": """
             ratio, advantages = ratio.double(), advantages.double()
             return torch.minimum(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)

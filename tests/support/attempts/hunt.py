@@ -4,6 +4,9 @@ PAGE = "bug_hunt"
 
 RIGHT = {
     "ex-hunt-plateau": {
+        "in float32": """
+            stuck_loss, stuck_reward = torch.tensor([13.8155, 0.2493]).unbind()
+        """,
         "two digits after the point": "13.82, 0.25",
         "three digits": "13.8, 0.249",
         "with math": "6 * math.log(10), 1 - sum((8 / 9) ** t for t in range(1, 5)) / 4",

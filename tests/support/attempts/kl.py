@@ -4,6 +4,10 @@ PAGE = "kl_bookkeeping"
 
 RIGHT = {
     "ex-ppo-toll": {
+        "the knob by keyword only": """
+            def after_toll(rewards, logprobs, ref_logprobs, *, kl_coeff):
+                return rewards - kl_coeff * (logprobs - ref_logprobs).detach()
+        """,
         "in float64": """
             return rewards.double() - kl_coeff * (logprobs.double() - ref_logprobs.double()).detach()
         """,

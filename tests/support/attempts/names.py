@@ -28,6 +28,11 @@ RIGHT = {
         """,
     },
     "ex-names-mask": {
+        "other names": """
+            def completion_mask(ids, end):
+                is_end = (ids == end).int()
+                return (is_end.cumsum(-1) - is_end).eq(0)
+        """,
         "the book's own function": "return mask_after_end(completion_ids, end_id)",
         "a product": """
             going = (completion_ids != end_id).long().cumprod(1)
@@ -99,6 +104,12 @@ RIGHT = {
         """,
     },
     "ex-names-optimum": {
+        "the knob by keyword only": """
+            def best_for_rule(p, *, kl_coeff):
+                other = (1 - p) * math.exp(-1 / kl_coeff)
+                z = p + other
+                return p / z, -math.log(z) - other / z / kl_coeff
+        """,
         "a special case": """
             share = p / (p + (1 - p) * math.exp(-1 / kl_coeff))
             kl = share * math.log(share / p)

@@ -4,6 +4,9 @@ PAGE = "04_ppo"
 
 RIGHT = {
     "ex-ppo-price": {
+        "in bfloat16": """
+            price = torch.tensor(0.2276, dtype=torch.bfloat16)
+        """,
         "two digits": "0.23",
         "four digits": "0.2276",
         "with math": "1 / math.log(81)",
@@ -32,6 +35,11 @@ RIGHT = {
         """,
     },
     "ex-ppo-min": {
+        "the knob by keyword only": """
+            def repaired(ratio, advantages, *, clip_eps=0.2):
+                clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+                return torch.minimum(ratio * advantages, clipped * advantages)
+        """,
         "in float64": """
             ratio, advantages = ratio.double(), advantages.double()
             return torch.minimum(ratio * advantages, ratio.clamp(1 - clip_eps, 1 + clip_eps) * advantages)
@@ -65,6 +73,10 @@ RIGHT = {
         """,
     },
     "ex-ppo-two": {
+        "the knob by keyword only": """
+            def optimum(reference, pay, *, kl_coeff):
+                return (reference.log() + pay / kl_coeff).softmax(-1)
+        """,
         "in float64": """
             tilted = reference.double() * (pay.double() / kl_coeff).exp()
             return tilted / tilted.sum()
@@ -103,6 +115,14 @@ RIGHT = {
         """,
     },
     "ex-ppo-controller": {
+        "a helper of its own": """
+            def clip(x, low, high):
+                return max(low, min(x, high))
+
+
+            def adapt(kl_coeff, kl, target, n, horizon):
+                return kl_coeff * (1 + clip(kl / target - 1, -0.2, 0.2) * n / horizon)
+        """,
         "numbers of Python": """
             error = max(-0.2, min(0.2, kl / target - 1))
             return kl_coeff * (1 + error * n / horizon)

@@ -4,6 +4,18 @@ PAGE = "03_ppo_ratio"
 
 RIGHT = {
     "ex-ratio-read": {
+        "in bfloat16": """
+            four = torch.tensor([1.25, 0.2231, 0, -1], dtype=torch.bfloat16)
+            ratio_now, log_ratio_now, slope_if_good, slope_if_bad = four
+        """,
+        "with a graph": """
+            x = torch.tensor([0.05], requires_grad=True)
+            ratio_now, log_ratio_now = x / 0.04, (x / 0.04).log()
+            slope_if_good, slope_if_bad = 0 * x, -x / x
+        """,
+        "one tensor for all": """
+            ratio_now, log_ratio_now, slope_if_good, slope_if_bad = torch.tensor([1.25, 0.2231, 0.0, -1.0])
+        """,
         "to two digits": "1.25, 0.22, 0, -1",
         "floats": "5 / 4, 0.223, 0.0, -1.0",
         "tensors": """
@@ -36,6 +48,11 @@ RIGHT = {
         """,
     },
     "ex-ratio-by-hand": {
+        "a decimal": """
+            from decimal import Decimal
+
+            mean_ratio, mean_ratio_times_reward, chi_squared = Decimal(1), Decimal("0.8"), Decimal("0.0533")
+        """,
         "by hand": "1, 0.8, 0.0533",
         "to three digits after the point": "1.0, 0.8, 0.053",
         "fractions": """
@@ -63,6 +80,12 @@ RIGHT = {
         "a list": "[1.0, 0.8, 4 / 75]",
     },
     "ex-ratio-silent": {
+        "the knob by keyword only": """
+            def clip_fraction(ratio, advantages, *, clip_eps):
+                raised = (ratio > 1 + clip_eps) & (advantages > 0)
+                lowered = (ratio < 1 - clip_eps) & (advantages < 0)
+                return (raised | lowered).double().mean()
+        """,
         "where": """
             off = torch.where(advantages > 0, ratio > 1 + clip_eps, ratio < 1 - clip_eps)
             return off.float().mean()
@@ -98,6 +121,9 @@ RIGHT = {
         """,
     },
     "ex-ratio-quotient": {
+        "a lambda": """
+            repaired_loss = lambda new, old, pay: -((new - old.detach()).exp() * pay).mean()
+        """,
         "in float64": """
             ratio = (logprobs.double() - old_logprobs.detach().double()).exp()
             return -(ratio * rewards.double()).mean()
@@ -132,6 +158,11 @@ RIGHT = {
         """,
     },
     "ex-ratio-geometric": {
+        "type hints and other names": """
+            def answer_ratio(new: torch.Tensor, old: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+                gap = (new - old.detach()) * mask
+                return torch.exp(gap.sum(dim=1) / mask.sum(dim=1))
+        """,
         "in float64": """
             log_ratio = (logprobs.double() - old_logprobs.detach().double()) * completion_mask
             return (log_ratio.sum(-1) / completion_mask.sum(-1)).exp()

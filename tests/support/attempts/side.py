@@ -111,6 +111,11 @@ RIGHT = {
         """,
     },
     "ex-side-epochs": {
+        "the knobs by keyword only": """
+            def tokens_until(values, *, goal, epochs):
+                reached = (values >= goal).nonzero().flatten()
+                return 256 * math.ceil(reached[0].item() / epochs) if len(reached) else math.inf
+        """,
         "a loop": """
             for n, value in enumerate(values.tolist()):
                 if value >= goal:

@@ -21,6 +21,9 @@ RIGHT = {
         """,
     },
     "ex-spo-arms": {
+        "a lambda": """
+            first_push = lambda r, mu, nu: mu * (r - nu @ r) + nu * (r - mu @ r)
+        """,
         "the table of all pairs": """
             gap = payout[:, None] - payout[None, :]
             weight = mu[:, None] * nu[None, :]
@@ -59,6 +62,11 @@ RIGHT = {
         """,
     },
     "ex-spo-bug": {
+        "the knob by keyword only": """
+            def repaired(logprobs, ref_logprobs, rewards, *, kl_coeff):
+                scores = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+                return -((scores[:, 0] - scores[:, 1]) * (logprobs[:, 0] - logprobs[:, 1])).mean()
+        """,
         "in float64": """
             new, ref = logprobs.double(), ref_logprobs.double()
             scores = (rewards.double() - kl_coeff * (new - ref)).detach()
@@ -104,6 +112,12 @@ RIGHT = {
         """,
     },
     "ex-spo-rebel": {
+        "the knob by keyword only": """
+            def rebel_loss(logprobs, ref_logprobs, rewards, *, beta):
+                h = (logprobs - ref_logprobs.detach()).sum(1)
+                r = rewards.sum(1)
+                return (((h[0::2] - h[1::2]) - (r[0::2] - r[1::2]) / beta) ** 2).mean()
+        """,
         "in float64": """
             h = (logprobs.double() - ref_logprobs.double().detach()).sum(1).view(-1, 2)
             r = rewards.double().sum(1).view(-1, 2)
