@@ -7,71 +7,104 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rlhf_helpers.advantages import gae
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, call, choice, function, numbers, outcome, written
-from rlhf_helpers.losses import baby_ppo_loss
+from rlhf_helpers.exercises.answers import as_tensor, written
+from rlhf_helpers.exercises.diagnosis import (
+    ANY,
+    Checker,
+    Choice,
+    Function,
+    Mistake,
+    Numbers,
+    Outcome,
+    Parts,
+    call,
+)
 
 # ---- The silent bug
 
 
-def _loss(logprobs: Tensor, old_logprobs: Tensor, rewards: Tensor) -> Tensor:
-    return baby_ppo_loss(logprobs, old_logprobs, rewards.to(logprobs.dtype))
+def _loss(logprobs: Tensor, old_logprobs: Tensor, rewards: Tensor, kl_coeff: float = 0.1) -> Tensor:
+    old_logprobs = old_logprobs.detach()
+    ratio = torch.exp(logprobs - old_logprobs)
+    kl = (old_logprobs - logprobs).mean()
+    return -(ratio * rewards).mean() + kl_coeff * kl
 
 
-def _baby(ratio: Tensor, penalty: Tensor, rewards: Tensor) -> Tensor:
-    return -(ratio * rewards).mean() + 0.1 * penalty.mean()
+def _baby(ratio: Tensor, penalty: Tensor, rewards: Tensor, kl_coeff: float) -> Tensor:
+    return -(ratio * rewards).mean() + kl_coeff * penalty.mean()
 
 
-repaired_loss = function(
+repaired_loss = Function(
     _loss,
     [
         {
             "logprobs": torch.tensor([-2.0, -1.5, -3.0]),
             "old_logprobs": torch.tensor([-2.2, -1.0, -2.5]),
-            "rewards": torch.tensor([1, 0, 1]),
+            "rewards": torch.tensor([1.0, 0.0, 1.0]),
         },
         {
             "logprobs": torch.tensor([-0.5, -2.0]),
             "old_logprobs": torch.tensor([-0.7, -2.5]),
-            "rewards": torch.tensor([0, 1]),
+            "rewards": torch.tensor([0.5, 2.0]),
+        },
+        {
+            "logprobs": torch.tensor([[-0.5, -2.0], [-1.5, -0.3]]),
+            "old_logprobs": torch.tensor([[-0.7, -2.5], [-1.0, -0.9]]),
+            "rewards": torch.tensor([[0.0, 1.0], [2.0, 0.5]]),
+            "kl_coeff": 0.5,
         },
     ],
     [
         Mistake(
             "That is still the loss that does not learn, with both graphs in place.",
-            lambda new, old, pay: _baby((new - old).exp(), old - new, pay),
+            lambda new, old, pay, coeff=0.1: _baby((new - old).exp(), old - new, pay, coeff),
         ),
         Mistake(
             "You detached both, so nothing is left that could learn.",
-            lambda new, old, pay: _baby((new - old).exp(), old - new, pay).detach(),
+            lambda new, old, pay, coeff=0.1: _baby((new - old).exp(), old - new, pay, coeff).detach(),
         ),
         Mistake(
             "You detached the log-probabilities of now, and they are the ones that should learn.",
-            lambda new, old, pay: _baby((new.detach() - old).exp(), old - new.detach(), pay),
+            lambda new, old, pay, coeff=0.1: _baby((new.detach() - old).exp(), old - new.detach(), pay, coeff),
         ),
         Mistake(
             "You detached old_logprobs in the ratio only; the penalty still holds its graph.",
-            lambda new, old, pay: _baby((new - old.detach()).exp(), old - new, pay),
+            lambda new, old, pay, coeff=0.1: _baby((new - old.detach()).exp(), old - new, pay, coeff),
         ),
         Mistake(
             "You detached old_logprobs in the penalty only; the ratio still holds its graph.",
-            lambda new, old, pay: _baby((new - old).exp(), old.detach() - new, pay),
+            lambda new, old, pay, coeff=0.1: _baby((new - old).exp(), old.detach() - new, pay, coeff),
         ),
         Mistake(
             "You detached the whole ratio, and its slope is what learns.",
-            lambda new, old, pay: _baby((new - old).exp().detach(), old.detach() - new, pay),
+            lambda new, old, pay, coeff=0.1: _baby((new - old).exp().detach(), old.detach() - new, pay, coeff),
         ),
         Mistake(
             "You left out the penalty, kl_coeff times the mean of old - new.",
-            lambda new, old, pay: _baby((new - old.detach()).exp(), torch.zeros(()), pay),
+            lambda new, old, pay, coeff=0.1: _baby((new - old.detach()).exp(), torch.zeros(()), pay, coeff),
+        ),
+        Mistake(
+            "You left out the minus before the first term: what is paid well would become less likely.",
+            lambda new, old, pay, coeff=0.1: -_baby((new - old).exp(), new - old, pay, coeff),
+        ),
+        Mistake(
+            "Your penalty has the other sign: it pays for leaving.",
+            lambda new, old, pay, coeff=0.1: _baby((new - old).exp(), new - old, pay, coeff),
+        ),
+        Mistake(
+            "Your ratio is old over new.",
+            lambda new, old, pay, coeff=0.1: _baby((old - new).exp(), old - new, pay, coeff),
         ),
     ],
-    gradients=True,
+    gradients=("logprobs", "old_logprobs"),
+    hint=3,
+    gradient_hint=3,
 )
 
 
 # ---- Ten switches
 
-switches = numbers(
+switches = Numbers(
     (5.0, 1.0, 1.0, 0.1),
     {
         (0.5, ANY, ANY, ANY): "The first number is one sigmoid. Add up ten of them.",
@@ -79,7 +112,15 @@ switches = numbers(
         (5.0, 5.0, ANY, ANY): "A softmax divides by the sum, so its ten numbers add up to one.",
         (5.0, 1.0, 1.0, 1.0): "A softmax looks at differences of scores. If all rise by 100, none gains on another.",
         (5.0, 1.0, 0.5, ANY): "A sigmoid does not look at the other scores, so its own 100 turns it on.",
+        (10.0, ANY, ANY, ANY): "A sigmoid of 0 is one half, and not 1.",
+        (0.0, ANY, ANY, ANY): "A sigmoid of 0 is one half, and not 0.",
+        (ANY, 0.1, ANY, ANY): "That is one of the ten probabilities; the second number is what they add up to.",
+        (ANY, ANY, 0.1, ANY): "That is a softmax probability; the third number is a sigmoid, which looks at one score.",
+        (ANY, ANY, 0.0, ANY): "A sigmoid of minus 100 is nearly 0; the score rose by 100.",
+        (ANY, ANY, ANY, 0.0): "If all scores rise alike, token 1 does not fall behind.",
+        (ANY, ANY, ANY, 0.5): "The softmax has ten tokens, and not two.",
     },
+    hints=(1, 2, 1, 2),
 )
 
 
@@ -88,29 +129,35 @@ switches = numbers(
 SCORES, COUNT = torch.tensor([1.0, -1.0, 2.0, 0.0]), 4000
 
 
-def _drawn(attempt: Callable) -> tuple[Tensor, object, object]:
-    """Scores, what an attempt makes of them, and what it makes of other scores with the same random numbers."""
+def _drawn(attempt: Callable) -> tuple[Tensor, object, object, object]:
+    """Scores, what an attempt makes of them, of other scores with the same random numbers, and of another count."""
     scores = SCORES.clone().requires_grad_()
-    return scores, _seeded(attempt, scores), _seeded(attempt, SCORES.flip(0))
+    return scores, _seeded(attempt, scores), _seeded(attempt, SCORES.flip(0)), _seeded(attempt, SCORES.clone(), 7)
 
 
-def _seeded(attempt: Callable, scores: Tensor) -> object:
+def _seeded(attempt: Callable, scores: Tensor, count: int = COUNT) -> object:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return call(attempt, scores, COUNT)
+        return call(attempt, scores, count)
 
 
-def _judge(drawn: tuple[Tensor, object, object]) -> str | None:
+def _judge(drawn: tuple[Tensor, object, object, object]) -> str | None:
     """Compare the result with tokens drawn from the softmax, and their log-probabilities."""
-    scores, result, other = drawn
-    if not (isinstance(result, tuple) and len(result) == 2 and all(isinstance(value, Tensor) for value in result)):
+    scores, result, other, few = drawn
+    try:
+        actions, logprobs = map(as_tensor, result)
+        others, few_actions = as_tensor(other[0]), as_tensor(few[0])
+    except (TypeError, ValueError):
         return "Return 2 tensors: the tokens, and their log-probabilities."
-    actions, logprobs = result
     shape = tuple(actions.shape)
-    if shape != (COUNT,) or actions.is_floating_point() or actions.min() < 0 or actions.max() > 3:
+    if actions.is_floating_point() and logprobs.shape == (COUNT,) and not logprobs.is_floating_point():
+        return "Your 2 results are in the wrong order: first the tokens, then their log-probabilities."
+    if shape != (COUNT,) or (actions != actions.round()).any() or actions.min() < 0 or actions.max() > 3:
         return f"With count = {COUNT} the first tensor must be {COUNT} token ids; yours has shape {shape}."
-    blind = torch.equal(actions, other[0])
-    return _drawn_from_elsewhere(actions, blind) or _other_numbers(scores, actions, logprobs)
+    if few_actions.shape != (7,):
+        return f"Asked for 7 tokens, you draw {few_actions.numel()}: `count` says how many."
+    blind = torch.equal(actions, others)
+    return _drawn_from_elsewhere(actions, blind) or _other_numbers(scores, actions.long(), logprobs)
 
 
 def _drawn_from_elsewhere(actions: Tensor, blind: bool) -> str | None:
@@ -123,8 +170,14 @@ def _drawn_from_elsewhere(actions: Tensor, blind: bool) -> str | None:
         return f"Your tokens come from dice: the scores have no say in them. {said}"
     if torch.allclose(wanted, found, atol=0.05):
         return None
-    if found.max() == 1:
+    if found[wanted.argmax()] == 1:
         return f"You always take the best token, so nothing new is ever tried; draw instead. {said}"
+    if found.max() == 1:
+        return f"All your tokens are the same: one draw was made, or it was repeated. {said}"
+    if torch.allclose(found, torch.full((4,), 0.25), atol=0.05):
+        return f"Your tokens are all equally likely, whatever the scores are. {said}"
+    if torch.allclose(found, (-SCORES).softmax(-1), atol=0.05):
+        return f"Your tokens are the likelier, the lower their score: a sign is turned. {said}"
     switched = torch.sigmoid(SCORES) / torch.sigmoid(SCORES).sum()
     if torch.allclose(found, switched, atol=0.05):
         return f"You draw in proportion to the sigmoids; a softmax makes the scores compete. {said}"
@@ -145,6 +198,10 @@ OTHER_NUMBERS = [
         lambda scores, actions: scores[actions],
     ),
     Mistake(
+        "The sign is turned: a log-probability is negative.",
+        lambda scores, actions: -scores.log_softmax(-1)[actions],
+    ),
+    Mistake(
         "You took the softmax over the tokens that were drawn. Take it over all scores, then pick.",
         lambda scores, actions: scores[actions].log_softmax(-1),
     ),
@@ -156,10 +213,10 @@ def _other_numbers(scores: Tensor, actions: Tensor, logprobs: Tensor) -> str | N
     wanted = scores.log_softmax(-1)[actions]
     if logprobs.shape != wanted.shape:
         return f"One log-probability for each token is shape ({COUNT},); yours has shape {tuple(logprobs.shape)}."
-    if not torch.allclose(logprobs, wanted, atol=1e-4):
+    if not torch.allclose(logprobs.to(wanted), wanted, atol=1e-4 if logprobs.element_size() > 2 else 0.05):
         words = "These are not the log-probabilities of the tokens."
         for mistake in OTHER_NUMBERS:
-            if torch.allclose(logprobs, mistake.does(scores, actions), atol=1e-4):
+            if torch.allclose(logprobs.to(wanted), mistake.does(scores, actions), atol=1e-4):
                 words = mistake.words
                 break
         yours, right = written(logprobs[0].detach()), written(wanted[0].detach())
@@ -169,12 +226,18 @@ def _other_numbers(scores: Tensor, actions: Tensor, logprobs: Tensor) -> str | N
     return None
 
 
-repaired_loop = outcome(_drawn, _judge, called_with={"scores": SCORES})
+def _act(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    row = scores.log_softmax(-1)
+    actions = torch.multinomial(row.exp(), count, replacement=True)
+    return actions, row[actions]
+
+
+repaired_loop = Outcome(_act, _drawn, _judge, called_with={"scores": SCORES, "count": COUNT})
 
 
 # ---- A raise for everybody
 
-raise_for_everybody = choice(
+raise_for_everybody = Choice(
     "centered",
     {
         "both": "Run `my_baby_ppo`: 100 of every 101 points it is paid have nothing to do with token 1.",
@@ -209,11 +272,38 @@ def _deviation(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]
     return mean, variance.sqrt()
 
 
-mean_and_variance = function(
+def _turned(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
+    mean, variance = _moments(p, pay, baseline)
+    return -mean, variance
+
+
+def _components(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
+    gradients = (pay - baseline)[:, None] * (torch.eye(len(p)) - p)
+    mean = p @ gradients
+    return mean, p @ gradients**2 - mean**2
+
+
+def _not_added_up(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
+    return _components(p, pay, baseline)
+
+
+def _averaged(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
+    mean, variance = _components(p, pay, baseline)
+    return mean, variance.mean()
+
+
+def _one_hot(p: Tensor, pay: Tensor, baseline: float) -> tuple[Tensor, Tensor]:
+    gradients = (pay - baseline)[:, None] * torch.eye(len(p))
+    mean = p @ gradients
+    return mean, (p @ gradients**2 - mean**2).sum()
+
+
+mean_and_variance = Function(
     _moments,
     [
         {"p": torch.tensor([0.5, 0.3, 0.2]), "pay": torch.tensor([1.0, 0.0, 0.5]), "baseline": 0.4},
         {"p": torch.tensor([0.25, 0.75]), "pay": torch.tensor([0.0, 1.0]), "baseline": 0.2},
+        {"p": torch.tensor([0.1, 0.2, 0.3, 0.4]), "pay": torch.tensor([1.0, -2.0, 0.5, 3.0]), "baseline": 0.0},
     ],
     [
         Mistake("You weigh all tokens alike; a sample shows token y with probability p[y].", _unweighted),
@@ -224,18 +314,35 @@ mean_and_variance = function(
         ),
         Mistake("That is the mean of the squares; subtract the square of the mean.", _second_moment),
         Mistake("That is the standard deviation, and the variance was asked for.", _deviation),
+        Mistake("The signs of the gradient are turned: it is onehot(y) - p.", _turned),
+        Mistake("Your variance is one for each component: add them up.", _not_added_up),
+        Mistake("Your variance is the mean over the components; the total adds them up.", _averaged),
+        Mistake("You left out the minus p: the gradient of log p(y) is onehot(y) - p.", _one_hot),
     ],
+    hint=3,
 )
 
+
+best_of_six = Numbers(
+    0.1,
+    {
+        0.0: "Without a baseline the variance is 0.081, and one of the six gets below that.",
+        0.2: "At 0.2 the variance is 0.081, as at 0: it went too far.",
+        0.05: "At 0.05 the variance is 0.074; it falls a little further.",
+        0.5: "One half was best for two tokens. Here one in ten is paid.",
+        1.0: "At 1 all tokens but one are punished: the variance is 0.801.",
+    },
+    hints=(3,),
+)
 
 # ---- Paid later
 
 
 def _to_go(rewards: Tensor) -> Tensor:
-    return gae(rewards, torch.zeros_like(rewards), lam=1.0)[1]
+    return rewards.flip(1).cumsum(1).flip(1)
 
 
-reward_to_go = function(
+reward_to_go = Function(
     _to_go,
     [
         {"rewards": torch.tensor([[0.0, 1.0, 0.0, 2.0], [1.0, 0.0, 0.0, 0.0]])},
@@ -259,7 +366,20 @@ reward_to_go = function(
             "You turned the tokens round and did not turn them back.",
             lambda rewards: rewards.flip(1).cumsum(1),
         ),
+        Mistake(
+            "You add only the next token's pay; the sum runs to the end.",
+            lambda rewards: rewards + torch.cat([rewards[:, 1:], torch.zeros_like(rewards[:, :1])], 1),
+        ),
+        Mistake(
+            "You discount: what comes later counts as much as what comes now.",
+            lambda rewards: gae(rewards, torch.zeros_like(rewards), lam=1.0, gamma=0.9)[1],
+        ),
+        Mistake(
+            "You average what is still to come; the sum was asked for.",
+            lambda rewards: _to_go(rewards) / torch.arange(rewards.shape[1], 0, -1),
+        ),
     ],
+    hint=3,
 )
 
 EXERCISES: dict[str, Checker] = {
@@ -267,6 +387,6 @@ EXERCISES: dict[str, Checker] = {
     "ex-baby-switches": switches,
     "ex-baby-repair": repaired_loop,
     "ex-baby-raise": raise_for_everybody,
-    "ex-baby-baseline": mean_and_variance,
+    "ex-baby-baseline": Parts({"the function": mean_and_variance, "the best baseline": best_of_six}),
     "ex-baby-later": reward_to_go,
 }

@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers.advantages import gae
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, function, numbers
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Choice, Function, Mistake, Numbers, Parts
 
 # ---- Three surprises
 
 SURPRISES = (0.1, 0.2, 0.2)
 
-deltas = numbers(
+deltas = Numbers(
     (*SURPRISES, 0.25, 0.3, 0.2),
     {
         (-0.5, -0.6, 0.2, ANY, ANY, ANY): "You compare the pay with the critic and leave out what is still to come: "
@@ -22,9 +22,22 @@ deltas = numbers(
         "it: begin at the end.",
         (*SURPRISES, 0.5, 0.4, 0.2): "The last three are lambda 1: add half of the next token's advantage.",
         (*SURPRISES, *SURPRISES): "The last three are lambda 0: add half of the next token's advantage.",
+        (ANY, ANY, ANY, 0.5, 0.6, 0.8): "Those are the values; an advantage adds up surprises.",
+        (0.0, 0.0, 1.0, ANY, ANY, ANY): "Those are the rewards; a surprise compares with the values.",
+        (-0.1, -0.2, -0.2, ANY, ANY, ANY): "The sign is turned: a surprise is what came, minus what was expected.",
+        (
+            -0.1,
+            -0.2,
+            0.2,
+            ANY,
+            ANY,
+            ANY,
+        ): "You subtract the next value and add the present one: it is the other way round.",
+        (1.1, 1.4, 1.8, ANY, ANY, ANY): "You add the value of the token itself; subtract it.",
         (*SURPRISES, 0.2, 0.3, 0.2): "You look one surprise ahead. Add half of the next token's advantage, which holds "
         "all that follow.",
     },
+    hints=(1, 1, 1, 2, 2, 2),
 )
 
 
@@ -36,12 +49,18 @@ def _scores(probs: Tensor) -> Tensor:
     return torch.eye(len(probs), dtype=probs.dtype) - probs
 
 
+def _best(probs: Tensor, pay: Tensor) -> Tensor:
+    scores = torch.eye(len(probs), dtype=probs.dtype) - probs
+    weight = probs * scores.square().sum(1)
+    return weight @ pay / weight.sum()
+
+
 def _weighted(pay: Tensor, weight: Tensor) -> Tensor:
     return weight @ pay / weight.sum()
 
 
-best = function(
-    lambda probs, pay: _weighted(pay, probs * _scores(probs).square().sum(1)),
+best = Function(
+    _best,
     [
         {"probs": torch.tensor([0.5, 0.3, 0.2]), "pay": torch.tensor([1.0, 0.0, 0.5])},
         {"probs": torch.tensor([0.7, 0.1, 0.1, 0.1]), "pay": torch.tensor([-1.0, 2.0, 0.5, 3.0])},
@@ -68,7 +87,22 @@ best = function(
             "You took the columns of the table of gradients. Each row is one token's gradient.",
             lambda probs, pay: _weighted(pay, probs * _scores(probs).square().sum(0)),
         ),
+        Mistake("That is the mean of the pay over all tokens alike.", lambda probs, pay: pay.mean()),
+        Mistake(
+            "You weigh with the square of one entry, (1 - p)²; the length has all of them.",
+            lambda probs, pay: _weighted(pay, probs * (1 - probs).square()),
+        ),
+        Mistake("You weigh with 1 - p alone.", lambda probs, pay: _weighted(pay, probs * (1 - probs))),
     ],
+    hint=2,
+)
+
+higher_or_lower = Choice(
+    "lower",
+    {
+        "higher": "Likely tokens have short gradients and weigh less, and here the likely token is the well-paid one.",
+        "equal": "It would be equal if all gradients had the same length; a likely token's is shorter.",
+    },
 )
 
 
@@ -87,8 +121,30 @@ def _gae(rewards: Tensor, values: Tensor, lam: float, following: Tensor | None =
     return torch.stack(advantages, 1)
 
 
-mended = function(
-    _gae,
+def _forward(rewards: Tensor, values: Tensor, lam: float) -> Tensor:
+    return _gae(rewards.flip(1), values.flip(1), lam, _after_each(values).flip(1)).flip(1)
+
+
+def _after_each(values: Tensor) -> Tensor:
+    return torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1)
+
+
+def _last_zero(advantages: Tensor) -> Tensor:
+    return torch.cat([advantages[:, :-1], torch.zeros_like(advantages[:, :1])], 1)
+
+
+def _mended(rewards: Tensor, values: Tensor, lam: float) -> Tensor:
+    following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1)
+    surprise = rewards + following - values
+    running, advantages = 0.0, []
+    for t in reversed(range(rewards.shape[1])):
+        running = surprise[:, t] + lam * running
+        advantages.insert(0, running)
+    return torch.stack(advantages, 1)
+
+
+mended = Function(
+    _mended,
     [
         {
             "rewards": torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]),
@@ -96,6 +152,11 @@ mended = function(
             "lam": 0.5,
         },
         {"rewards": torch.tensor([[1.0, 2.0]]), "values": torch.tensor([[2.5, 1.5]]), "lam": 0.9},
+        {
+            "rewards": torch.tensor([[0.0, 1.0, -1.0, 0.5]]),
+            "values": torch.tensor([[0.2, 0.4, -0.3, 0.7]]),
+            "lam": 0.0,
+        },
     ],
     [
         Mistake(
@@ -122,21 +183,56 @@ mended = function(
             "This is lambda 0: the surprises that follow are missing.",
             lambda rewards, values, lam: _gae(rewards, values, 0.0),
         ),
+        Mistake(
+            "These are the returns, advantages plus values; the advantages were asked for.",
+            lambda rewards, values, lam: _gae(rewards, values, lam) + values,
+        ),
+        Mistake(
+            "You sum forward, from the first token; begin at the end.",
+            lambda rewards, values, lam: _forward(rewards, values, lam),
+        ),
+        Mistake(
+            "Your list runs backward: the last token comes first.",
+            lambda rewards, values, lam: _gae(rewards, values, lam).flip(1),
+        ),
+        Mistake(
+            "The last token's advantage is missing; it is its own surprise.",
+            lambda rewards, values, lam: _gae(rewards, values, lam)[:, :-1],
+        ),
+        Mistake(
+            "The last token's advantage is 0 now; it is its own surprise, reward minus value.",
+            lambda rewards, values, lam: _last_zero(_gae(rewards, values, lam)),
+        ),
+        Mistake(
+            "Your last surprise is 0, and the tokens before it never hear of it.",
+            lambda rewards, values, lam: _gae(
+                rewards, values, lam, torch.cat([values[:, 1:], values[:, -1:] - rewards[:, -1:]], 1)
+            ),
+        ),
     ],
+    hint=3,
 )
 
 
 # ---- Does the critic know anything?
 
 
-explained = function(
-    lambda values, returns: 1 - (returns - values).var() / returns.var(),
+def _explained(values: Tensor, returns: Tensor) -> Tensor:
+    return 1 - (returns - values).var() / returns.var()
+
+
+explained = Function(
+    _explained,
     [
         {
             "values": torch.tensor([[2.0, 1.5, 0.5], [2.0, 1.0, 0.0]]),
             "returns": torch.tensor([[3.0, 2.0, 1.0], [1.0, 1.0, 0.0]]),
         },
         {"values": torch.tensor([[1.0, 0.0, 2.0]]), "returns": torch.tensor([[0.5, 1.0, 0.0]])},
+        {
+            "values": torch.tensor([[3.0, 2.0], [1.0, 1.5]]),
+            "returns": torch.tensor([[2.0, 1.5], [0.0, 1.0]]),
+        },
     ],
     [
         Mistake(
@@ -163,12 +259,29 @@ explained = function(
             "One number for each completion: take the variance over all tokens of the batch.",
             lambda values, returns: 1 - (returns - values).var(1) / returns.var(1),
         ),
+        Mistake(
+            "You took the mean squares on both sides; the variances leave the means out.",
+            lambda values, returns: 1 - (returns - values).square().mean() / returns.square().mean(),
+        ),
+        Mistake(
+            "That is R², with the mean square of the errors; a variance leaves out what is off by a constant.",
+            lambda values, returns: 1 - (returns - values).square().mean() / returns.var(correction=0),
+        ),
+        Mistake(
+            "That is the squared correlation: a critic on the wrong scale looks perfect.",
+            lambda values, returns: torch.corrcoef(torch.stack([values.flatten(), returns.flatten()]))[0, 1] ** 2,
+        ),
+        Mistake(
+            "That is the correlation, and not the share of the variance.",
+            lambda values, returns: torch.corrcoef(torch.stack([values.flatten(), returns.flatten()]))[0, 1],
+        ),
     ],
+    hint=1,
 )
 
 EXERCISES: dict[str, Checker] = {
     "ex-ppo-deltas": deltas,
-    "ex-baselines-best": best,
+    "ex-baselines-best": Parts({"the function": best, "higher or lower": higher_or_lower}),
     "ex-baselines-wrap": mended,
     "ex-baselines-explained": explained,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, function, numbers
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Function, Mistake, Numbers, Parts
 
 # ---- Two plateaus
 
@@ -15,7 +15,7 @@ LATE = sum(1 - FAILS**t for t in range(4)) / 4
 LONG = sum(1 - FAILS**t for t in range(1, 9)) / 8
 PLATEAU = sum(1 - FAILS**t for t in range(1, 5)) / 4
 
-plateaus = numbers(
+plateaus = Numbers(
     (-math.log(1e-6), PLATEAU),
     {
         (-math.log(1e-8), ANY): "18.42 belongs to 1e-8. The small number is 1e-6 now.",
@@ -26,19 +26,33 @@ plateaus = numbers(
         (ANY, 1 - FAILS**4): "That is the reward at the last place. Take the mean over all four.",
         (ANY, 1 / 9): "One in nine is the reward at the first place only. A 1 that is there stays.",
         (ANY, LATE): "You counted from 0 attempts. Place 1 is one attempt: t = 1, 2, 3, 4.",
+        (math.log2(1e6), ANY): "That is the logarithm to base 2. A loss is in nats, the natural logarithm.",
+        (math.log(2), ANY): "log 2 is the loss at a margin of 0; here the sigmoid has vanished.",
+        (0.0, ANY): "The sigmoid is nothing there, and the logarithm of the small number is not.",
+        (ANY, 1 - PLATEAU): "That is the share of places without a 1; the reward is the rest.",
+        (ANY, 4 * PLATEAU): "That is the reward of all four places; the mean was asked for.",
+        (ANY, 4 / 9): "A 1 that is there already is no new one: the chances do not add up.",
+        (ANY, (1 - (8 / 9) ** 4) / 4): "Take the mean of four different chances, one for each place.",
+        (ANY, sum((1 / 9) ** t for t in range(1, 5)) / 4): "The chance of a 1 grows with the place: 1 - (8/9)^t.",
     },
+    hints=(1, 3),
 )
 
 
 # ---- One, at first
 
 
+def _farthest(logprobs: Tensor, old_logprobs: Tensor, mask: Tensor) -> Tensor:
+    log_ratio = (logprobs - old_logprobs).masked_fill(mask == 0, 0.0)
+    return (log_ratio.exp() - 1).abs().max()
+
+
 def _log_ratio(logprobs: Tensor, old_logprobs: Tensor, mask: Tensor) -> Tensor:
     return (logprobs - old_logprobs).masked_fill(mask == 0, 0.0)
 
 
-farthest_ratio = function(
-    lambda logprobs, old_logprobs, mask: (_log_ratio(logprobs, old_logprobs, mask).exp() - 1).abs().max(),
+farthest_ratio = Function(
+    _farthest,
     [
         {
             "logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -1.0]]),
@@ -54,6 +68,11 @@ farthest_ratio = function(
             "logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -1.0]]),
             "old_logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -math.inf]]),
             "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
+        },
+        {  # the farthest ratio is below 1, and a log ratio is farther than its ratio
+            "logprobs": torch.tensor([[-3.0, -1.0, -0.5], [-2.0, -1.0, -1.0]]),
+            "old_logprobs": torch.tensor([[-1.0, -1.1, -0.5], [-1.9, -5.0, -math.inf]]),
+            "mask": torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]),
         },
     ],
     [
@@ -82,7 +101,43 @@ farthest_ratio = function(
             lambda new, old, mask: _log_ratio(new, old, mask).exp().max(),
         ),
         Mistake("That is old over new.", lambda new, old, mask: (_log_ratio(old, new, mask).exp() - 1).abs().max()),
+        Mistake(
+            "You averaged over the tokens that count; one bad token among many would hide. Take the maximum.",
+            lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).abs().sum() / mask.sum(),
+        ),
+        Mistake(
+            "You took the distance of the mean ratio from 1: ratios above and below cancel.",
+            lambda new, old, mask: (_log_ratio(new, old, mask).exp().mean() - 1).abs(),
+        ),
+        Mistake(
+            "That is the smallest distance.", lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).abs().min()
+        ),
+        Mistake(
+            "You give a distance for each answer, or each place; one number was asked for.",
+            lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).abs().amax(-1),
+        ),
+        Mistake(
+            "You give a distance for each token; one number was asked for.",
+            lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).abs(),
+        ),
+        Mistake(
+            "You gave the unused places a ratio of 0, which is 1 away from 1: give them a log ratio of 0.",
+            lambda new, old, mask: ((new - old).exp().masked_fill(mask == 0, 0.0) - 1).abs().max(),
+        ),
+        Mistake(
+            "The mask is the wrong way round: 1 is what counts.",
+            lambda new, old, mask: (_log_ratio(new, old, 1 - mask).exp() - 1).abs().max(),
+        ),
+        Mistake(
+            "You multiply by the mask, and 0 times infinity is NaN: replace (`masked_fill`).",
+            lambda new, old, mask: (((new - old) * mask).exp() - 1).abs().max(),
+        ),
+        Mistake(
+            "You square the distance.",
+            lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).square().max(),
+        ),
     ],
+    hint=2,
 )
 
 
@@ -91,7 +146,8 @@ farthest_ratio = function(
 
 def _logged_kl(logits: Tensor, ref_logits: Tensor) -> Tensor:
     """KL from the reference to the policy's next-token distributions, as a mean over the tokens."""
-    return _kl_terms(logits, ref_logits).sum(-1).mean()
+    logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+    return (logprobs.exp() * (logprobs - ref)).sum(-1).mean()
 
 
 def _kl_terms(logits: Tensor, ref_logits: Tensor) -> Tensor:
@@ -104,7 +160,7 @@ def _kl_by(reduce: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Ten
     return lambda logits, ref_logits: reduce(_kl_terms(logits, ref_logits))
 
 
-logged_kl = function(
+logged_kl = Function(
     _logged_kl,
     [
         {
@@ -139,7 +195,42 @@ logged_kl = function(
             "Logits are not log-probabilities: log_softmax is missing.",
             lambda logits, ref_logits: (logits.softmax(-1) * (logits - ref_logits)).sum(-1).mean(),
         ),
+        Mistake(
+            "You summed over the tokens of a completion and averaged over the batch: KL per token is a mean over both.",
+            _kl_by(lambda terms: terms.sum((1, 2)).mean()),
+        ),
+        Mistake("You give the KL of each token; their mean was asked for.", _kl_by(lambda terms: terms.sum(-1))),
+        Mistake("You give the KL of each completion.", _kl_by(lambda terms: terms.sum(-1).mean(-1))),
+        Mistake("You summed over the batch.", _kl_by(lambda terms: terms.sum(0).mean())),
+        Mistake("Your KL is in bits.", _kl_by(lambda terms: terms.sum(-1).mean() / math.log(2))),
+        Mistake(
+            "log_softmax runs over the positions; the alternatives lie along the last axis.",
+            lambda logits, ref_logits: (
+                (logits.log_softmax(1).exp() * (logits.log_softmax(1) - ref_logits.log_softmax(1))).sum(-1).mean()
+            ),
+        ),
+        Mistake(
+            "The weights are the reference's, and the difference is the policy's minus the reference's.",
+            lambda logits, ref_logits: -_logged_kl(ref_logits, logits),
+        ),
+        Mistake(
+            "You multiply the old mean by a fixed size of the vocabulary; it is the size of the last axis.",
+            lambda logits, ref_logits: _kl_terms(logits, ref_logits).mean() * 50_000,
+        ),
     ],
+    hint=2,
+)
+
+true_kl = Numbers(
+    2.0,
+    {
+        0.00004: "That is what he logs. His mean has divided by the size of the vocabulary.",
+        50_000.0: "That is the size of the vocabulary: multiply what he logs by it.",
+        8e-10: "His mean divides by 50,000, so multiply.",
+        0.2: "0.00004 times 50,000: count the zeros again.",
+        20.0: "0.00004 times 50,000: count the zeros again.",
+    },
+    hints=(2,),
 )
 
 
@@ -152,9 +243,14 @@ def _least_kl(reward: Tensor) -> Tensor:
     return torch.xlogy(reward, 10 * reward) + torch.xlogy(rest, rest / 0.9)
 
 
-least_kl = function(
+least_kl = Function(
     _least_kl,
-    [{"reward": torch.tensor([0.1, 0.5, 0.9])}, {"reward": torch.tensor([0.25, 1.0])}],
+    [
+        {"reward": torch.tensor([0.1, 0.5, 0.9])},
+        {"reward": torch.tensor([[0.25, 0.7], [0.3, 0.6]])},
+        {"reward": torch.tensor([0.25, 1.0])},
+        {"reward": torch.tensor(0.4)},
+    ],
     [
         Mistake(
             "0 times the logarithm of 0 is NaN here, and 0 by convention. torch.xlogy knows it.",
@@ -176,12 +272,38 @@ least_kl = function(
             "That is KL(reference || policy).",
             lambda r: 0.1 * (0.1 / r).log() + 0.9 * (0.9 / (1 - r)).log(),
         ),
+        Mistake(
+            "The rest has probability 9/10 under the reference: you compare it with 1/9.",
+            lambda r: torch.xlogy(r, 10 * r) + torch.xlogy(1 - r, 9 * (1 - r)),
+        ),
+        Mistake(
+            "The second term is not weighed: multiply it by 1 - r.",
+            lambda r: torch.xlogy(r, 10 * r) + ((1 - r) / 0.9).log(),
+        ),
+        Mistake(
+            "The second term is subtracted; both are added.",
+            lambda r: torch.xlogy(r, 10 * r) - torch.xlogy(1 - r, (1 - r) / 0.9),
+        ),
+        Mistake("Your logarithm is in bits.", lambda r: _least_kl(r) / math.log(2)),
+        Mistake(
+            "You shared the rest among ten tokens; token 1 is not one of them.",
+            lambda r: torch.xlogy(r, 10 * r) + torch.xlogy(1 - r, 1 - r),
+        ),
+        Mistake(
+            "You made one number of all; each reward has a price of its own.",
+            lambda r: _least_kl(r).mean(),
+        ),
+        Mistake(
+            "A small number in the logarithm is no cure where it shows: torch.xlogy is exact.",
+            lambda r: r * (10 * r + 1e-3).log() + (1 - r) * ((1 - r) / 0.9 + 1e-3).log(),
+        ),
     ],
+    hint=2,
 )
 
 EXERCISES: dict[str, Checker] = {
     "ex-hunt-plateau": plateaus,
     "ex-hunt-ratio": farthest_ratio,
-    "ex-hunt-kl": logged_kl,
+    "ex-hunt-kl": Parts({"the function": logged_kl, "the true number": true_kl}),
     "ex-hunt-price": least_kl,
 }

@@ -1,27 +1,28 @@
 """How an attempt is compared with the right answer and with the mistakes that people make.
 
 A checker is a function that takes an attempt and returns None when it is right, or a diagnosis in plain words. Checkers
-are made here: by :func:`numbers` and :func:`choice` for predictions, by :func:`function` for code, and by
-:func:`outcome` for code whose result needs a judge of its own.
+are made here: :class:`Numbers` and :class:`Choice` for predictions, :class:`Function` for code, :class:`Outcome` for
+code whose result needs a judge of its own, and :class:`Parts` for an answer of several.
 """
 
+import inspect
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from numbers import Real
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from rlhf_helpers.exercises.answers import NotAttempted, as_numbers, as_tensor, refuse_dots, written
+from rlhf_helpers.exercises.mutants import mutants
+from rlhf_helpers.exercises.relations import of_numbers, of_outputs
+
 Checker = Callable[[object], str | None]
-Result = TypeVar("Result")
 ANY = math.nan  # in an answer of several numbers: whatever this one is
 TOLERANCE = 1e-4  # relative and absolute; float32 sums of a few numbers are ten times closer
-
-
-class NotAttempted(Exception):
-    """The placeholder is still in its place."""
 
 
 class Mistake(NamedTuple):
@@ -31,94 +32,351 @@ class Mistake(NamedTuple):
     does: Callable
 
 
-def numbers(
-    right: float | tuple[float, ...], mistakes: dict[float | tuple[float, ...], str], *, tolerance: float = 0.01
-) -> Checker:
-    """Make a checker for a number, or for several in a tuple, that the reader works out without running anything.
+class Edge(NamedTuple):
+    """A case that many an answer forgets: what is special about it, in words, and its inputs."""
 
-    Args:
+    words: str
+    case: dict
+
+
+# ---- Predictions
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Check a number, or several in a tuple, that the reader works out without running anything.
+
+    Attributes:
         right: the answer.
         mistakes: a wrong answer -> what leads to it. In a tuple, ``ANY`` is any value.
-        tolerance: relative error that still counts as right; absolute around 0.
-
-    Returns:
-        The checker.
+        tolerance: relative error that still counts as right, absolute around 0. What is rounded to two digits counts as
+            well, unless whole numbers are asked for, with a tolerance of 0.
+        hints: for each number, the hint that helps with it.
     """
-    expected = _as_tuple(right)
 
-    def close(a: float, b: float) -> bool:
-        return math.isnan(b) or math.isclose(a, b, rel_tol=tolerance, abs_tol=0.0 if b else tolerance)
+    right: float | tuple[float, ...]
+    mistakes: dict[float | tuple[float, ...], str]
+    tolerance: float = 0.01
+    hints: tuple[int, ...] = ()
 
-    def diagnose(attempt) -> str | None:
-        given = tuple(attempt) if getattr(attempt, "ndim", 0) == 1 else _as_tuple(attempt)  # also a tensor or an array
-        _refuse_dots(given)
-        if len(given) != len(expected) or not all(_is_number(value) for value in given):
+    def __call__(self, attempt: object) -> str | None:
+        """Diagnose an attempt."""
+        refuse_dots(attempt)
+        expected = _as_tuple(self.right)
+        try:
+            values = as_numbers(attempt)
+        except TypeError:
+            values = []
+        if len(expected) == 1 and len(values) == 2 and all(value.is_integer() for value in values):
+            return f"A comma makes two numbers in Python: write {values[0]:.0f}.{values[1]:.0f}, with a point."
+        if len(values) != len(expected) or any(math.isnan(value) for value in values):
             return f"Answer with {_count(len(expected), 'number')}; you gave {attempt!r}."
-        values = [float(value) for value in given]
-        wrong_places = [place for place, pair in enumerate(zip(values, expected, strict=True)) if not close(*pair)]
-        if not wrong_places:
+        wrong = [place for place, pair in enumerate(zip(values, expected, strict=True)) if not self._right(*pair)]
+        if not wrong:
             return None
-        for wrong, why in mistakes.items():
-            if all(map(close, values, _as_tuple(wrong))):
-                return f"You say {', '.join(map(written, values))}. {why}"
-        place = wrong_places[0]
+        distances = {mistake: self._distance(values, _as_tuple(mistake)) for mistake in self.mistakes}
+        nearest = min(distances, key=distances.get)
+        if distances[nearest] < math.inf:
+            return f"You say {', '.join(map(written, values))}. {self.mistakes[nearest]}"
+        for one, two in combinations(wrong, 2):
+            if self._right(values[one], expected[two]) and self._right(values[two], expected[one]):
+                return f"You say {', '.join(map(written, values))}. Numbers {one + 1} and {two + 1} are swapped."
+        place = wrong[0]
         yours, wanted = values[place], expected[place]
         which = f"Number {place + 1} of your answer, {written(yours)}," if len(expected) > 1 else written(yours)
-        if wanted and math.isclose(yours, -wanted, rel_tol=tolerance):
-            return f"{which} has the wrong sign."
-        return f"{which} is too {'large' if yours > wanted else 'small'}. Open the first hint and try again."
+        if words := of_numbers(yours, wanted):
+            return f"{which} {words}"
+        hint = self.hints[place] if self.hints else 1
+        return f"{which} is too {'large' if yours > wanted else 'small'}. Hint {hint} helps with it."
 
-    return diagnose
+    def _right(self, given: float, right: float) -> bool:
+        return self._near(given, right) or (right == 0 and abs(given) <= self.tolerance)
+
+    def _near(self, given: float, number: float) -> bool:
+        """Whether one is the other, as far as rounding goes."""
+        if math.isclose(given, number, rel_tol=self.tolerance):
+            return True
+        return bool(self.tolerance) and math.isclose(given, float(f"{number:.1e}"), rel_tol=1e-6)
+
+    def _distance(self, values: list[float], mistake: tuple[float, ...]) -> float:
+        """How far an answer is from a mistake, in thousandths; infinity if it is not that one."""
+        pairs = [(given, wrong) for given, wrong in zip(values, mistake, strict=True) if not math.isnan(wrong)]
+        if not all(self._near(*pair) for pair in pairs):
+            return math.inf
+        return round(1000 * sum(abs(given - wrong) / abs(wrong) for given, wrong in pairs if wrong))
 
 
-def choice(right: str, mistakes: dict[str, str]) -> Checker:
-    """Make a checker for one word out of a few.
+@dataclass(frozen=True)
+class Choice:
+    """Check one word out of a few.
 
-    Args:
+    Attributes:
         right: the answer.
         mistakes: every other word -> why it is wrong.
-
-    Returns:
-        The checker.
     """
 
-    def diagnose(attempt) -> str | None:
-        if attempt == right:
+    right: str
+    mistakes: dict[str, str]
+
+    def __call__(self, attempt: object) -> str | None:
+        """Diagnose an attempt."""
+        refuse_dots(attempt)
+        said = getattr(attempt, "__name__", attempt)
+        words = {word.lower(): word for word in (self.right, *self.mistakes)}
+        word = words.get(said.strip().lower()) if isinstance(said, str) else None
+        if word == self.right:
             return None
-        if attempt in mistakes:
-            return f"You say {attempt!r}. {mistakes[attempt]}"
-        return f"Answer with one of {', '.join(map(repr, sorted([right, *mistakes])))}; you gave {attempt!r}."
-
-    return diagnose
+        if word is not None:
+            return f"You say {word!r}. {self.mistakes[word]}"
+        return f"Answer with one of {', '.join(map(repr, sorted(words.values())))}; you gave {attempt!r}."
 
 
-def outcome(run: Callable[[Callable], Result], judge: Callable[[Result], str | None], *, called_with: dict) -> Checker:
-    """Make a checker for a function that the reader writes, from two functions of ours.
+# ---- Code
 
-    Args:
-        run: takes the attempt, calls it with :func:`call`, and returns what the judge needs. An error that it raises
-            is the diagnosis.
+
+@dataclass(frozen=True)
+class Behavior:
+    """What a function does in one case.
+
+    Attributes:
+        outputs: what it returns.
+        gradients: of the sum of the outputs, by the name of the input (None: no path).
+        changed: the names of the inputs that are not what they were.
+        fault: why there are no outputs, in words.
+        no_gradient: why there are no gradients, in words.
+    """
+
+    outputs: tuple[Tensor, ...] = ()
+    gradients: dict[str, Tensor | None] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    fault: str = ""
+    no_gradient: str = ""
+
+
+@dataclass(frozen=True)
+class Function:
+    """Check a function that the reader writes, by one that is right and some that are not.
+
+    Attributes:
+        right: does what is asked, written with ``def`` as a reader would: with one thing changed, it is a mistake.
+        cases: inputs by name, in the order of the arguments; small, so that a diagnosis can show them.
+        mistakes: the first that behaves like the attempt, in all cases, is the diagnosis.
+        edges: further cases, each with words for an attempt that is right but for such.
+        gradients: the inputs for which the gradients must agree. The others are data.
+        kept: the inputs that must stay as they are.
+        tolerance: relative and absolute, for results in 32 bits.
+        hint: the hint that helps when nothing else can be said.
+        gradient_hint: the same for a wrong gradient.
+    """
+
+    right: Callable
+    cases: list[dict]
+    mistakes: list[Mistake]
+    edges: tuple[Edge, ...] = ()
+    gradients: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    tolerance: float = TOLERANCE
+    hint: int = 1
+    gradient_hint: int = 1
+
+    def __call__(self, attempt: object) -> str | None:
+        """Diagnose an attempt."""
+        refuse_dots(attempt)
+        if not callable(attempt):
+            return _no_function(attempt)
+        if fault := _signature_fault(attempt, max(self._every_case, key=len), self._least):
+            return fault
+        found = self._observed(attempt)
+        faults = [self._fault(*pair) for pair in enumerate(found)]
+        wrong = [place for place, fault in enumerate(faults) if fault]
+        if not wrong:
+            return None
+        place = min(wrong, key=lambda place: _size(self._every_case[place]))
+        words, fault = self._name(attempt, found, wrong), faults[place]
+        if words:
+            return f"{words} {fault}"
+        if found[place].fault:
+            return fault
+        hint = self.gradient_hint if fault.startswith("The values agree") else self.hint
+        return f"{fault} Hint {hint} may help."
+
+    def passes(self, attempt: Callable) -> bool:
+        """Whether a function is right, without saying why not."""
+        places = range(len(self._every_case))
+        return not any(self._fault(place, self._one(attempt, self._every_case[place])) for place in places)
+
+    @cached_property
+    def _every_case(self) -> list[dict]:
+        return [*self.cases, *(edge.case for edge in self.edges)]
+
+    @cached_property
+    def _least(self) -> int:
+        return min(map(len, self._every_case))
+
+    @cached_property
+    def _wanted(self) -> list[Behavior]:
+        return [_behavior(self.right, case, None, self.gradients) for case in self._every_case]
+
+    @cached_property
+    def _named(self) -> list[tuple[str, list[Behavior]]]:
+        """What each mistake does."""
+        return [(mistake.words, self._observed(mistake.does)) for mistake in self.mistakes]
+
+    @cached_property
+    def _changed(self) -> list[tuple[str, list[Behavior]]]:
+        """What a right answer with one change does."""
+        return [(words, self._observed(mutant)) for words, mutant in self.mutants()]
+
+    def mutants(self) -> Iterator[tuple[str, Callable]]:
+        """Make the right function with one thing changed, in every way, each with what was changed in words."""
+        trained = [name for name in self.gradients if any(w.gradients[name] is not None for w in self._wanted)]
+        return mutants(self.right, max(self.cases, key=len), trained)
+
+    def _observed(self, function: Callable) -> list[Behavior]:
+        return [self._one(function, case) for case in self._every_case]
+
+    def _one(self, function: Callable, case: dict) -> Behavior:
+        return _behavior(function, case, len(self._wanted[0].outputs), self.gradients)
+
+    def _fault(self, place: int, found: Behavior) -> str | None:
+        """What is wrong in one case."""
+        case = self._every_case[place]
+        if fault := _difference(found, self._wanted[place], case, self.tolerance):
+            return fault
+        spoiled = next((name for name in found.changed if name in self.kept), None)
+        return spoiled and _spoiled(spoiled, case)
+
+    def _alike(self, one: Behavior, two: Behavior) -> bool:
+        return _same_values(one, two, self.tolerance)
+
+    def _same(self, one: Behavior, two: Behavior, *, gradients: bool) -> bool:
+        """Whether two behave alike; two that fail do when it is for the same reason."""
+        if one.fault or two.fault:
+            return one.fault == two.fault
+        if not self._alike(one, two):
+            return False
+        if not gradients:
+            return True
+        if one.no_gradient or two.no_gradient:
+            return False
+        pairs = [(one.gradients[name], two.gradients[name]) for name in one.gradients]
+        return all(a is b or _close(_zero(a, b), _zero(b, a), TOLERANCE) for a, b in pairs)
+
+    def _name(self, attempt: Callable, found: list[Behavior], wrong: list[int]) -> str | None:
+        """What the mistake is, in words, if it is known."""
+        values_agree = all(map(self._alike, found, self._wanted))
+        usual = len(self.cases)
+        if all(place >= usual for place in wrong):
+            return f"It is right in the usual cases. {self.edges[wrong[0] - usual].words}"
+        for words, made in self._named:
+            if all(self._same(*pair, gradients=values_agree) for pair in zip(found[:usual], made[:usual], strict=True)):
+                return words
+        if values_agree or any(behavior.fault for behavior in found[:usual]):
+            return None
+        outputs = [(one.outputs, two.outputs) for one, two in zip(found[:usual], self._wanted, strict=False)]
+        return (
+            self._ignored(attempt, found)
+            or of_outputs(outputs, self.cases)
+            or self._one_change(found)
+            or self._nearly(found)
+        )
+
+    def _ignored(self, attempt: Callable, found: list[Behavior]) -> str | None:
+        """Say so when one of the inputs has no say in the results."""
+        for name in max(self.cases, key=len):
+            others = {place: _with_another(case, name) for place, case in enumerate(self.cases) if name in case}
+            if None in others.values():
+                continue
+            same, right_is_same = (
+                [self._alike(self._one(who, case), usual[at]) for at, case in others.items()]
+                for who, usual in ((attempt, found), (self.right, self._wanted))
+            )
+            if all(same) and not all(right_is_same):
+                return f"Your result is the same whatever `{name}` is: it has to have a say."
+        return None
+
+    def _one_change(self, found: list[Behavior]) -> str | None:
+        for words, made in self._changed:
+            usual = len(self.cases)
+            if all(map(self._alike, found[:usual], made)) and not all(map(self._alike, made[:usual], self._wanted)):
+                return f"That is a right answer in which {words}."
+        return None
+
+    def _nearly(self, found: list[Behavior]) -> str | None:
+        pairs = [
+            pair
+            for one, two in zip(found[: len(self.cases)], self._wanted, strict=False)
+            for pair in zip(one.outputs, two.outputs, strict=True)
+        ]
+        if all(a.shape == b.shape and _close(a, b, 0.01) for a, b in pairs):
+            return "It is right to about two digits: is a constant rounded, or a number kept in 16 bits?"
+        return None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Check a function that the reader writes, by two functions of ours.
+
+    Attributes:
+        right: does what is asked, written with ``def`` as a reader would.
+        run: takes the attempt, calls it with :func:`call`, and returns what the judge needs. An error that it raises is
+            the diagnosis.
         judge: takes that, and returns None or a diagnosis.
         called_with: inputs by name, which the diagnosis of an error shows.
-
-    Returns:
-        The checker.
     """
 
-    def diagnose(attempt) -> str | None:
+    right: Callable
+    run: Callable
+    judge: Callable
+    called_with: dict
+
+    def __call__(self, attempt: object) -> str | None:
+        """Diagnose an attempt."""
+        refuse_dots(attempt)
         if not callable(attempt):
-            return f"Hand over the function itself, without calling it; you gave a {type(attempt).__name__}."
+            return _no_function(attempt)
         try:
-            result = run(attempt)
+            result = self.run(attempt)
         except NotAttempted:
             raise
         except Exception as error:  # whatever the reader's code raises is the diagnosis
-            if "ellipsis" in str(error).lower():  # the dots were used as if they were a value
-                raise NotAttempted from None
-            return f"Your function raises {type(error).__name__}: {error}. It was called with {_inputs(called_with)}."
-        return judge(result)
+            return _raised(error, self.called_with)
+        return self.judge(result)
 
-    return diagnose
+    def passes(self, attempt: Callable) -> bool:
+        """Whether a function is right."""
+        return self(attempt) is None
+
+    def mutants(self) -> Iterator[tuple[str, Callable]]:
+        """Make the right function with one thing changed, in every way, each with what was changed in words."""
+        return mutants(self.right, self.called_with)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Check an answer of several parts, one after the other.
+
+    Attributes:
+        parts: what each part is, in a few words -> its checker.
+    """
+
+    parts: dict[str, Checker]
+
+    def __call__(self, attempt: object) -> str | None:
+        """Diagnose an attempt; one that lacks the later parts is told about the first."""
+        given = attempt if isinstance(attempt, tuple | list) else (attempt,)
+        for place, (name, checker) in enumerate(self.parts.items()):
+            try:
+                if place >= len(given):
+                    raise NotAttempted
+                fault = checker(given[place])
+            except NotAttempted:
+                if place == 0:
+                    raise
+                return f"{', '.join(list(self.parts)[:place]).capitalize()}: right. Now {name}: 1 answer is missing."
+            if fault:
+                return fault
+        return None
 
 
 def call(attempt: Callable, *inputs):
@@ -135,97 +393,140 @@ def call(attempt: Callable, *inputs):
         NotAttempted: when that is the placeholder, or has it in a tuple or a list.
     """
     result = attempt(*inputs)
-    _refuse_dots(_as_tuple(result))
+    refuse_dots(result)
     return result
 
 
-@dataclass(frozen=True)
-class Behavior:
-    """What a function does on one case: its outputs, and their gradient with respect to each input (None: no path)."""
-
-    outputs: tuple[Tensor, ...]
-    gradients: dict[str, Tensor | None]
+# ---- What a function does
 
 
-def function(
-    right: Callable, cases: list[dict], mistakes: list[Mistake], *, gradients: bool | tuple[str, ...] = False
-) -> Checker:
-    """Make a checker for a function that the reader writes, from one that is right and some that are not.
+def _behavior(function: Callable, case: dict, count: int | None, gradients: tuple[str, ...]) -> Behavior:
+    """Run a function on copies of the inputs; ``count`` outputs are asked for, any number if None."""
+    inputs = {name: _copy(value) for name, value in case.items()}
+    try:
+        result = _called(function, inputs)
+    except NotAttempted:
+        raise
+    except Exception as error:  # whatever the reader's code raises is the diagnosis
+        return Behavior(fault=_raised(error, case))
+    outputs, fault = _outputs(result, count)
+    if fault:
+        return Behavior(fault=f"{fault[:-1]}, with {_inputs(case)}.")
+    changed = tuple(name for name, value in inputs.items() if _has_changed(value, case[name]))
+    found, problem = _gradients(function, case, count, gradients) if gradients else ({}, "")
+    return Behavior(tuple(output.detach() for output in outputs), found, changed, "", problem)
 
-    Args:
-        right: a function that does what is asked.
-        cases: inputs by name, in the order of the arguments; small, so that a diagnosis can show them.
-        mistakes: the first that behaves like the attempt, in all cases, is the diagnosis.
-        gradients: whether the gradients with respect to the floating-point inputs must agree as well, or the names of
-            the inputs for which they must.
 
-    Returns:
-        The checker.
+def _called(function: Callable, inputs: dict):
+    """Call with the inputs in order; what comes after a star, by name."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()
+    by_name = {entry.name for entry in parameters if entry.kind is inspect.Parameter.KEYWORD_ONLY}
+    in_order = [value for name, value in inputs.items() if name not in by_name]
+    return call(function, *in_order, **{name: value for name, value in inputs.items() if name in by_name})
+
+
+def _gradients(function: Callable, case: dict, count: int | None, names: tuple[str, ...]) -> tuple[dict, str]:
+    """Gradients of the sum of the outputs, and what kept us from having them.
+
+    The inputs are not leaves, as in a training loop: an answer may change them in place. One that turns off
+    ``requires_grad``, which only leaves can have turned off, is called again with leaves.
     """
+    problem = ""
+    for a_leaf in (False, True):
+        leaves = {name: _copy(case[name]).requires_grad_() for name in names}
+        inputs = {name: leaves[name] if a_leaf else leaves[name] * 1 for name in names}
+        try:
+            outputs, _ = _outputs(
+                _called(function, {n: inputs.get(n, _copy(value)) for n, value in case.items()}), count
+            )
+            total = sum(output.sum() for output in outputs)
+            followed = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
+            found = [None] * len(followed)
+            if total.requires_grad and followed:
+                found = torch.autograd.grad(total, list(followed.values()), allow_unused=True)
+            return dict.fromkeys(names) | dict(zip(followed, found, strict=True)), ""
+        except Exception as error:  # NumPy on a tensor that needs a gradient, for example
+            problem = problem or f"{type(error).__name__}: {error}"
+    return {}, problem
 
-    def judge(found: list[Behavior]) -> str | None:
-        if not all(behavior.outputs for behavior in found):
-            return "Your function returns None. Is a `return` missing?"
-        wanted = [_behavior(right, case, gradients) for case in cases]
-        fault = _first_difference(found, wanted, cases)
-        if fault is None:
-            return None
-        values_agree = _first_difference(found, [replace(behavior, gradients={}) for behavior in wanted], cases) is None
-        for mistake in mistakes:
-            made = [_behavior(mistake.does, case, gradients and values_agree) for case in cases]
-            if _first_difference(found, made, cases) is None:
-                return f"{mistake.words} {fault}"
-        return fault
 
-    return outcome(lambda attempt: [_behavior(attempt, case, gradients) for case in cases], judge, called_with=cases[0])
-
-
-def _behavior(function: Callable, case: dict, gradients: bool | tuple[str, ...]) -> Behavior:
-    followed = case if gradients is True else gradients or ()
-    leaves = {
-        name: value.detach().clone().requires_grad_() if name in followed and _is_float(value) else _copy(value)
-        for name, value in case.items()
-    }
-    result = call(function, *leaves.values())
+def _outputs(result: object, count: int | None) -> tuple[tuple[Tensor, ...], str]:
+    """The outputs as tensors, or what is wrong with them."""
     if result is None:
-        return Behavior((), {})
-    outputs = tuple(map(_as_tensor, _as_tuple(result)))
-    found = {}
-    inputs = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Tensor) and leaf.requires_grad}
-    if inputs:
-        total = sum(output.sum() for output in outputs)
-        if total.requires_grad:
-            grads = torch.autograd.grad(total, list(inputs.values()), allow_unused=True)
-            found = dict(zip(inputs, grads, strict=True))
-        else:
-            found = dict.fromkeys(inputs)
-    return Behavior(tuple(output.detach() for output in outputs), found)
+        return (), "Your function returns None: is a `return` missing?"
+    several = isinstance(result, tuple | list) or (count or 1) > 1 and getattr(result, "ndim", 0)
+    if count is None:
+        count = len(result) if isinstance(result, tuple) else 1
+    try:
+        if count == 1 and isinstance(result, tuple) and len(result) > 1 and getattr(result[0], "ndim", 0):
+            raise TypeError  # several tensors, and not one in pieces
+        if count == 1:
+            return (as_tensor(result[0] if isinstance(result, tuple) and len(result) == 1 else result),), ""
+        if several and len(result) == count:
+            return tuple(map(as_tensor, result)), ""
+    except TypeError as error:
+        if count > 1 or not several:
+            return (), f"Your function returns {error}, and a tensor or a number was asked for."
+    return (), f"Your function returns {_count(len(result) if several else 1, 'thing')}, and {count} were asked for."
 
 
-def _first_difference(yours: list[Behavior], wanted: list[Behavior], cases: list[dict]) -> str | None:
-    return next(filter(None, map(_difference, yours, wanted, cases)), None)
+def _signature_fault(attempt: Callable, case: dict, least: int) -> str | None:
+    """Say so when a function cannot take all the inputs that it is asked to take."""
+    try:
+        parameters = list(inspect.signature(attempt).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    if any(entry.kind is inspect.Parameter.VAR_POSITIONAL for entry in parameters):
+        return None
+    missing = list(case)[len(parameters) :]
+    if missing and len(parameters) >= least:
+        return (
+            f"Your function has no argument `{missing[0]}`. It takes {_count(len(parameters), 'argument')} and is to "
+            f"take {len(case)}, as the first line above says."
+        )
+    return None
 
 
-def _difference(yours: Behavior, wanted: Behavior, case: dict) -> str | None:
+def _with_another(case: dict, name: str) -> dict | None:
+    """The same case with another value for one input, of the same kind; None if there is none."""
+    value = case.get(name)
+    if isinstance(value, Tensor):
+        other = next(
+            (v for v in (value.roll(1, -1), value.roll(1, 0), value.flip(-1)) if not torch.equal(v, value)), None
+        )
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    else:
+        other = value + 1 if isinstance(value, int) else value * 0.75
+    return None if other is None else case | {name: other}
+
+
+# ---- Comparing
+
+
+def _difference(yours: Behavior, wanted: Behavior, case: dict, tolerance: float) -> str | None:
     """What differs between two behaviors, with the values, or None."""
-    if len(yours.outputs) != len(wanted.outputs):
-        return f"It returns {_count(len(yours.outputs), 'thing')}, and {len(wanted.outputs)} were asked for."
-    for a, b in zip(yours.outputs, wanted.outputs, strict=True):
-        if a.shape != b.shape:
-            return f"Your result has shape {tuple(a.shape)}, expected {tuple(b.shape)}, with {_inputs(case)}."
-        if _close(a, b):
-            continue
-        hint = ""
-        if a.isnan().any() and not b.isnan().any():
-            hint = "It holds a NaN. "
-        elif _close(a, -b):
-            hint = "The sign is the wrong way round. "
-        elif (factor := _factor(a, b)) is not None:
-            hint = f"It is {written(factor)} times what it should be. "
-        return f"{hint}With {_inputs(case)}: yours is {written(a)}, expected {written(b)}."
+    if yours.fault:
+        return yours.fault
+    for place, (a, b) in enumerate(zip(yours.outputs, wanted.outputs, strict=True)):
+        which = f"result {place + 1}" if len(wanted.outputs) > 1 else "result"
+        if not _fits(a, b):
+            return f"Your {which} has shape {tuple(a.shape)}, expected {tuple(b.shape)}, with {_inputs(case)}."
+        if not _close(a, b, max(tolerance, _tolerance(a))):
+            hint = "It holds a NaN. " if a.isnan().any() and not b.isnan().any() else ""
+            return f"{hint}With {_inputs(case)}: your {which} is {written(a)}, expected {written(b)}."
+    if yours.no_gradient:
+        return (
+            f"The values agree, but with inputs that carry a gradient it ends in {yours.no_gradient}. The gradient has "
+            f"to get through, with {_inputs(case)}."
+        )
+    tolerance = max([tolerance, *map(_tolerance, yours.outputs)])
     for name, b in wanted.gradients.items():
         a = yours.gradients[name]
-        if a is None and b is None or _close(_zero(a, case[name]), _zero(b, case[name])):
+        if _close(_zero(a, case[name]), _zero(b, case[name]), tolerance):
             continue
         if b is None or not b.any():
             return f"The values agree, but a gradient reaches {name}, {written(a)}, and none should: detach it."
@@ -235,67 +536,70 @@ def _difference(yours: Behavior, wanted: Behavior, case: dict) -> str | None:
     return None
 
 
-def written(value) -> str:
-    """Write a number or a small tensor in a few digits; of a large tensor, its shape."""
-    if isinstance(value, Tensor) and value.numel() > 12:
-        return f"shape {tuple(value.shape)}"
-    if isinstance(value, Tensor) and value.ndim:
-        return f"[{', '.join(written(entry) for entry in value)}]"
-    if isinstance(value, Real | Tensor) and not isinstance(value, bool):
-        return f"{float(value):.4g}"
-    return repr(value)
+def _same_values(one: Behavior, two: Behavior, tolerance: float) -> bool:
+    if one.fault or two.fault or len(one.outputs) != len(two.outputs):
+        return False
+    pairs = zip(one.outputs, two.outputs, strict=True)
+    return all(_fits(a, b) and _close(a, b, max(tolerance, _tolerance(a))) for a, b in pairs)
 
 
-def _inputs(case: dict) -> str:
-    return ", ".join(f"{name} = {written(value)}" for name, value in case.items())
+def _fits(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape or a.numel() == b.numel() == 1
 
 
-def _close(a: Tensor, b: Tensor) -> bool:
-    return torch.allclose(a.double(), b.double(), rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
+    return torch.allclose(a.double().reshape(b.shape), b.double(), rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
-def _factor(a: Tensor, b: Tensor) -> float | None:
-    """The one number by which all of ``b`` has to be multiplied to give ``a``, or None."""
-    used = b.abs() > TOLERANCE
-    if not used.any() or not a.isfinite().all():
-        return None
-    factor = (a.double()[used] / b.double()[used]).mean()
-    if used.sum() == 1 and not any(_close(x, x.round()) for x in (factor, 1 / factor)):
-        return None  # any number is some multiple of another
-    return factor.item() if _close(a, factor * b) else None
+def _tolerance(found: Tensor) -> float:
+    """What rounding may make of a result: much in 16 bits."""
+    return 4 * torch.finfo(found.dtype).eps if found.is_floating_point() else 0.0
 
 
 def _zero(gradient: Tensor | None, like: Tensor) -> Tensor:
     return torch.zeros_like(like) if gradient is None else gradient
 
 
-def _refuse_dots(values: tuple) -> None:
-    if any(value is ... for value in values):
-        raise NotAttempted
+# ---- Words
 
 
-def _as_tuple(value) -> tuple:
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
+def _no_function(attempt: object) -> str:
+    return f"Hand over the function itself, without calling it; you gave a {type(attempt).__name__}."
 
 
-def _is_number(value) -> bool:
-    return isinstance(value, Real) or (isinstance(value, Tensor) and value.numel() == 1)
+def _raised(error: Exception, case: dict) -> str:
+    """Say what was raised.
+
+    Raises:
+        NotAttempted: when the dots were used as if they were a value.
+    """
+    if "ellipsis" in str(error).lower():
+        raise NotAttempted from None
+    return f"Your function raises {type(error).__name__}: {error}. It was called with {_inputs(case)}."
 
 
-def _is_float(value) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point()
+def _spoiled(name: str, case: dict) -> str:
+    return f"Your function changes `{name}` itself, which others still need: work on a copy, with {_inputs(case)}."
+
+
+def _inputs(case: dict) -> str:
+    return ", ".join(f"{name} = {written(value)}" for name, value in case.items())
+
+
+def _size(case: dict) -> int:
+    return sum(getattr(value, "numel", lambda: 1)() for value in case.values())
+
+
+def _has_changed(now: object, before: object) -> bool:
+    return isinstance(before, Tensor) and not (now.shape == before.shape and torch.equal(now, before))
 
 
 def _copy(value):
     return value.clone() if isinstance(value, Tensor) else value
 
 
-def _as_tensor(value) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    if isinstance(value, Real):
-        return torch.tensor(float(value))
-    raise TypeError(f"it returned a {type(value).__name__}, and a tensor was asked for")
+def _as_tuple(value) -> tuple:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, function, numbers
-from rlhf_helpers.losses import dpo_loss
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Function, Mistake, Numbers
 
 # ---- Three pairs in a batch
 
-pair_weights = numbers(
+pair_weights = Numbers(
     (0.5, 0.25, 0.0, 10.0, math.log(2), 0.0),
     {
         (1.0, 0.5, 0.0, ANY, ANY, ANY): "Those are the values of σ(-βh); the weight has one more factor in front.",
@@ -22,7 +21,16 @@ pair_weights = numbers(
         (ANY, ANY, ANY, 20.0, ANY, ANY): "The sigmoid sees the margin βh, not h itself.",
         (ANY, ANY, ANY, 10.0, 0.0, 0.0): "A pair without an opinion still costs something: put σ(0) into -log σ.",
         (ANY, ANY, ANY, 0.0, ANY, 10.0): "The two ends are swapped: the pair ranked wrong is the expensive one.",
+        (ANY, 0.5, ANY, ANY, ANY, ANY): "σ(0) is one half, and the weight is β times that.",
+        (-0.5, -0.25, ANY, ANY, ANY, ANY): "That is the gradient itself; the weight is its size.",
+        (1.0, ANY, ANY, ANY, ANY, ANY): "The factor β in front of the sigmoid is missing.",
+        (ANY, ANY, ANY, ANY, 0.5, ANY): "That is σ(0); the loss is minus its logarithm.",
+        (ANY, ANY, ANY, ANY, 1.0, ANY): "The loss is in nats: minus the natural logarithm of one half.",
+        (ANY, ANY, ANY, -10.0, ANY, ANY): "A loss is minus the logarithm: it is positive.",
+        (ANY, ANY, ANY, ANY, 0.0, ANY): "A pair without an opinion still costs something: put σ(0) into -log σ.",
+        (ANY, ANY, ANY, 5.0, ANY, ANY): "βh is -10 there: you took a factor β too many.",
     },
+    hints=(1, 1, 1, 2, 2, 2),
 )
 
 
@@ -30,8 +38,9 @@ pair_weights = numbers(
 
 
 def _from_tokens(logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor, beta: float) -> Tensor:
-    sums, ref_sums = (mask * logprobs).sum(1), (mask * ref_logprobs).sum(1)
-    return dpo_loss(sums[0::2], sums[1::2], ref_sums[0::2], ref_sums[1::2], beta=beta)
+    log_ratio = (mask * (logprobs - ref_logprobs.detach())).sum(1)
+    h = log_ratio[0::2] - log_ratio[1::2]
+    return -logsigmoid(beta * h).mean()
 
 
 def _log_ratio(logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor) -> Tensor:
@@ -51,6 +60,11 @@ def _log_of_sigmoid(log_ratio: Tensor, beta: float) -> Tensor:
     return -torch.log(torch.sigmoid(beta * (log_ratio[0::2] - log_ratio[1::2]))).mean()
 
 
+def _of_each(log_ratio: Tensor, beta: float) -> Tensor:
+    each = logsigmoid(beta * log_ratio)
+    return -(each[0::2] - each[1::2]).mean()
+
+
 def _uneven(first: float, beta: float) -> dict:
     """Two pairs of answers of uneven lengths; what is in the padding must not count."""
     return {
@@ -61,9 +75,18 @@ def _uneven(first: float, beta: float) -> dict:
     }
 
 
-from_tokens = function(
+def _of_one_pair() -> dict:
+    return {
+        "logprobs": torch.tensor([[-0.5, -1.0], [-1.5, -0.25]]),
+        "ref_logprobs": torch.tensor([[-1.0, -0.5], [-1.0, -2.0]]),
+        "mask": torch.tensor([[1, 1], [1, 0]]),
+        "beta": 2.0,
+    }
+
+
+from_tokens = Function(
     _from_tokens,
-    [_uneven(-1.0, 0.5), _uneven(-300.0, 1.0)],
+    [_uneven(-1.0, 0.5), _uneven(-300.0, 1.0), _of_one_pair()],
     [
         Mistake(
             "You averaged over the tokens of an answer; its log-probability is the sum.",
@@ -93,8 +116,44 @@ from_tokens = function(
             "log(sigmoid(x)) underflows on a pair that is badly wrong; logsigmoid(x) does not.",
             lambda logprobs, ref, mask, beta: _log_of_sigmoid(_log_ratio(logprobs, ref, mask), beta),
         ),
+        Mistake(
+            "You summed the loss over the pairs; it is their mean.",
+            lambda logprobs, ref, mask, beta: 2 * _of_neighbors(_log_ratio(logprobs, ref, mask), beta),
+        ),
+        Mistake(
+            "The minus in front of logsigmoid is missing.",
+            lambda logprobs, ref, mask, beta: -_of_neighbors(_log_ratio(logprobs, ref, mask), beta),
+        ),
+        Mistake(
+            "You averaged over all columns of the tensor, the padding included; the log ratio of an answer is a sum.",
+            lambda logprobs, ref, mask, beta: _of_neighbors(_log_ratio(logprobs, ref, mask) / mask.shape[1], beta),
+        ),
+        Mistake(
+            "β is missing.",
+            lambda logprobs, ref, mask, beta: _of_neighbors(_log_ratio(logprobs, ref, mask), 1.0),
+        ),
+        Mistake(
+            "You return one loss for each pair; their mean was asked for.",
+            lambda logprobs, ref, mask, beta: torch.stack(
+                [_of_neighbors(_log_ratio(logprobs, ref, mask)[at : at + 2], beta) for at in (0, 2)]
+            ),
+        ),
+        Mistake(
+            "The logsigmoid acts on each answer, before the gap: it belongs around the gap.",
+            lambda logprobs, ref, mask, beta: _of_each(_log_ratio(logprobs, ref, mask), beta),
+        ),
+        Mistake(
+            "The padding of the reference is in your sums: the mask has to act on both.",
+            lambda logprobs, ref, mask, beta: _of_neighbors((mask * logprobs - ref.detach()).sum(1), beta),
+        ),
+        Mistake(
+            "The padding of the policy is in your sums: the mask has to act on both.",
+            lambda logprobs, ref, mask, beta: _of_neighbors((logprobs - mask * ref.detach()).sum(1), beta),
+        ),
     ],
-    gradients=True,
+    gradients=("logprobs", "ref_logprobs"),
+    hint=2,
+    gradient_hint=2,
 )
 
 
@@ -106,8 +165,13 @@ def _losses(history: Tensor, reference: Tensor, beta: float = 0.1) -> Tensor:
     return -logsigmoid(beta * (gap[:, 0] - gap[:, 1]))
 
 
-loss_that_moves = function(
-    lambda history: _losses(history, history[:1].detach()),
+def _from_the_start(history: Tensor) -> Tensor:
+    gap = history - history[:1].detach()
+    return -logsigmoid(0.1 * (gap[:, 0] - gap[:, 1]))
+
+
+loss_that_moves = Function(
+    _from_the_start,
     [
         {"history": torch.tensor([[-20.0, -18.0], [-22.0, -25.0], [-25.0, -40.0]])},
         {"history": torch.tensor([[-7.0, -9.0], [-8.0, -7.5], [-6.0, -11.0], [-5.0, -16.0]])},
@@ -133,14 +197,41 @@ loss_that_moves = function(
             "Your reference trains along: it is the start, but a gradient runs into it.",
             lambda history: _losses(history, history[:1]),
         ),
+        Mistake("β is missing; it is 0.1.", lambda history: _losses(history, history[:1].detach(), 1.0)),
+        Mistake(
+            "The minus in front of logsigmoid is missing.",
+            lambda history: -_losses(history, history[:1].detach()),
+        ),
+        Mistake(
+            "You swapped the two columns: the first is the chosen answer.",
+            lambda history: _losses(history, history[:1].detach(), -0.1),
+        ),
+        Mistake(
+            "Your reference is the mean over the run; it is the policy before its first update.",
+            lambda history: _losses(history, history.mean(0, keepdim=True).detach()),
+        ),
+        Mistake(
+            "You made one number of the run; the loss at every update was asked for.",
+            lambda history: _losses(history, history[:1].detach()).mean(),
+        ),
+        Mistake(
+            "Your reference is update 1; the policy before its first update is row 0.",
+            lambda history: _losses(history, history[1:2].detach()),
+        ),
+        Mistake(
+            "The loss at update 0 is missing: it is log 2.",
+            lambda history: _losses(history, history[:1].detach())[1:],
+        ),
     ],
-    gradients=True,
+    gradients=("history",),
+    hint=2,
+    gradient_hint=2,
 )
 
 
 # ---- No features, no bystander
 
-table = numbers(
+table = Numbers(
     (1.0, 0.0, 2.0),
     {
         (ANY, 1.0, ANY): "That is what the shared features did. In a table no other token comes along.",
@@ -150,7 +241,13 @@ table = numbers(
         (ANY, ANY, 10.0): "The softmax lets all ten probabilities move, but log p1 - log p4 = z1 - z4 holds two "
         "logits only.",
         (ANY, ANY, 1.0): "The rejected token has a logit too, and the loss pushes it down.",
+        (0.5, ANY, ANY): "The loss never reaches 0, so the gap of the two keeps growing: it does not stop half way.",
+        (0.2, ANY, ANY): "The chosen token takes what the rejected one had, and then goes on: the gap keeps growing.",
+        (0.1, ANY, ANY): "That is where it starts; its logit goes up at every step.",
+        (ANY, ANY, 9.0): "log p1 - log p4 = z1 - z4 holds two logits only.",
+        (ANY, ANY, 0.0): "z1 and z4 are in the loss, so they move.",
     },
+    hints=(1, 2, 1),
 )
 
 
@@ -158,7 +255,8 @@ table = numbers(
 
 
 def _resting_places(beta: float, e: float) -> tuple[float, float]:
-    return _with_ipo(math.log((1 - e) / e) / beta)
+    h = math.log((1 - e) / e) / beta
+    return h, 1 / (2 * h)
 
 
 def _with_ipo(gap: float) -> tuple[float, float]:
@@ -170,9 +268,9 @@ def _gap(beta: float, e: float) -> float:
     return _resting_places(beta, e)[0]
 
 
-judge_who_errs = function(
+judge_who_errs = Function(
     _resting_places,
-    [{"beta": 0.5, "e": 0.1}, {"beta": 2.0, "e": 0.25}],
+    [{"beta": 0.5, "e": 0.1}, {"beta": 2.0, "e": 0.25}, {"beta": 0.1, "e": 0.3}],
     [
         Mistake(
             "That gap is a margin, βh: divide it by β.",
@@ -190,7 +288,29 @@ judge_who_errs = function(
             "The gap is right; IPO stops at h = 1 / (2τ), so τ is not h and not 1 / h.",
             lambda beta, e: (_gap(beta, e), 1 / _gap(beta, e)),
         ),
+        Mistake(
+            "The gap is right; τ is 1 / (2h), and you gave h / 2.", lambda beta, e: (_gap(beta, e), _gap(beta, e) / 2)
+        ),
+        Mistake(
+            "The gap is right; τ is 1 / (2h), and you gave 2 / h.", lambda beta, e: (_gap(beta, e), 2 / _gap(beta, e))
+        ),
+        Mistake(
+            "The gap is right; τ is 1 / (2h), and you gave 2h.", lambda beta, e: (_gap(beta, e), 2 * _gap(beta, e))
+        ),
+        Mistake("The gap is right; τ is not β. IPO stops at h = 1 / (2τ).", lambda beta, e: (_gap(beta, e), beta)),
+        Mistake(
+            "The gap is right; your τ has a factor β in it that belongs to DPO alone.",
+            lambda beta, e: (_gap(beta, e), beta / (2 * _gap(beta, e))),
+        ),
+        Mistake("That is log(1 / e): the odds are (1 - e) / e.", lambda beta, e: _with_ipo(-math.log(e) / beta)),
+        Mistake("You gave log(1 - e); the odds are (1 - e) / e.", lambda beta, e: _with_ipo(math.log(1 - e) / beta)),
+        Mistake("The logarithm is missing.", lambda beta, e: _with_ipo((1 - e) / e / beta)),
+        Mistake(
+            "You gave the probability 1 - e over β; the gap is where the sigmoid has that value.",
+            lambda beta, e: _with_ipo((1 - e) / beta),
+        ),
     ],
+    hint=3,
 )
 
 EXERCISES: dict[str, Checker] = {

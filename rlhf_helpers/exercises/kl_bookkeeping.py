@@ -3,18 +3,31 @@
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import Checker, Mistake, function
+from rlhf_helpers.exercises.diagnosis import Checker, Function, Mistake
 from rlhf_helpers.losses import kl_estimate
 
 # ---- A toll with three faults
+
+
+def _right(rewards: Tensor, logprobs: Tensor, ref_logprobs: Tensor, kl_coeff: float) -> Tensor:
+    kl = (logprobs - ref_logprobs).detach()
+    return rewards - kl_coeff * kl
 
 
 def _after_toll(rewards: Tensor, logprobs: Tensor, ref_logprobs: Tensor, kl_coeff: float, kind: str = "k1") -> Tensor:
     return rewards - kl_coeff * kl_estimate(logprobs, ref_logprobs, kind).detach()
 
 
-after_toll = function(
-    _after_toll,
+def _at_the_end(rewards: Tensor, tolls: Tensor) -> Tensor:
+    return torch.cat([rewards[:, :-1], rewards[:, -1:] - tolls.sum(1, keepdim=True)], 1)
+
+
+def _exact_term(rewards: Tensor, logprobs: Tensor, ref_logprobs: Tensor, kl_coeff: float) -> Tensor:
+    return rewards - kl_coeff * logprobs.exp() * (logprobs - ref_logprobs)
+
+
+after_toll = Function(
+    _right,
     [
         {
             "rewards": torch.tensor([[1.0, 0.0, 0.0]]),
@@ -54,8 +67,36 @@ after_toll = function(
             "The price, kl_coeff, is missing.",
             lambda pay, new, ref, coeff: _after_toll(pay, new, ref, 1.0),
         ),
+        Mistake(
+            "Two faults are left: the estimate is still k3, and the sign of the price is still turned.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, -coeff, "k3"),
+        ),
+        Mistake(
+            "Two faults are left: k2 is no estimate for the reward, and the sign of the price is turned.",
+            lambda pay, new, ref, coeff: _after_toll(pay, new, ref, -coeff, "k2"),
+        ),
+        Mistake(
+            "Your estimate compares probabilities; k1 is the difference of the logs.",
+            lambda pay, new, ref, coeff: pay - coeff * (new.exp() - ref.exp()),
+        ),
+        Mistake(
+            "You charge the absolute value: where a token has become less likely, k1 pays back.",
+            lambda pay, new, ref, coeff: pay - coeff * (new - ref).abs(),
+        ),
+        Mistake(
+            "You charge only where a token has become likelier: k1 pays back where it has not.",
+            lambda pay, new, ref, coeff: pay - coeff * (new - ref).clamp(min=0),
+        ),
+        Mistake("The rewards are gone.", lambda pay, new, ref, coeff: -coeff * (new - ref)),
+        Mistake(
+            "You charge at the last token alone; each token pays its own toll.",
+            lambda pay, new, ref, coeff: _at_the_end(pay, coeff * (new - ref)),
+        ),
+        Mistake("You charge the exact term p log(p / q); k1 is log(p / q).", _exact_term),
     ],
     gradients=("logprobs",),  # the other two are data
+    hint=2,
+    gradient_hint=3,
 )
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, function, numbers
-from rlhf_helpers.losses import aggregate
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Edge, Function, Mistake, Numbers
 
 # ---- What a name costs
 
-what_a_name_costs = numbers(
+what_a_name_costs = Numbers(
     (math.log(27), 4 / 3 * math.log(2), 2.3),
     {
         (math.log(26), ANY, ANY): "That is log 26: the end is a token too, and the policy has to choose it.",
@@ -35,6 +34,7 @@ what_a_name_costs = numbers(
         (ANY, ANY, 11.5): "That is nats a name; divide by the tokens instead of the names.",
         (ANY, ANY, 23.0): "That is the sum; divide it by the tokens that count.",
     },
+    hints=(1, 2, 2),
 )
 
 
@@ -67,11 +67,18 @@ def _along_the_batch(completion_ids: Tensor, end_id: int) -> Tensor:
     return (is_end.cumsum(0) == is_end).long()
 
 
-where_a_name_is_over = function(
-    lambda ids, end_id: (_ends_before(ids, end_id) == 0).long(),
+def _mask(completion_ids: Tensor, end_id: int) -> Tensor:
+    is_end = (completion_ids == end_id).long()
+    ends_before = is_end.cumsum(1) - is_end
+    return ends_before == 0
+
+
+where_a_name_is_over = Function(
+    _mask,
     [
         {"completion_ids": torch.tensor([[3, 0, 5, 0], [0, 4, 0, 6], [3, 1, 2, 5]]), "end_id": 0},
         {"completion_ids": torch.tensor([[2, 1, 2, 1], [5, 0, 2, 4], [1, 0, 4, 2]]), "end_id": 2},
+        {"completion_ids": torch.tensor([[7, 7, 7, 1], [0, 1, 2, 3]]), "end_id": 7},
     ],
     [
         Mistake(
@@ -101,14 +108,44 @@ where_a_name_is_over = function(
             "You look for token 0; the end token is `end_id`.",
             lambda ids, end_id: (_ends_before(ids, 0) == 0).long(),
         ),
+        Mistake(
+            "You mark the end tokens themselves.",
+            lambda ids, end_id: (ids == end_id).long(),
+        ),
+        Mistake(
+            "You count the ends, and that is no mask: 1 is what counts, 0 what does not.",
+            lambda ids, end_id: (ids == end_id).cumsum(1),
+        ),
+        Mistake(
+            "Up to one end is not up to the first: what comes behind it counts in yours.",
+            lambda ids, end_id: ((ids == end_id).cumsum(1) <= 1).long(),
+        ),
+        Mistake(
+            "A name without an end counts in full; yours counts nothing of it.",
+            lambda ids, end_id: ((_ends_before(ids, end_id) == 0) & (ids == end_id).any(1, keepdim=True)).long(),
+        ),
+        Mistake(
+            "You look for tokens above the end token's id; it may be any number.",
+            lambda ids, end_id: (ids > end_id).long(),
+        ),
+        Mistake(
+            "You give the lengths; a mask has a number for each token.",
+            lambda ids, end_id: (_ends_before(ids, end_id) == 0).sum(1),
+        ),
     ],
+    hint=2,
 )
 
 
 # ---- A harder batch costs less
 
-token_mean = function(
-    lambda logprobs, mask: -aggregate(logprobs, mask),
+
+def _token_mean(logprobs: Tensor, mask: Tensor) -> Tensor:
+    return -(logprobs * mask).sum() / mask.sum()
+
+
+token_mean = Function(
+    _token_mean,
     [
         {
             "logprobs": torch.tensor([[-2.0, -1.0, -9.0, -9.0], [-0.5, -1.0, -3.0, -4.0]]),
@@ -141,8 +178,19 @@ token_mean = function(
             "The denominator is right, and the padding is in the sum now.",
             lambda logprobs, mask: -logprobs.sum() / mask.sum(),
         ),
+        Mistake("The minus is missing: a loss is positive here.", lambda logprobs, mask: -_token_mean(logprobs, mask)),
+        Mistake(
+            "You give one number for each name; the token mean is one of the whole batch.",
+            lambda logprobs, mask: -(logprobs * mask).sum(1) / mask.sum(1),
+        ),
+        Mistake(
+            "You summed along the batch; one sum over both dimensions was asked for.",
+            lambda logprobs, mask: -(logprobs * mask).sum(0) / mask.sum(0),
+        ),
     ],
-    gradients=True,
+    gradients=("logprobs",),
+    hint=2,
+    gradient_hint=1,
 )
 
 
@@ -152,7 +200,8 @@ token_mean = function(
 def _best_for_rule(p: float, kl_coeff: float) -> tuple[float, float]:
     """The share of a rule under the best policy, and its KL to the reference, for any kl_coeff above 0."""
     other = (1 - p) * math.exp(-1 / kl_coeff)  # numerator and denominator divided by e^(1 / kl_coeff)
-    return p / (p + other), -math.log(p + other) - other / (p + other) / kl_coeff
+    z = p + other
+    return p / z, -math.log(z) - other / z / kl_coeff
 
 
 def _kl(q: float, p: float) -> float:
@@ -168,7 +217,7 @@ def _mistaken_kl(kl: Callable[[float, float, float], float]) -> Callable[[float,
     return lambda p, kl_coeff: (_best_for_rule(p, kl_coeff)[0], kl(_best_for_rule(p, kl_coeff)[0], p, kl_coeff))
 
 
-_check_formula = function(
+best_for_rule = Function(
     _best_for_rule,
     [{"p": 0.1, "kl_coeff": 0.5}, {"p": 0.4, "kl_coeff": 2.0}],  # p e^(1 / kl_coeff) stays below 1
     [
@@ -214,28 +263,15 @@ _check_formula = function(
         ),
         Mistake("The two results are in the wrong order.", lambda p, k: _best_for_rule(p, k)[::-1]),
     ],
+    edges=(
+        Edge("Here 1 - p* rounds to 0, and the limit of x log x at 0 is 0.", {"p": 0.4, "kl_coeff": 0.01}),
+        Edge(
+            "Here e^(1/kl_coeff) = e^1000 is too large for a float: divide numerator and denominator by it first.",
+            {"p": 0.4, "kl_coeff": 0.001},
+        ),
+    ),
+    hint=1,
 )
-WEAK_PULLS = [
-    (
-        function(_best_for_rule, [{"p": 0.4, "kl_coeff": 0.01}], []),
-        "Here 1 - p* rounds to 0, and the limit of x log x at 0 is 0.",
-    ),
-    (
-        function(_best_for_rule, [{"p": 0.4, "kl_coeff": 0.001}], []),
-        "Here e^(1/kl_coeff) = e^1000 is too large for a float: divide numerator and denominator by it first.",
-    ),
-]
-
-
-def best_for_rule(attempt: object) -> str | None:
-    """Check the formulas, and then whether they survive a weak pull."""
-    if fault := _check_formula(attempt):
-        return fault
-    for check, why in WEAK_PULLS:
-        if fault := check(attempt):
-            return f"It is right where the pull is strong. {fault} {why}"
-    return None
-
 
 EXERCISES: dict[str, Checker] = {
     "ex-names-loss": what_a_name_costs,

@@ -5,12 +5,11 @@ import math
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exact import optimal_policy
-from rlhf_helpers.exercises.diagnosis import Checker, Mistake, function, numbers
+from rlhf_helpers.exercises.diagnosis import Checker, Function, Mistake, Numbers, Parts
 
 # ---- The price of nine tenths
 
-price = numbers(
+price = Numbers(
     1 / math.log(81),
     {
         math.log(81): "That is 1 / kl_coeff: turn it over.",
@@ -19,8 +18,14 @@ price = numbers(
         1 / math.log10(81): "That is the logarithm to base 10; the inverse of e^x is the natural one.",
         0.5: "At 0.5 the optimum gives token 1 a probability of 0.45.",
         0.2: "At 0.2 the optimum gives token 1 a probability of 0.94: near, and past it.",
+        0.25: "At 0.25 the optimum gives token 1 a probability of 0.86: near, and short of it.",
+        1 / math.log(90): "You have ten tokens below the line; token 1 is one of them, so the others are nine.",
+        1 / math.log(100): "You left the nine other tokens out of the fraction, or counted to 10 twice.",
+        1 / math.log2(81): "That is the logarithm to base 2; the inverse of e^x is the natural one.",
+        math.log(8.1): "That is the logarithm of 8.1: bring 0.1 to the other side, and turn it over.",
+        math.log(9): "That is log 9: the 9 other tokens belong in it too, and then turn it over.",
     },
-    tolerance=0.015,  # two digits are enough
+    hints=(2,),
 )
 
 
@@ -32,15 +37,17 @@ def _clip(ratio: Tensor, clip_eps: float) -> Tensor:
 
 
 def _surrogate(ratio: Tensor, advantages: Tensor, clip_eps: float = 0.2) -> Tensor:
-    return torch.minimum(ratio * advantages, _clip(ratio, clip_eps) * advantages)
+    clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+    return torch.minimum(ratio * advantages, clipped * advantages)
 
 
-surrogate = function(
+surrogate = Function(
     _surrogate,
     [
         {"ratio": torch.tensor([0.5, 1.5, 0.5, 1.5]), "advantages": torch.tensor([2.0, 2.0, -1.0, -1.0])},
         {"ratio": torch.tensor([0.7, 1.3, 0.9, 5.0]), "advantages": torch.tensor([-0.5, -3.0, 1.0, -1.0])},
         {"ratio": torch.tensor([0.85, 1.15, 1.05]), "advantages": torch.tensor([-1.0, 2.0, 1.0]), "clip_eps": 0.1},
+        {"ratio": torch.tensor([1.25, 1.4, 0.7]), "advantages": torch.tensor([1.0, 2.0, -1.0]), "clip_eps": 0.3},
     ],
     [
         Mistake(
@@ -72,8 +79,26 @@ surrogate = function(
                 _surrogate(ratio, advantages, eps),
             ),
         ),
+        Mistake(
+            "That is the mean; one number for each token was asked for.",
+            lambda ratio, advantages, eps=0.2: _surrogate(ratio, advantages, eps).mean(),
+        ),
+        Mistake(
+            "That is minus the mean, a loss; what is maximized was asked for, one number for each token.",
+            lambda ratio, advantages, eps=0.2: -_surrogate(ratio, advantages, eps).mean(),
+        ),
+        Mistake(
+            "You clip only above 1: a bad token below the range has to fall silent, too.",
+            lambda ratio, advantages, eps=0.2: torch.minimum(ratio * advantages, ratio.clamp(max=1 + eps) * advantages),
+        ),
+        Mistake(
+            "You clip only below 1: a good token above the range has to fall silent, too.",
+            lambda ratio, advantages, eps=0.2: torch.minimum(ratio * advantages, ratio.clamp(min=1 - eps) * advantages),
+        ),
     ],
     gradients=("ratio",),  # whether the advantages are detached is for the loss to say
+    hint=3,
+    gradient_hint=2,
 )
 
 
@@ -81,11 +106,11 @@ surrogate = function(
 
 
 def _optimum(reference: Tensor, pay: Tensor, kl_coeff: float) -> Tensor:
-    size = len(reference)
-    return optimal_policy(reference.log().expand(size, size), pay, kl_coeff=kl_coeff)[0, 0].exp()
+    tilted = reference * (pay / kl_coeff).exp()
+    return tilted / tilted.sum()
 
 
-optimum = function(
+optimum = Function(
     _optimum,
     [
         {"reference": torch.tensor([0.5, 0.3, 0.2]), "pay": torch.tensor([0.0, 1.0, 0.5]), "kl_coeff": 0.5},
@@ -116,7 +141,41 @@ optimum = function(
             "You tilt by the pay itself. It is e to the power of pay / kl_coeff.",
             lambda reference, pay, kl_coeff: reference * (pay / kl_coeff) / (reference * pay / kl_coeff).sum(),
         ),
+        Mistake(
+            "You left out the price: divide the pay by kl_coeff.",
+            lambda reference, pay, kl_coeff: (reference.log() + pay).softmax(0),
+        ),
+        Mistake(
+            "You pull the reference by kl_coeff: in the formula it stands with the pay alone.",
+            lambda reference, pay, kl_coeff: (kl_coeff * reference.log() + pay).softmax(0),
+        ),
+        Mistake(
+            "The sign is turned: what is paid well becomes likelier.",
+            lambda reference, pay, kl_coeff: (reference.log() - pay / kl_coeff).softmax(0),
+        ),
+        Mistake(
+            "You divide by the number of tokens, or by the largest: Z is the sum.",
+            lambda reference, pay, kl_coeff: reference * (pay / kl_coeff).exp() / len(pay),
+        ),
+        Mistake(
+            "You put the softmax around the tilted probabilities; dividing by their sum is all.",
+            lambda reference, pay, kl_coeff: (reference * (pay / kl_coeff).exp()).softmax(0),
+        ),
     ],
+    hint=1,
+)
+
+factor = Numbers(
+    math.e,
+    {
+        2.0: "2 is the ratio of the payments; it is their difference, over the price, that counts.",
+        math.exp(0.5): "The difference of the payments is 0.5, and it is divided by the price of 0.5.",
+        math.exp(0.25): "You multiplied by the price; divide by it.",
+        math.exp(2): "That is token 1 against a token that is paid nothing.",
+        1.0: "That is the difference over the price; the factor is e to that power.",
+        0.5: "That is the difference of the payments; the factor is e to the power of it, over the price.",
+    },
+    hints=(2,),
 )
 
 
@@ -127,12 +186,17 @@ def _clip_error(error: float) -> float:
     return min(max(error, -0.2), 0.2)
 
 
-controller = function(
-    lambda kl_coeff, kl, target, n, horizon: kl_coeff * (1 + _clip_error(kl / target - 1) * n / horizon),
+def _adapt(kl_coeff: float, kl: float, target: float, n: int, horizon: int) -> float:
+    error = min(max(kl / target - 1, -0.2), 0.2)
+    return kl_coeff * (1 + error * n / horizon)
+
+
+controller = Function(
+    _adapt,
     [
         {"kl_coeff": 0.15, "kl": 9.0, "target": 6.0, "n": 512, "horizon": 10000},
         {"kl_coeff": 0.3, "kl": 2.0, "target": 6.0, "n": 300, "horizon": 1000},
-        {"kl_coeff": 0.2, "kl": 6.6, "target": 6.0, "n": 64, "horizon": 320},
+        {"kl_coeff": 0.2, "kl": 1.1, "target": 1.0, "n": 64, "horizon": 320},
     ],
     [
         Mistake(
@@ -159,13 +223,42 @@ controller = function(
             "You clip KL / target before you subtract one.",
             lambda coeff, kl, target, n, horizon: coeff * (1 + (_clip_error(kl / target) - 1) * n / horizon),
         ),
+        Mistake(
+            "You clip above only: a KL far below the target must be limited, too.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 + min(kl / target - 1, 0.2) * n / horizon),
+        ),
+        Mistake(
+            "You clip below only: a KL far above the target must be limited, too.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 + max(kl / target - 1, -0.2) * n / horizon),
+        ),
+        Mistake(
+            "You clip the whole change; the error alone is clipped.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 + _clip_error((kl / target - 1) * n / horizon)),
+        ),
+        Mistake(
+            "Your error is the difference of the two; it is their ratio minus 1.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 + _clip_error(kl - target) * n / horizon),
+        ),
+        Mistake(
+            "That is the factor; multiply the old price by it.",
+            lambda coeff, kl, target, n, horizon: 1 + _clip_error(kl / target - 1) * n / horizon,
+        ),
+        Mistake(
+            "That is the change; the next price is the old one times 1 plus that.",
+            lambda coeff, kl, target, n, horizon: coeff * _clip_error(kl / target - 1) * n / horizon,
+        ),
+        Mistake(
+            "n / horizon is the other way round.",
+            lambda coeff, kl, target, n, horizon: coeff * (1 + _clip_error(kl / target - 1) * horizon / n),
+        ),
     ],
+    hint=1,
 )
 
 
 EXERCISES: dict[str, Checker] = {
     "ex-ppo-price": price,
     "ex-ppo-min": surrogate,
-    "ex-ppo-two": optimum,
+    "ex-ppo-two": Parts({"the function": optimum, "the factor": factor}),
     "ex-ppo-controller": controller,
 }

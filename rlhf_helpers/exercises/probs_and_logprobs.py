@@ -2,18 +2,18 @@
 
 import math
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, function, numbers
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Function, Mistake, Numbers
 from rlhf_helpers.policy import TinyPolicy
-from rlhf_helpers.sampling import sequence_logprobs, token_logprobs
+from rlhf_helpers.sampling import sequence_logprobs
 
 # ---- Two hundred tokens
 
-two_hundred = numbers(
+two_hundred = Numbers(
     (200 * math.log(0.2), 5.0, 200 * math.log10(0.2)),
     {
         (math.log(0.2), ANY, ANY): "That is what one token costs; an answer is the sum over its 200 tokens.",
@@ -24,11 +24,19 @@ two_hundred = numbers(
         (ANY, 0.2, ANY): "A minus is lost: the perplexity is exp of minus the mean, and never below 1.",
         (ANY, ANY, 200 * math.log(0.2)): "Those are powers of e; divide by 2.3 to get powers of ten.",
         (ANY, ANY, 200 * math.log(0.2) * math.log(10)): "You multiplied by 2.3; ten is more than e, so divide.",
+        (200 * 0.2, ANY, ANY): "You added up probabilities. They are multiplied, and it is their logs that are added.",
+        (ANY, 200.0, ANY): "The perplexity is about an average token, and not about how many there are.",
     },
+    hints=(1, 2, 2),
 )
 
 
 # ---- Answers of unequal length
+
+
+def _right_scores(logprobs: Tensor, completion_mask: Tensor) -> tuple[Tensor, Tensor]:
+    total = torch.where(completion_mask == 1, logprobs, 0.0).sum(-1)
+    return total, torch.exp(-total / completion_mask.sum(-1))
 
 
 def _perplexity(logprobs: Tensor, mask: Tensor) -> Tensor:
@@ -40,8 +48,8 @@ def _scores(total: Callable = sequence_logprobs, perplexity: Callable = _perplex
     return lambda logprobs, mask: (total(logprobs, mask), perplexity(logprobs, mask))
 
 
-unequal_length = function(
-    _scores(),
+unequal_length = Function(
+    _right_scores,
     [
         {
             "logprobs": torch.tensor([[-1.0, -2.0, -0.5], [-0.25, -3.0, -math.inf]]),
@@ -90,18 +98,24 @@ unequal_length = function(
         ),
         Mistake("The two results are in the wrong order.", _scores(_perplexity, sequence_logprobs)),
     ],
+    hint=2,
 )
 
 
 # ---- Find two bugs
 
 
-@cache
-def _policy() -> TinyPolicy:
-    return TinyPolicy(generator=torch.Generator().manual_seed(4))
+POLICY = TinyPolicy(generator=torch.Generator().manual_seed(4))
+
+
+def _right_score(policy: TinyPolicy, prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
+    ids = torch.cat([prompt_ids, completion_ids], dim=1)
+    logprobs = policy(ids[:, :-1]).log_softmax(-1)
+    return logprobs.gather(-1, completion_ids[..., None])[..., 0].sum(-1)
 
 
 def _score(
+    policy: TinyPolicy,
     prompt_ids: Tensor,
     completion_ids: Tensor,
     dim: int = -1,
@@ -109,17 +123,19 @@ def _score(
     rows: slice = slice(None, -1),
 ) -> Tensor:
     ids = torch.cat([prompt_ids, completion_ids], dim=1)
-    logprobs = _policy()(ids)[:, rows].detach().log_softmax(dim)
+    logprobs = policy(ids)[:, rows].log_softmax(dim)
     return reduce(logprobs.gather(-1, completion_ids[..., None])[..., 0], -1)
 
 
-_check_score = function(
-    lambda prompt_ids, completion_ids: sequence_logprobs(
-        token_logprobs(_policy(), prompt_ids, completion_ids).detach()
-    ),
+two_bugs = Function(
+    _right_score,
     [
-        {"prompt_ids": torch.tensor([[0], [3]]), "completion_ids": torch.tensor([[4, 1, 7], [1, 1, 5]])},
-        {"prompt_ids": torch.tensor([[2]]), "completion_ids": torch.tensor([[5, 9, 0]])},
+        {
+            "policy": POLICY,
+            "prompt_ids": torch.tensor([[0], [3]]),
+            "completion_ids": torch.tensor([[4, 1, 7], [1, 1, 5]]),
+        },
+        {"policy": POLICY, "prompt_ids": torch.tensor([[2]]), "completion_ids": torch.tensor([[5, 9, 0, 3]])},
     ],
     [
         Mistake("One bug is left: log_softmax(1) still normalizes over the positions.", partial(_score, dim=1)),
@@ -130,30 +146,47 @@ _check_score = function(
             "The slice was right; you now read each token's own row, one too late.",
             partial(_score, rows=slice(1, None)),
         ),
+        Mistake(
+            "You give the log-probability of each token; the one of an answer is their sum.",
+            partial(_score, reduce=lambda picked, dim: picked),
+        ),
     ],
+    hint=2,
 )
-
-
-def two_bugs(attempt: object) -> str | None:
-    """Check a score that takes a policy first."""
-    return _check_score(partial(attempt, _policy()) if callable(attempt) else attempt)
 
 
 # ---- The product that refuses to die
 
-frozen_product = numbers(
+frozen_product = Numbers(
     (4.0, 0.0),
     {
+        (4 * 2.0**-24, ANY): "That is the product itself. The rung is how many times 2^-24 that is.",
         (0.0, ANY): "The true product is that small, but every step rounds: 0.9 times 4 rungs is 3.6, which is 4.",
         (5.0, ANY): "In float16, 0.9 is a hair less than 0.9: five rungs become 4.4996, and that rounds down.",
         (1.0, ANY): "One rung would stay there too, but the product stops earlier, on its way down.",
         (ANY, 1.0): "0.4 of a rung is nearer to no rung than to one.",
         (ANY, 4.0): "With 0.4, four rungs become 1.6, which rounds to 2; go on from there.",
+        (10.0, ANY): "0.9 times 10 rungs is 9 rungs: it still goes down there.",
+        (9.0, ANY): "0.9 times 9 rungs is 8.1, which is rung 8: it still goes down there.",
+        (ANY, 2.0): "0.4 of 2 rungs is 0.8, which rounds to 1; go on from there.",
     },
+    tolerance=0.0,
+    hints=(2, 1),
 )
 
 
 # ---- A temperature for a given width
+
+
+def _right_temperature(logits: Tensor, width: float) -> float:
+    low, high = 0.01, 100.0
+    for _ in range(60):
+        tau = math.sqrt(low * high)
+        if torch.special.entr((logits / tau).softmax(-1)).sum().exp() < width:
+            low = tau
+        else:
+            high = tau
+    return tau
 
 
 def _width(logits: Tensor, tau: float) -> Tensor:
@@ -172,8 +205,8 @@ def _temperature(logits: Tensor, width: float) -> float:
     return _bisect(lambda tau: _width(logits, tau) < width)
 
 
-temperature = function(
-    _temperature,
+temperature = Function(
+    _right_temperature,
     [
         {"logits": torch.tensor([2.0, 1.0, 0.0, -1.0]), "width": 1.2},
         {"logits": torch.tensor([0.5, 3.0, -2.0, 1.0, 0.0, 1.5]), "width": 1.5},
@@ -195,7 +228,24 @@ temperature = function(
             "Your entropy is in bits; e to a power wants nats.",
             lambda logits, width: _bisect(lambda tau: _width(logits, tau).log() / math.log(2) < math.log(width)),
         ),
+        Mistake(
+            "That is the strip's width at a temperature of 1; the temperature was asked for.",
+            lambda logits, width: _width(logits, 1.0),
+        ),
+        Mistake(
+            "You multiplied the logits by the temperature; they are divided by it.",
+            lambda logits, width: _bisect(lambda tau: _width(logits, 1 / tau) < width),
+        ),
+        Mistake(
+            "You measure the width as one over the largest probability; it is e to the entropy.",
+            lambda logits, width: _bisect(lambda tau: 1 / (logits / tau).softmax(-1).max() < width),
+        ),
+        Mistake(
+            "You measure the width as one over the sum of the squares; it is e to the entropy.",
+            lambda logits, width: _bisect(lambda tau: 1 / (logits / tau).softmax(-1).square().sum() < width),
+        ),
     ],
+    hint=2,
 )
 
 EXERCISES: dict[str, Checker] = {

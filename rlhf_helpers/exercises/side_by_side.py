@@ -6,11 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import Checker, Mistake, choice, function
+from rlhf_helpers.exercises.diagnosis import Checker, Choice, Function, Mistake
 
 # ---- Read a leaderboard
 
-leaderboard = choice(
+leaderboard = Choice(
     "B",
     {
         "A": "A has more reward than B, and more KL: at KL 0.6 a reward of 0.562 is possible, 0.062 more.",
@@ -47,8 +47,32 @@ def _sorted(rewards: Tensor, kls: Tensor, kl: float) -> Tensor | float:
     return _at_kl(rewards[order], kls[order], kl)
 
 
-at_equal_kl = function(
-    _at_kl,
+def _last_crossing(rewards: Tensor, kls: Tensor, kl: float) -> Tensor | float:
+    crossings = ((kls[1:] >= kl) & (kls[:-1] < kl)).nonzero().flatten()
+    if len(crossings) == 0:
+        return math.inf
+    before = int(crossings[-1])
+    return _between(rewards[before : before + 2], kls[before : before + 2], kl)
+
+
+def _beyond(rewards: Tensor, kls: Tensor, kl: float) -> Tensor | float:
+    if not (kls > kl).any():
+        return math.inf
+    after = int((kls > kl).double().argmax())
+    share = (kl - kls[after - 1]) / (kls[after] - kls[after - 1])
+    return rewards[after - 1].lerp(rewards[after], share)
+
+
+def _first_crossing(rewards: Tensor, kls: Tensor, kl: float) -> Tensor | float:
+    if not (kls >= kl).any():
+        return math.inf
+    after = int((kls >= kl).double().argmax())
+    share = (kl - kls[after - 1]) / (kls[after] - kls[after - 1])
+    return rewards[after - 1] + share * (rewards[after] - rewards[after - 1])
+
+
+at_equal_kl = Function(
+    _first_crossing,
     [
         {"rewards": torch.tensor([0.11, 0.2, 0.4]), "kls": torch.tensor([0.0, 0.1, 0.45]), "kl": 0.3},
         {"rewards": torch.tensor([0.11, 0.25, 0.2, 0.45]), "kls": torch.tensor([0.0, 0.3, 0.1, 0.4]), "kl": 0.2},
@@ -58,6 +82,12 @@ at_equal_kl = function(
             "kl": 0.2,
         },
         {"rewards": torch.tensor([0.11, 0.2, 0.28]), "kls": torch.tensor([0.0, 0.1, 0.2]), "kl": 0.5},
+        {  # a KL that an update has exactly, and reward that falls
+            "rewards": torch.tensor([0.11, 0.3, 0.2, 0.35]),
+            "kls": torch.tensor([0.0, 0.25, 0.5, 0.75]),
+            "kl": 0.5,
+        },
+        {"rewards": torch.tensor([0.11, 0.3, 0.25]), "kls": torch.tensor([0.0, 0.25, 0.125]), "kl": 0.25},
     ],
     [
         Mistake(
@@ -80,7 +110,30 @@ at_equal_kl = function(
             _if_reached(lambda *path: _before(*path) + _after(*path) - _at_kl(*path)),
         ),
         Mistake("You sorted by KL; a path that comes back is out of order, and the first crossing counts.", _sorted),
+        Mistake(
+            "A path that never has this KL: you say NaN, and `math.inf` was asked for.",
+            lambda *path: _at_kl(*path) if (path[1] >= path[2]).any() else math.nan,
+        ),
+        Mistake(
+            "A path that never has this KL: you give its last reward, and `math.inf` was asked for.",
+            lambda *path: _at_kl(*path) if (path[1] >= path[2]).any() else path[0][-1],
+        ),
+        Mistake(
+            "A path that never has this KL: you say 0, and `math.inf` was asked for.",
+            lambda *path: _at_kl(*path) if (path[1] >= path[2]).any() else 0.0,
+        ),
+        Mistake(
+            "A path that never has this KL: minus infinity would be the worst reward; `math.inf` was asked for.",
+            lambda *path: _at_kl(*path) if (path[1] >= path[2]).any() else -math.inf,
+        ),
+        Mistake("You read the last crossing; the first one counts.", _last_crossing),
+        Mistake(
+            "You read the largest reward within this KL; it is to be read where the path first reaches it.",
+            lambda rewards, kls, kl: rewards[kls <= kl].max() if (kls >= kl).any() else math.inf,
+        ),
+        Mistake("You asked for more than the KL; to reach it is enough.", _beyond),
     ],
+    hint=2,
 )
 
 
@@ -108,7 +161,17 @@ def _twice(rewards: Tensor, mask: Tensor) -> Tensor:
     return torch.where(last, _pay_late(rewards, mask), rewards * mask)
 
 
-paid_at_the_end = function(
+def _last_place(mask: Tensor) -> Tensor:
+    return mask * (mask.cumsum(1) == mask.sum(1, keepdim=True))
+
+
+def _at_the_first(rewards: Tensor, mask: Tensor) -> Tensor:
+    paid = torch.zeros_like(rewards)
+    paid[:, 0] = (rewards * mask).sum(1)
+    return paid
+
+
+paid_at_the_end = Function(
     _pay_late,
     [
         {
@@ -118,6 +181,10 @@ paid_at_the_end = function(
         {
             "rewards": torch.tensor([[-1.0, 4.0, 7.0], [3.0, 0.0, 6.0]]),
             "mask": torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]]),
+        },
+        {  # three columns and three rows, so that a lost dimension does not fit by chance alone
+            "rewards": torch.tensor([[0.5, 2.0, 0.0], [0.0, 1.0, 4.0], [2.5, 1.0, 3.0]]),
+            "mask": torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
         },
     ],
     [
@@ -147,7 +214,28 @@ paid_at_the_end = function(
             "You pay at every token what was earned so far; before the last one there is nothing.",
             lambda rewards, mask: (rewards * mask).cumsum(1) * mask,
         ),
+        Mistake(
+            "The running sum of the mask stays where it is behind the last token, so you pay there again: multiply by "
+            "the mask.",
+            lambda rewards, mask: (rewards * mask).sum(1, keepdim=True) * (mask.cumsum(1) == mask.sum(1, keepdim=True)),
+        ),
+        Mistake(
+            "You pay at the first token; the last that counts was asked for.",
+            lambda rewards, mask: _at_the_first(rewards, mask),
+        ),
+        Mistake(
+            "You keep what the last token itself earned; the sum of all was asked for.",
+            lambda rewards, mask: rewards * _last_place(mask),
+        ),
+        Mistake(
+            "You give one number for each completion; put it at its last token, with zeros elsewhere.",
+            lambda rewards, mask: (rewards * mask).sum(1),
+        ),
+        Mistake("You pay at the place before the last.", lambda rewards, mask: _pay_late(rewards, mask).roll(-1, 1)),
+        Mistake("You pay one place behind the last.", lambda rewards, mask: _pay_late(rewards, mask).roll(1, 1)),
     ],
+    kept=("rewards",),
+    hint=2,
 )
 
 
@@ -170,14 +258,24 @@ def _tokens(updates: float, epochs: int) -> float:
     return BATCH * -(-updates // epochs) if updates < math.inf else math.inf
 
 
-tokens_until = function(
-    lambda values, goal, epochs: _tokens(_first(values >= goal), epochs),
+def _tokens_until(values: Tensor, goal: float, epochs: int) -> float:
+    reached = (values >= goal).nonzero().flatten()
+    if len(reached) == 0:
+        return math.inf
+    return 256 * math.ceil(reached[0].item() / epochs)
+
+
+tokens_until = Function(
+    _tokens_until,
     [
         {"values": torch.tensor([0.1, 0.2, 0.15, 0.3, 0.26, 0.4]), "goal": 0.25, "epochs": 1},
         {"values": torch.tensor([0.1, 0.2, 0.15, 0.3, 0.26, 0.4]), "goal": 0.25, "epochs": 2},
         {"values": torch.tensor([0.1, 0.12, 0.14, 0.2, 0.26, 0.24]), "goal": 0.25, "epochs": 4},
         {"values": torch.tensor([0.1, 0.25, 0.3]), "goal": 0.25, "epochs": 1},
         {"values": torch.tensor([0.1, 0.2, 0.15]), "goal": 0.25, "epochs": 2},
+        {"values": torch.tensor([0.3, 0.2, 0.4]), "goal": 0.25, "epochs": 2},
+        {"values": torch.tensor([0.1, 0.2, 0.2, 0.2, 0.2, 0.3]), "goal": 0.25, "epochs": 3},
+        {"values": torch.tensor([-0.2, -0.1, 0.1]), "goal": 0.05, "epochs": 1},
     ],
     [
         Mistake(
@@ -217,7 +315,26 @@ tokens_until = function(
             "You waited until the goal was never left again; the first time counts.",
             lambda values, goal, epochs: _tokens(_after_the_last_below(values, goal), epochs),
         ),
+        Mistake(
+            "You always add a batch: an update that ends a batch has not begun the next one.",
+            lambda values, goal, epochs: (
+                BATCH * (_first(values >= goal) // epochs + 1) if (values >= goal).any() else math.inf
+            ),
+        ),
+        Mistake(
+            "This run never gets there: you count all its updates. Return math.inf.",
+            lambda values, goal, epochs: BATCH * math.ceil(min(_first(values >= goal), len(values)) / epochs),
+        ),
+        Mistake(
+            "This run never gets there: you count up to its last update. Return math.inf.",
+            lambda values, goal, epochs: BATCH * math.ceil(min(_first(values >= goal), len(values) - 1) / epochs),
+        ),
+        Mistake(
+            "You look for the update with the highest value; the first that reaches the goal counts.",
+            lambda values, goal, epochs: _tokens(int(values.argmax()), epochs) if (values >= goal).any() else math.inf,
+        ),
     ],
+    hint=2,
 )
 
 EXERCISES: dict[str, Checker] = {

@@ -3,12 +3,11 @@
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Mistake, function, numbers
-from rlhf_helpers.losses import spo_loss
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Function, Mistake, Numbers
 
 # ---- Ten times louder
 
-louder = numbers(
+louder = Numbers(
     (0.05, 1.0),
     {
         (5.0, ANY): "A pull ten times as strong would cancel louder scores. You were asked what louder scores are "
@@ -17,7 +16,12 @@ louder = numbers(
         "does: divide 10 r - 0.5 KL by 10.",
         (0.05, 10.0): "The gradient is ten times as large, but Adam divides it by its own size.",
         (0.05, 0.1): "Adam divides by the size of the gradient once, so the factor cancels; it does not turn around.",
+        (ANY, 10.0): "The gradient is ten times as large, but Adam divides it by its own size.",
+        (ANY, 100.0): "The gradient is ten times as large, and Adam divides it by its own size.",
+        (0.005, ANY): "Divide 10 r - 0.5 KL by 10 once.",
+        (0.45, ANY): "That is the optimum's probability at 0.5; the price was asked for.",
     },
+    hints=(1, 2),
 )
 
 
@@ -28,7 +32,7 @@ def _first_push(payout: Tensor, mu: Tensor, nu: Tensor) -> Tensor:
     return mu * (payout - nu @ payout) + nu * (payout - mu @ payout)
 
 
-second_arm = function(
+second_arm = Function(
     _first_push,
     [
         {
@@ -37,6 +41,11 @@ second_arm = function(
             "nu": torch.tensor([0.05, 0.05, 0.9]),
         },
         {"payout": torch.tensor([1.0, -2.0]), "mu": torch.tensor([0.8, 0.2]), "nu": torch.tensor([0.3, 0.7])},
+        {
+            "payout": torch.tensor([0.0, 3.0, -1.0, 2.0]),
+            "mu": torch.tensor([0.4, 0.1, 0.2, 0.3]),
+            "nu": torch.tensor([0.1, 0.4, 0.3, 0.2]),
+        },
     ],
     [
         Mistake(
@@ -59,7 +68,36 @@ second_arm = function(
             "You compared with the mean of the payouts, as if all arms were pulled alike.",
             lambda payout, mu, nu: (mu + nu) * (payout - payout.mean()),
         ),
+        Mistake(
+            "You counted only the pairs in which the arm is answer b; as answer a it is pushed, too.",
+            lambda payout, mu, nu: nu * (payout - mu @ payout),
+        ),
+        Mistake(
+            "As answer b an arm is pushed by -(s_a - s_b): the sign of your second part is turned.",
+            lambda payout, mu, nu: mu * (payout - nu @ payout) - nu * (payout - mu @ payout),
+        ),
+        Mistake(
+            "You averaged the two parts; an arm is pushed by both.",
+            lambda payout, mu, nu: _first_push(payout, mu, nu) / 2,
+        ),
+        Mistake(
+            "Your weights are swapped: as a the arm is drawn from mu.",
+            lambda payout, mu, nu: nu * (payout - nu @ payout) + mu * (payout - mu @ payout),
+        ),
+        Mistake(
+            "You multiplied entry by entry where a mean is needed: nu @ payout is one number.",
+            lambda payout, mu, nu: mu * (payout - nu * payout) + nu * (payout - mu * payout),
+        ),
+        Mistake(
+            "That is the expected push of all arms together, which is 0 or near it: one number for each arm.",
+            lambda payout, mu, nu: _first_push(payout, mu, nu).sum(),
+        ),
+        Mistake(
+            "You compare with the mean of a mixture of both samplers; each answer is compared with the other one.",
+            lambda payout, mu, nu: (mu + nu) * (payout - (mu + nu) @ payout / 2),
+        ),
     ],
+    hint=3,
 )
 
 
@@ -71,8 +109,10 @@ def _scores(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, kl_coeff: f
 
 
 def _pulled_once(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, kl_coeff: float) -> Tensor:
-    scores = _scores(logprobs, ref_logprobs, rewards, kl_coeff)
-    return spo_loss(logprobs[:, 0], logprobs[:, 1], scores[:, 0], scores[:, 1])
+    scores = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+    score_gap = scores[:, 0] - scores[:, 1]
+    logprob_gap = logprobs[:, 0] - logprobs[:, 1]
+    return -(score_gap * logprob_gap).mean()
 
 
 def _undetached(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, kl_coeff: float) -> Tensor:
@@ -85,20 +125,26 @@ def _only_the_score_trains(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tens
     return -((scores[:, 0] - scores[:, 1]) * (logprobs[:, 0] - logprobs[:, 1]).detach()).mean()
 
 
-pulled_once = function(
+pulled_once = Function(
     _pulled_once,
     [
         {
             "logprobs": torch.tensor([[-3.0, -5.0], [-4.0, -2.5]]),
-            "ref_logprobs": torch.tensor([[-4, -5], [-3, -4]]),  # data, in whole numbers: no gradient to ask about
-            "rewards": torch.tensor([[1, 0], [2, 4]]),
+            "ref_logprobs": torch.tensor([[-4.0, -5.0], [-3.0, -4.0]]),
+            "rewards": torch.tensor([[1.0, 0.0], [2.0, 4.0]]),
             "kl_coeff": 0.5,
         },
         {
             "logprobs": torch.tensor([[-2.0, -6.0]]),
-            "ref_logprobs": torch.tensor([[-3, -5]]),
-            "rewards": torch.tensor([[0, 1]]),
+            "ref_logprobs": torch.tensor([[-3.0, -5.0]]),
+            "rewards": torch.tensor([[0.0, 1.0]]),
             "kl_coeff": 0.2,
+        },
+        {
+            "logprobs": torch.tensor([[-1.0, -1.5], [-0.5, -2.5], [-3.0, -0.25]]),
+            "ref_logprobs": torch.tensor([[-1.25, -1.0], [-2.0, -2.0], [-2.5, -1.5]]),
+            "rewards": torch.tensor([[0.5, 0.0], [0.0, 1.5], [1.0, 1.0]]),
+            "kl_coeff": 1.5,
         },
     ],
     [
@@ -124,12 +170,42 @@ pulled_once = function(
             "A bonus for leaving the reference is no pull: the sign of the price is turned.",
             lambda logprobs, ref, rewards, coeff: _pulled_once(logprobs, ref, rewards, -coeff),
         ),
+        Mistake(
+            "The minus of the loss is missing: the better answer would become less likely.",
+            lambda logprobs, ref, rewards, coeff: -_pulled_once(logprobs, ref, rewards, coeff),
+        ),
+        Mistake(
+            "You detached everything, so nothing is left that could learn.",
+            lambda logprobs, ref, rewards, coeff: _undetached(logprobs, ref, rewards, coeff).detach(),
+        ),
+        Mistake(
+            "You multiply by the gap of the log ratios: the value was right, and the detach alone is missing.",
+            lambda logprobs, ref, rewards, coeff: _undetached(logprobs - ref, 0, rewards, coeff),
+        ),
+        Mistake(
+            "You summed over the pairs; the loss is their mean.",
+            lambda logprobs, ref, rewards, coeff: len(logprobs) * _pulled_once(logprobs, ref, rewards, coeff),
+        ),
+        Mistake(
+            "The reference is gone from the score.",
+            lambda logprobs, ref, rewards, coeff: _pulled_once(logprobs, 0 * ref, rewards, coeff),
+        ),
     ],
-    gradients=True,
+    gradients=("logprobs",),  # the reference and the rewards are data
+    hint=3,
+    gradient_hint=3,
 )
 
 
 # ---- REBEL's first round
+
+
+def _first_round(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, beta: float) -> Tensor:
+    log_ratio = (logprobs - ref_logprobs.detach()).sum(1)
+    paid = rewards.sum(1)
+    h = log_ratio[0::2] - log_ratio[1::2]
+    r = paid[0::2] - paid[1::2]
+    return ((h - r / beta) ** 2).mean()
 
 
 def _rebel(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, beta: float, halves: bool = False) -> Tensor:
@@ -140,15 +216,34 @@ def _rebel(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, beta: float,
     return (((log_ratio[0::2] - log_ratio[1::2]) - (paid[0::2] - paid[1::2]) / beta) ** 2).mean()
 
 
+def _brackets(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, beta: float) -> Tensor:
+    each = (logprobs - ref_logprobs.detach()).sum(1) - rewards.sum(1) / beta
+    return each[0::2] - each[1::2]
+
+
+def _token_by_token(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, beta: float) -> Tensor:
+    each = logprobs - ref_logprobs.detach() - rewards / beta
+    return ((each[0::2] - each[1::2]) ** 2).mean()
+
+
 ROWS = {
     "logprobs": torch.tensor([[-1.0, -2.0, -0.5], [-2.0, -1.5, -3.0], [-0.5, -1.0, -2.0], [-3.0, -2.0, -2.5]]),
     "ref_logprobs": torch.tensor([[-1.5, -2.0, -1.5], [-2.0, -2.5, -2.0], [-1.0, -2.0, -2.0], [-2.0, -1.5, -2.0]]),
-    "rewards": torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, 0], [1, 1, 0]]),  # counts: no gradient to ask about
+    "rewards": torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 1.0, 0.5]]),
 }
 
-rebel = function(
-    _rebel,
-    [ROWS | {"beta": 0.5}, ROWS | {"beta": 2.0}],
+rebel = Function(
+    _first_round,
+    [
+        ROWS | {"beta": 0.5},
+        ROWS | {"beta": 2.0},
+        {
+            "logprobs": torch.tensor([[-1.0, -0.5], [-2.0, -3.0]]),
+            "ref_logprobs": torch.tensor([[-1.5, -1.0], [-1.0, -2.5]]),
+            "rewards": torch.tensor([[0.0, 2.0], [1.0, -0.5]]),
+            "beta": 0.25,
+        },
+    ],
     [
         Mistake(
             "The goal for h is the reward gap divided by β, not times β.",
@@ -174,8 +269,46 @@ rebel = function(
             "The signs of the two gaps differ: the answer that is paid more should become likelier.",
             lambda logprobs, ref, rewards, beta: _rebel(logprobs, ref, -rewards, beta),
         ),
+        Mistake(
+            "Both gaps are summed over the pairs' squares; the loss is their mean.",
+            lambda logprobs, ref, rewards, beta: len(logprobs) / 2 * _rebel(logprobs, ref, rewards, beta),
+        ),
+        Mistake(
+            "The square is missing: without it the loss has no smallest value.",
+            lambda logprobs, ref, rewards, beta: _brackets(logprobs, ref, rewards, beta).mean(),
+        ),
+        Mistake(
+            "You took the absolute value; the square was asked for.",
+            lambda logprobs, ref, rewards, beta: _brackets(logprobs, ref, rewards, beta).abs().mean(),
+        ),
+        Mistake(
+            "You square the mean; the loss is the mean of the squares.",
+            lambda logprobs, ref, rewards, beta: _brackets(logprobs, ref, rewards, beta).mean() ** 2,
+        ),
+        Mistake(
+            "You regress each answer on its own reward; the gaps of a pair are compared.",
+            lambda logprobs, ref, rewards, beta: (((logprobs - ref).sum(1) - rewards.sum(1) / beta) ** 2).mean(),
+        ),
+        Mistake(
+            "The rewards are averaged over tokens; they are summed, as the log-probabilities are.",
+            lambda logprobs, ref, rewards, beta: _rebel(logprobs, ref, rewards / rewards.shape[1], beta),
+        ),
+        Mistake(
+            "Half of the square: the formula has no half.",
+            lambda logprobs, ref, rewards, beta: _rebel(logprobs, ref, rewards, beta) / 2,
+        ),
+        Mistake(
+            "β is missing.",
+            lambda logprobs, ref, rewards, beta: _rebel(logprobs, ref, rewards, 1.0),
+        ),
+        Mistake(
+            "You square token by token; first sum over the tokens of an answer.",
+            lambda logprobs, ref, rewards, beta: _token_by_token(logprobs, ref, rewards, beta),
+        ),
     ],
-    gradients=True,
+    gradients=("logprobs", "ref_logprobs"),
+    hint=2,
+    gradient_hint=2,
 )
 
 EXERCISES: dict[str, Checker] = {

@@ -16,7 +16,7 @@ from support.chapters import CHAPTERS, every_chapter, every_numbered_chapter
 
 from rlhf_helpers import clipped_surrogate
 from rlhf_helpers.exercises import EXERCISES, check, question
-from rlhf_helpers.exercises.diagnosis import ANY, Mistake, choice, function, numbers
+from rlhf_helpers.exercises.diagnosis import ANY, Choice, Function, Mistake, Numbers
 
 KINDS = ("Predict, then run", "Complete the code", "Find the bug", "Explain", "Extend")
 DIFFICULTY = r"(easy|medium|hard)"
@@ -115,8 +115,11 @@ def ratio(logprobs, old_logprobs):
     return (logprobs - old_logprobs.detach()).exp()
 
 
-diagnose_ratio = function(
-    ratio, [LOGPROBS], [Mistake("That is old over new.", lambda new, old: (old.detach() - new).exp())], gradients=True
+diagnose_ratio = Function(
+    ratio,
+    [LOGPROBS],
+    [Mistake("That is old over new.", lambda new, old: (old.detach() - new).exp())],
+    gradients=("logprobs", "old_logprobs"),
 )
 
 
@@ -148,7 +151,10 @@ def test_an_exercise_with_a_judge_of_its_own_treats_dots_and_errors_like_the_oth
 @pytest.mark.parametrize(
     ("attempt", "said"),
     [
-        (lambda new, old: (old - new).exp(), r"That is old over new\. With .* yours is \[0\.6065, .*expected \[1\.649"),
+        (
+            lambda new, old: (old - new).exp(),
+            r"That is old over new\. With .* result is \[0\.6065, .*expected \[1\.649",
+        ),
         (lambda new, old: (new - old).exp(), "gradient reaches old_logprobs.*detach"),
         (lambda new, old: (new - old).detach().exp(), "no gradient reaches logprobs"),
         (lambda new, old: -(new - old.detach()).exp(), "sign"),
@@ -157,7 +163,7 @@ def test_an_exercise_with_a_judge_of_its_own_treats_dots_and_errors_like_the_oth
         (lambda new, old: (new - old.detach()).sqrt(), "NaN"),
         (lambda new, old: None, "returns None"),
         (lambda new, old: ((new - old.detach()).exp(), old), "returns 2 things"),
-        (lambda new, old: "ratio", "returned a str"),
+        (lambda new, old: "ratio", "returns a str"),
         (lambda new: new, "TypeError"),
         (torch.ones(3), "the function itself"),
     ],
@@ -191,7 +197,7 @@ def test_several_numbers_may_come_in_any_container(kind):
 
 @given(st.floats(-50, 50).filter(lambda x: abs(x) > 0.1))
 def test_a_number_passes_when_it_is_close_and_only_then(right):
-    diagnose = numbers(right, {right * 2: "Twice."})
+    diagnose = Numbers(right, {right * 2: "Twice."})
     assert diagnose(right * 1.005) is None
     assert diagnose(torch.tensor(right)) is None
     assert "Twice." in diagnose(right * 2)
@@ -201,7 +207,7 @@ def test_a_number_passes_when_it_is_close_and_only_then(right):
 
 
 def test_the_place_of_a_wrong_number_is_named():
-    diagnose = numbers((1.25, 0.0), {(ANY, 1.0): "The log of one is zero."})
+    diagnose = Numbers((1.25, 0.0), {(ANY, 1.0): "The log of one is zero."})
     assert diagnose((1.25, 0.005)) is None
     assert "Number 1 of your answer, 1.3," in diagnose((1.3, 0.0))
     assert "The log of one" in diagnose((7.0, 1.0))
@@ -209,7 +215,7 @@ def test_the_place_of_a_wrong_number_is_named():
 
 
 def test_a_choice_explains_the_others():
-    diagnose = choice("up", {"down": "Only bad tokens go down."})
+    diagnose = Choice("up", {"down": "Only bad tokens go down."})
     assert diagnose("up") is None
     assert "Only bad tokens" in diagnose("down")
     assert "'down', 'up'" in diagnose("left")

@@ -117,7 +117,7 @@ WRONG = {
         "minus in the perplexity is missing": padding_no_minus,
         "perplexity is that of the sum": padding_of_the_sum,
         "in the wrong order": padding_swapped,
-        "shape (3,), expected (2,)": padding_wrong_axis,
+        "has shape (4,), expected (1,)": padding_wrong_axis,
     },
     "ex-logs-bugs": {
         "normalizes over the positions": bugs_axis_left,
@@ -138,6 +138,6 @@ WRONG = {
         "wrong half": lambda logits, w: search(lambda tau: width(logits, tau) > w),
         "1 / tau": lambda logits, w: 1 / search(lambda tau: width(logits, tau) < w),
         "in bits": lambda logits, w: search(lambda tau: width(logits, tau).log2() < math.log(w)),
-        "yours is 1, expected": lambda logits, w: 1.0,
+        "same whatever `width` is": lambda logits, w: 1.0,
     },
 }

@@ -9,13 +9,21 @@ def first_loss(logprobs, old_logprobs, rewards, kl_coeff=0.1):
     return -(ratio * rewards).mean() + kl_coeff * kl
 
 
-def detached_new(logprobs, old_logprobs, rewards):
-    return first_loss(logprobs.detach(), old_logprobs, rewards)
+def detached_new(logprobs, old_logprobs, rewards, kl_coeff=0.1):
+    return first_loss(logprobs.detach(), old_logprobs, rewards, kl_coeff)
 
 
-def detached_both(logprobs, old_logprobs, rewards):
+def detached_both(logprobs, old_logprobs, rewards, kl_coeff=0.1):
     with torch.no_grad():
-        return first_loss(logprobs, old_logprobs, rewards)
+        return first_loss(logprobs, old_logprobs, rewards, kl_coeff)
+
+
+def always_a_tenth(logprobs, old_logprobs, rewards, kl_coeff=0.1):
+    return first_loss(logprobs, old_logprobs.detach(), rewards)
+
+
+def three_arguments(logprobs, old_logprobs, rewards):
+    return first_loss(logprobs, old_logprobs.detach(), rewards)
 
 
 def detached_in_the_ratio(logprobs, old_logprobs, rewards, kl_coeff=0.1):
@@ -30,7 +38,7 @@ def detached_in_the_penalty(logprobs, old_logprobs, rewards, kl_coeff=0.1):
     return -(ratio * rewards).mean() + kl_coeff * kl
 
 
-def without_the_penalty(logprobs, old_logprobs, rewards):
+def without_the_penalty(logprobs, old_logprobs, rewards, kl_coeff=0.1):
     return -(torch.exp(logprobs - old_logprobs.detach()) * rewards).mean()
 
 
@@ -122,6 +130,8 @@ WRONG = {
         "in the ratio only": detached_in_the_ratio,
         "in the penalty only": detached_in_the_penalty,
         "left out the penalty": without_the_penalty,
+        "same whatever `kl_coeff` is": always_a_tenth,
+        "no argument `kl_coeff`": three_arguments,
     },
     "ex-baby-switches": {
         "one sigmoid": (0.5, 0.1, 1, 0.1),
@@ -154,8 +164,8 @@ WRONG = {
         ),
         "square of the mean": second_moment,
         "standard deviation": deviation,
-        "has shape (3,), expected ()": not_summed,
-        "sign is the wrong way round": turned_round,
+        "one for each component": not_summed,
+        "it is onehot(y) - p": turned_round,
     },
     "ex-baby-later": {
         "paid so far": lambda rewards: rewards.cumsum(1),

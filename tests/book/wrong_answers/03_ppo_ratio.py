@@ -88,7 +88,7 @@ WRONG = {
         "good tokens only": silent_good_only,
         "number of tokens": silent_count,
         "always 0.2": silent_fixed_range,
-        "shape (2, 3), expected ()": silent_each,
+        "mean over all of your result": silent_each,
     },
     "ex-ratio-quotient": {
         "still the ratio of the logs": lambda new, old, r: -(new / old * r).mean(),
@@ -98,7 +98,7 @@ WRONG = {
         "gradient reaches old_logprobs": lambda new, old, r: -(torch.exp(new - old) * r).mean(),
         "no gradient reaches logprobs": lambda new, old, r: -(torch.exp(new - old).detach() * r).mean(),
         "sign is the wrong way round": lambda new, old, r: (torch.exp(new - old.detach()) * r).mean(),
-        "6 times": lambda new, old, r: -(torch.exp(new - old.detach()) * r).sum(),
+        "a sum stands for a mean": lambda new, old, r: -(torch.exp(new - old.detach()) * r).sum(),
     },
     "ex-ratio-geometric": {
         "product of the ratios": geometric_product,

@@ -107,7 +107,7 @@ WRONG = {
         "add the margin to the gap": added,
         "each pair has its own": mean_margin,
         "weight the pairs": weighted,
-        "It is 3 times": summed,
+        "summed over the pairs": summed,
         "no gradient reaches chosen_scores": without_gradient,
     },
     "ex-feedback-bon": {

@@ -198,7 +198,7 @@ WRONG = {
         "You took the sum": summed,
         "The mask is gone": unmasked,
         "padding is in the sum now": padding_in_the_sum,
-        "sign is the wrong way round": without_minus,
+        "a loss is positive here": without_minus,
         "no gradient reaches logprobs": detached,
     },
     "ex-names-optimum": {

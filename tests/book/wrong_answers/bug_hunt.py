@@ -71,6 +71,6 @@ WRONG = {
         "The other nine tokens are missing": lambda r: r * torch.log(10 * r),
         "each has (1 - r) / 9": lambda r: r * torch.log(10 * r) + torch.special.xlogy(1 - r, (1 - r) / 0.1),
         "That is the entropy": lambda r: -(torch.xlogy(r, r) + torch.xlogy(1 - r, 1 - r)),
-        "times what it should be": lambda r: (torch.xlogy(r, 10 * r) + torch.xlogy(1 - r, (1 - r) / 0.9)) / math.log(2),
+        "in bits": lambda r: (torch.xlogy(r, 10 * r) + torch.xlogy(1 - r, (1 - r) / 0.9)) / math.log(2),
     },
 }
