@@ -23,6 +23,10 @@ from rlhf_helpers.live.page.compile import OPTIONS, TEMPLATES
 
 HERE = Path(__file__).resolve().parent
 BOOK = HERE.parent
+sys.path.append(str(BOOK))  # when it is run as a script
+
+from kept_figures import html_of  # noqa: E402
+
 MODULES = HERE / "modules"
 DATA = re.compile(r'<script type="application/json" class="baby-live-data">(.*?)</script>', re.DOTALL)
 NOTE = re.compile(r'(<p class="baby-noscript">).*?(?=</p>)')
@@ -33,8 +37,8 @@ logger = logging.getLogger(__name__)
 def published(notebook: Path) -> list[dict]:
     """What the outputs of a chapter give to its page, a dict for each live figure."""
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    shown = [output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", [])]
-    return [json.loads(data) for html in shown for data in DATA.findall("".join(html))]
+    shown = [html_of(output.get("data", {})) for cell in cells for output in cell.get("outputs", [])]
+    return [json.loads(data) for html in shown for data in DATA.findall(html)]
 
 
 def file_of(graph: bytes) -> Path:

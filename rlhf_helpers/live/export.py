@@ -9,7 +9,6 @@ import contextlib
 import io
 import json
 import logging
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -165,11 +164,6 @@ def page_data(figure) -> dict:
     if definition.trains:
         data["starts"] = [_packed(definition.start(seed)) for seed in range(definition.seeds)]
     return data
-
-
-def publishing() -> bool:
-    """Whether outputs are made for pages: ``book/execute.py`` and the tests say so in the environment."""
-    return os.environ.get("BABY_RLHF_PUBLISH") == "1"
 
 
 def published(markup: str, figure) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 
-from rlhf_helpers._html import inline
+from rlhf_helpers._html import inline, kept, publishing
 from rlhf_helpers.live import export
 from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, turn
 from rlhf_helpers.live.guidance import Preset
@@ -246,6 +246,10 @@ class LiveFigure(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         data = dict(super()._repr_mimebundle_(**kwargs) or {}) | {"text/plain": repr(self)}
-        if export.publishing():  # a kernel shows the widget, and nobody would see the picture
-            data["text/html"] = export.published(self.picture().html, self)
-        return data
+        if publishing():  # a kernel shows the widget, and nobody would see the picture
+            picture = self.picture()
+            data |= kept(export.published(picture.html, self), picture.image)
+        else:
+            data["text/plain"] += " Run this cell: it needs a kernel to be seen."
+        # Colab draws the canvas, which is no widget of its own, only where the output names anywidget's manager
+        return data, (self.canvas._repr_mimebundle_(**kwargs) or (data, {}))[1]

@@ -2,15 +2,13 @@
 
 import base64
 import functools
-import json
-import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-import nbformat
 import numpy as np
 import onnxruntime
 import torch
+from _site import modules
 
 from rlhf_helpers.names.pretraining import WEIGHTS
 
@@ -20,9 +18,7 @@ FEW = 5  # steps with a control at one of its ends
 
 def published_data(path) -> list[dict]:
     """What the committed outputs of a chapter give to the page."""
-    pattern = re.compile(r'<script type="application/json" class="baby-live-data">(.*?)</script>', re.S)
-    outputs = (o for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", []))
-    return [json.loads(text) for o in outputs for text in pattern.findall(o.get("data", {}).get("text/html", ""))]
+    return modules.published(path)
 
 
 def run_in_onnxruntime(data: dict, steps: int) -> dict[str, np.ndarray]:
