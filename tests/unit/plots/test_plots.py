@@ -212,6 +212,16 @@ def test_line_plot_has_points_trails_and_ranges():
     np.testing.assert_allclose(alone.lines[0].get_ydata(), [0.3, 0.4])
 
 
+@pytest.mark.parametrize(("slope", "below"), [(1, True), (-1, False)])
+def test_the_name_of_a_point_is_where_no_line_is(slope, below):
+    x = np.linspace(-1, 1, 41)
+    ax = plots.line_plot(
+        x, {"line": 0.3 * slope * x}, points=[(0, 0, "here")], labels={"here": "here"}, y_range=(-1, 1)
+    )
+    (name,) = [text for text in ax.texts if text.get_text() == "here"]
+    assert (name.xyann[1] < 0) == below
+
+
 @pytest.mark.parametrize(
     "draw",
     [
