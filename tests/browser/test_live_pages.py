@@ -252,7 +252,7 @@ def test_nothing_moves_when_a_figure_runs(reader, width):
         "await figure.restart()",
         "await figure.advance(20)",
         "figure.play(); await new Promise(next => setTimeout(next, 120)); figure.pause()",
-        "figure.say('The link is in your clipboard.')",
+        "figure.say('The link is in your clipboard: this run, to the last bit, in every browser.')",
         "if (figure.sentence) figure.sentence.textContent = figure.data.presets[0].text",
     ):
         drive(figure, script)

@@ -12,6 +12,7 @@ const PAUSE = CALM ? 500 : FRAME; // from picture to picture
 const ALONE = 12_000; // milliseconds for a run that plays by itself: slow enough to see what happens
 const LONG = -0.888; // as long as a number in the status line gets
 const UNFIT = "The address does not fit this figure.";
+const COPIED = "The link is in your clipboard: this run, to the last bit, in every browser.";
 const AHEAD = "100%"; // of the window: a figure is made ready before a reader has scrolled to it
 const SCRIPT = document.currentScript.src;
 
@@ -87,6 +88,7 @@ class Figure {
     this.engine = await Engine.open(bytes(this.data.module));
     this.choose({ ...this.values, ...values }, seed);
     await this.restart();
+    await turn();
     if (moves) await this.replay(moves, step);
     else if (this.trains) await this.advance(this.data.steps);
     if (word) this.say(word);
@@ -200,14 +202,14 @@ class Figure {
       button("Copy a link to this state", async () => {
         const address = this.address();
         const inBar = showAddress(address);
-        if (await copy(address)) this.say("The link is in your clipboard.");
+        if (await copy(address)) this.say(COPIED);
         else this.say(inBar ? "The link is in the address bar." : address);
       }),
     );
     this.notice = build("p", "baby-word baby-notice");
     this.notice.setAttribute("role", "status");
     if (this.trains) box.append(this.cost);
-    return [box, roomFor([UNFIT], this.notice)];
+    return [box, roomFor([UNFIT, COPIED], this.notice)];
   }
 
   say(text) {
@@ -303,6 +305,8 @@ class Figure {
     while (this.playing && this.token === token && this.frame.step < this.data.steps) {
       const begun = performance.now();
       this.slice(stride);
+      await turn();
+      if (this.token !== token) return;
       this.paint();
       if (this.trouble.length) break;
       await new Promise((next) => setTimeout(next, Math.max(0, pause - (performance.now() - begun))));
@@ -351,8 +355,8 @@ class Figure {
     const end = Math.min(this.frame.step + count, this.data.steps);
     while (this.token === token && this.frame.step < end) {
       this.slice(end - this.frame.step);
+      await turn();
       if (this.trouble.length) break;
-      if (this.frame.step < end) await turn();
     }
     if (this.token === token) this.paint();
   }
