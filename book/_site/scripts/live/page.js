@@ -176,12 +176,22 @@ class Figure {
     box.append(
       button("Copy a link to this state", async () => {
         const address = this.address();
-        history.replaceState(null, "", address);
+        try {
+          history.replaceState(null, "", address);
+        } catch {
+          // a page from a file or in a sandbox may not
+        }
         try {
           await navigator.clipboard.writeText(address);
           this.say("The link is in your clipboard.");
         } catch {
-          this.say("The link is in the address bar.");
+          this.say("Copy this:");
+          const link = build("input");
+          Object.assign(link, { value: address, readOnly: true });
+          link.setAttribute("aria-label", "A link to this state");
+          this.notice.append(link);
+          link.focus();
+          link.select();
         }
       }),
     );
