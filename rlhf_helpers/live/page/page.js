@@ -201,9 +201,9 @@ class Figure {
     box.append(
       button("Copy a link to this state", async () => {
         const address = this.address();
-        const inBar = showAddress(address);
+        showAddress(address);
         if (await copy(address)) this.say(COPIED);
-        else this.say(inBar ? "The link is in the address bar." : address);
+        else this.offer(address);
       }),
     );
     this.notice = build("p", "baby-word baby-notice");
@@ -214,6 +214,17 @@ class Figure {
 
   say(text) {
     this.notice.textContent = text;
+  }
+
+  // A link that could not be copied, selected, so that one key does it.
+  offer(address) {
+    this.say("Copy this:");
+    const link = build("input");
+    Object.assign(link, { value: address, readOnly: true });
+    link.setAttribute("aria-label", "A link to this state");
+    this.notice.append(link);
+    link.focus();
+    link.select();
   }
 
   // A run
@@ -507,12 +518,10 @@ function bytes(base64) {
 
 // Put an address into the browser's bar; a frame has none, and must not change its address everywhere.
 function showAddress(address) {
-  if (window !== window.top) return false;
   try {
-    history.replaceState(null, "", address);
-    return true;
+    if (window === window.top) history.replaceState(null, "", address);
   } catch {
-    return false;
+    // a page from a file may not, everywhere
   }
 }
 
