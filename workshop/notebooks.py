@@ -118,16 +118,19 @@ def with_prompts(cells: list) -> list:
     return [cells[0], nbformat.v4.new_markdown_cell(f"## For the teacher\n\n{rest}", id="teacher"), *cells[1:]]
 
 
-def as_images(outputs: list) -> list:
+def as_shown(outputs: list, kind: str) -> list:
     """Outputs of a chapter as a notebook shows them before it is run: figures are images, with captions below."""
     shown = []
     for output in outputs:
         shown.append(output)
-        if KEPT not in output.get("data", {}):
+        data = output.get("data", {})
+        if "text/html" in data:  # a question is named once in a notebook program, which may hold several copies
+            data["text/html"] = data["text/html"].replace('name="question-', f'name="{kind}-')
+        if KEPT not in data:
             continue
-        del output.data[KEPT]
-        kind, _, caption = output.data["text/plain"].partition(": ")
-        caption += " *Run this cell, and the figure moves.*" if kind == "Live figure" else ""
+        del data[KEPT]
+        what, _, caption = data["text/plain"].partition(": ")
+        caption += " *Run this cell, and the figure moves.*" if what == "Live figure" else ""
         shown.append(nbformat.v4.new_output("display_data", {"text/markdown": caption, "text/plain": caption}))
     return shown
 
@@ -153,7 +156,7 @@ def make_copy(notebook: nbformat.NotebookNode, kind: str) -> nbformat.NotebookNo
         if cell.cell_type == "markdown":
             cell.source = markdown(cell.source)
             continue
-        cell.outputs = [] if kind == "learner" else as_images(cell.outputs)
+        cell.outputs = [] if kind == "learner" else as_shown(cell.outputs, kind)
         if kind == "learner":
             cell.execution_count = None
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
