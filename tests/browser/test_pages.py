@@ -152,8 +152,8 @@ def test_page_opens_with_a_figure_and_no_plumbing(found):
     notebook = ROOT / f"{found['name']}.ipynb"
     opens = notebook.is_file() and "live(" in notebook.read_text("utf-8")
     for begins in found["begins"]:
-        assert not opens or 0 < begins["drawing"] < 0.9
-        assert not opens or 0 < begins["control"] < 0.9
+        assert not opens or 0 < begins["drawing"] < 0.95
+        assert not opens or 0 < begins["control"] < 0.95
         assert begins["imports"] is None or begins["imports"] > 2
 
 
