@@ -137,7 +137,7 @@ def test_chapter_is_normalized(path):
 PLUMBING = re.compile(r"^(?:\w+ = )?(?:live|question|figure|curves|line_plot|show)\(|\bvmap\(|\bmake_fx\(", re.M)
 
 
-@every_chapter
+@each([path for path in CHAPTERS if path.stem != "make_your_own"])  # there it is what the page is about
 def test_plumbing_is_folded(path):
     unfolded = [cell for cell in code_cells(path) if not cell.metadata.get("jupyter", {}).get("source_hidden")]
     assert [cell.id for cell in unfolded if PLUMBING.search(cell.source)] == []
