@@ -4,14 +4,12 @@ It is there with the page, trains, moves, resets, shares its state, and says so 
 what its graph does is in `test_agreement.py`.
 """
 
-import http.server
 import re
-import threading
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from support.browser import AXE_RUN, SETTLED, QuietHandler, needs_chromium, serve
+from support.browser import AXE_RUN, SETTLED, needs_chromium, serve
 from support.chapters import CHAPTERS, ROOT
 from support.graphs import published_data
 from support.live_pages import READY, SERIES, UNTIL, arrive, drive, first_that_trains, start, wait_for_step
@@ -126,6 +124,14 @@ def test_figures_do_what_a_reader_asks(chapter):
             figure.get_by_role("button", name="Reset", exact=True).click()
             figure.evaluate(UNTIL, "figure.frame.step === 0")
         assert figure.evaluate(SERIES) == first
+
+
+def test_running_figures_fit_a_window_at_400_percent(chapter):
+    page = chapter[1][0].page
+    page.set_viewport_size({"width": 320 - 15, "height": 800})  # less a scroll bar
+    page.evaluate(FRAMES)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320 - 15
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_an_address_and_a_preset_restore_the_state(chapter):
@@ -316,50 +322,6 @@ def test_pages_work_below_any_path(browser, html_dir):
         page.goto(f"{address}{html_dir.name}/book/{PAGES[1]}.html")
         assert start(page).get_attribute("data-state") == "ready"
         page.close()
-
-
-@pytest.mark.parametrize("name", [PAGES[1], "11_names"])  # one that begins with weights
-def test_figures_run_in_a_page_opened_from_a_file(browser, html_dir, name):
-    page = browser.new_page()
-    page.goto((html_dir / "book" / f"{name}.html").as_uri())
-    figure = start(page)
-    assert figure.get_attribute("data-state") == "ready", figure.inner_text()
-    drive(figure, "await figure.advance(2)")
-    assert drive(figure, "return figure.frame.step") == 2
-    page.close()
-
-
-def test_figures_run_in_an_iframe_that_may_only_run_scripts(browser, site):
-    page = browser.new_page()
-    page.goto(f"{site}search.html")
-    page.set_content(
-        f'<iframe sandbox="allow-scripts" width="900" height="700" src="{site}book/{PAGES[1]}.html"></iframe>'
-    )
-    frame = page.frame_locator("iframe")
-    figure = frame.locator("figure.baby-live").first
-    figure.scroll_into_view_if_needed()
-    frame.locator("figure.baby-live[data-state=ready]").first.wait_for()
-    drive(figure, "await figure.restart(); await figure.advance(2)")
-    assert drive(figure, "return figure.frame.step") == 2
-    page.close()
-
-
-class PlainText(QuietHandler):
-    """A file server that knows no scripts, as where somebody has redefined their type."""
-
-    def guess_type(self, path):
-        kind = super().guess_type(path)
-        return "text/plain" if "javascript" in kind else kind
-
-
-def test_figures_run_where_a_server_calls_scripts_plain_text(browser, html_dir):
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: PlainText(*a, directory=str(html_dir))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/book/{PAGES[1]}.html")
-        assert start(page).get_attribute("data-state") == "ready"
-        page.close()
-        server.shutdown()
 
 
 def test_a_running_figure_is_accessible_in_light_and_in_dark(browser, site, axe_source):
