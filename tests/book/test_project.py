@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from kept_figures import KEPT
 from support.chapters import CHAPTERS, ROOT, every_chapter, every_numbered_chapter
 
 BOOK = ROOT / "book"
@@ -120,7 +121,9 @@ def test_chapter_outputs_are_clean(path):
             assert output.output_type != "error", cell.id
             assert output.get("name") != "stderr", cell.id
             assert "widget-view" not in str(output.get("data", {}).keys()), cell.id
-            assert "image/png" not in output.get("data", {}), f"{cell.id}: show(fig, ...) gives words and dark mode"
+            bare = "image/png" in output.get("data", {}) and KEPT not in output.data
+            assert not bare, f"{cell.id}: show(fig, ...) gives words and dark mode"
+            assert "<figure" not in output.get("data", {}).get("text/html", ""), f"{cell.id}: no notebook trusts this"
             assert " at 0x" not in str(output), cell.id
 
 
