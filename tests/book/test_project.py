@@ -122,8 +122,9 @@ def test_chapter_outputs_are_clean(path):
             assert output.output_type != "error", cell.id
             assert output.get("name") != "stderr", cell.id
             assert "widget-view" not in str(output.get("data", {}).keys()), cell.id
-            data = output.get("data", {})
-            assert "image/png" not in data or KEPT in data, f"{cell.id}: show(fig, ...) gives words and dark mode"
+            bare = "image/png" in output.get("data", {}) and KEPT not in output.data
+            assert not bare, f"{cell.id}: show(fig, ...) gives words and dark mode"
+            assert "<figure" not in output.get("data", {}).get("text/html", ""), f"{cell.id}: no notebook trusts this"
             assert " at 0x" not in str(output), cell.id
 
 
