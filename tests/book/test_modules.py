@@ -139,9 +139,7 @@ def test_the_exponential_is_right_but_for_the_last_places(compilers):
 
 def test_a_compiler_that_is_missing_is_named_with_the_way_to_it(monkeypatch):
     monkeypatch.setattr(compile.importlib.util, "find_spec", lambda name: None if name == "ziglang" else True)
-    with pytest.raises(
-        compile.CompileError, match="ziglang not found: python -m pip install .* -r requirements/publish"
-    ):
+    with pytest.raises(compile.CompileError, match="ziglang not found: .* -r requirements/publish"):
         compile.compile_graph(tiny("Neg"))
 
 
