@@ -17,7 +17,7 @@ from support.graphs import session_of
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
 # Where they are further apart, a part of a step hangs on rounding, and onnxruntime itself must show it: with inputs
 # that are moved by less than NUDGE of their size and GRAIN of the largest of their tensor, its own outputs move as
-# far, up to a FACTOR: who adds numbers one after the other rounds more than who adds them in parts, as onnxruntime does.
+# far, up to a FACTOR: adding numbers one after the other rounds more than adding them in parts, as onnxruntime does.
 NUDGE, GRAIN, TRIES, FACTOR = 2.0**-18, 2.0**-22, 32, 16
 
 
