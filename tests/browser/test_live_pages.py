@@ -141,7 +141,7 @@ def test_figures_do_what_a_reader_asks(chapter):
 def test_running_figures_fit_a_window_at_400_percent(chapter):
     page = chapter[1][0].page
     page.set_viewport_size({"width": 320 - 15, "height": 800})  # less a scroll bar
-    page.evaluate(FRAMES)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert page.evaluate("document.documentElement.scrollWidth") == 320 - 15
     page.set_viewport_size({"width": 1280, "height": 900})
 
