@@ -511,8 +511,8 @@ def test_weights_come_once_and_when_a_figure_needs_them(reader):
     page = reader.open("11_names", before=note)
     page.wait_for_load_state("networkidle")
     assert asked == []
-    figure = start(page)
-    drive(figure, "await figure.restart(); figure.seed = 1; await figure.restart()")
+    figure = page.locator("figure.baby-live").first
+    drive(figure, "await figure.start(); await figure.restart(); figure.seed = 1; await figure.restart()")
     assert [urlsplit(url).path.split("/")[-1] for url in asked] == ["names.f32.js"]
 
 
