@@ -130,6 +130,7 @@ def test_a_question_can_be_answered_before_anything_is_run_and_no_code_names_its
         assert cell.source.startswith(f"**{text}**\n")
         assert re.findall(r"<details>\n<summary>.+</summary>\n\n\*\*(Yes|No)\.\*\* \S", cell.source) == verdicts
         assert "Yes" not in unfolded(cell.source)
+        assert "jupyter" not in cell.metadata  # JupyterLab would not draw it
     assert not [cell for cell in code(copied(path, kind)) if re.match(r"question\(", cell.source)]
 
 
