@@ -129,7 +129,8 @@ def as_text(cell):
     for answer, why in answers.items():
         verdict = "Yes" if answer == right else "No"
         choices.append(f"<details>\n<summary>{inline(answer)}</summary>\n\n**{verdict}.** {why}\n\n</details>")
-    return nbformat.v4.new_markdown_cell("\n\n".join([f"**{text}**", *choices]), metadata=cell.metadata)
+    tags = {"tags": cell.metadata["tags"]}  # and not that its source is hidden, which hides text
+    return nbformat.v4.new_markdown_cell("\n\n".join([f"**{text}**", *choices]), metadata=tags)
 
 
 def inline(text: str) -> str:

@@ -91,7 +91,7 @@ def test_a_copy_installs_first_folds_what_the_page_folds_and_has_ids_of_its_own(
 def test_a_readers_copy_shows_what_the_page_shows_and_gives_nothing_away(path):
     chapter, copy = original(path), copied(path, "reader")
     text = prose(copy)
-    answers = len(re.findall(r"\{solution(?:-start)?\}", prose(chapter)))
+    answers = len(re.findall(r"\{solution(?:-start)?\}|\{dropdown\} Answer ", prose(chapter)))
     assert text.count("<summary>Answer ") == answers
     assert "Answer" not in re.findall(r"^#+ (\w+)", unfolded(text), re.M)
     assert "Talk track" not in text
@@ -130,6 +130,7 @@ def test_a_question_can_be_answered_before_anything_is_run_and_no_code_names_its
         assert cell.source.startswith(f"**{text}**\n")
         assert re.findall(r"<details>\n<summary>.+</summary>\n\n\*\*(Yes|No)\.\*\* \S", cell.source) == verdicts
         assert "Yes" not in unfolded(cell.source)
+        assert "jupyter" not in cell.metadata  # JupyterLab would not draw it
     assert not [cell for cell in code(copied(path, kind)) if re.match(r"question\(", cell.source)]
 
 
