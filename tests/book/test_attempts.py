@@ -24,7 +24,10 @@ def asked(label: str, code: str, *, definitions_only: bool = False):
     tree.body = [node for node in tree.body if isinstance(node, kept) and getattr(node, "value", None) is not call]
     names = dict(names_before(stem, find(stem, label, exercise=True)))
     exec(compile(tree, label, "exec"), names)
-    return eval(ast.unparse(call.args[1]), names)
+    handed = call.args[1]
+    if label not in NUMBERS and isinstance(handed, ast.Tuple):
+        handed = handed.elts[0]  # the function; what is asked beside it is left to the checks
+    return eval(ast.unparse(handed), names)
 
 
 def solution(label: str):
