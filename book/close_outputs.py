@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import numpy as np
+from kept_figures import KEPT, html_of
 
 SHARE = 10  # one in this many printed numbers may be one unit of its last digit away
 PIXELS = 0.1  # of a picture that is 374 wide
@@ -60,8 +61,11 @@ def _parts(outputs: list[dict]) -> Iterator[tuple[str, str]]:
         elif kind == "error":
             yield kind, f"{output['ename']}: {output['evalue']}"
         else:
-            for mime, data in sorted(output["data"].items()):
-                if mime != WIDGET_VIEW:
+            shown = {"text/html": html_of(output["data"])} if KEPT in output["data"] else {}
+            for mime, data in sorted((output["data"] | shown).items()):
+                if mime == "image/png":  # drawn from what the HTML holds
+                    yield f"{kind} {mime}", ""
+                elif mime not in (WIDGET_VIEW, KEPT):
                     yield f"{kind} {mime}", data if isinstance(data, str) else json.dumps(data, sort_keys=True)
 
 

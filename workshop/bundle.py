@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument("--python", nargs="+", default=[python], help=f"versions of Python, such as 3.12 ({python})")
     parser.add_argument("--extra-index-url", action="append", default=[], help="another index to look in")
     parser.add_argument("--find-links", action="append", default=[], help="a folder or page of wheels to use")
+    preflight.write_anything()
     told = parser.parse_args()
     if told.platform == [None]:
         parser.error(f"say for which machines: --platform {' '.join(PLATFORMS)}")

@@ -101,7 +101,7 @@ class Deck:
         for figure in figures:
             self.figure(figure)
         code = cell.select_one(".cell_input pre")
-        if code and (figures or cell.find("details") or only_imports(code.get_text())):
+        if code and (figures or cell.select_one("details.hide") or only_imports(code.get_text())):
             code = None
         for question in cell.select(".baby-question"):
             self.question(question)
@@ -115,7 +115,7 @@ class Deck:
 
     def question(self, question: Tag) -> None:
         """Add a question, with room for the longest of its explanations."""
-        need = sum(height(text) for text in question.select("legend, label"))
+        need = sum(height(text) for text in question.select(".baby-asked, summary"))
         need += max(height(text) for text in question.select(".baby-why"))
         html = question.parent.decode_contents()
         self.add("question", f'<div style="font-size: {text_size(need, HEIGHT):.0f}px">{html}</div>')
@@ -147,7 +147,7 @@ def read_page(html: str, cells: list, name: str) -> Deck:
     for link in article.find_all("a"):
         link.unwrap()
     for element in article.find_all(id=True):
-        if not element.find_parent(["figure", "fieldset"]):
+        if not element.find_parent("figure"):
             del element["id"]
     prompts, rest = teaching_notes(cells)
     deck = Deck(words(article.h1), prompts)

@@ -45,7 +45,7 @@ def markdown(source: str) -> str:
             blocks.append(line)
     text = FORMULA.sub(lambda m: f"$$\n{m[1]} \\tag{{{numbers()[m[2]]}}}\n$$", "\n".join(blocks))
     text = ROLE.sub(_role, text)
-    text = re.sub(r"\[([^\]]+)\]\((?:sec|fig)-[\w-]+\)", r"\1", text)  # a label of the book is no address here
+    text = re.sub(r"\[([^\]]+)\]\((?:(?:sec|fig)-[\w-]+|[\w-]+\.md)\)", r"\1", text)  # no address outside of the book
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 

@@ -1,9 +1,11 @@
-"""Make the learner's and the instructor's copies of all chapters from the chapters themselves.
+"""Make the readers', the learners' and the instructor's copies of all chapters from the chapters themselves.
 
-    python workshop/notebooks.py                # into _build/workshop/learner and _build/workshop/instructor
+    python workshop/notebooks.py                # into _build/workshop/reader, .../learner and .../instructor
 
-A learner's copy has no answers and no outputs. An instructor's copy has both, the teaching notes on top, and at each
-section what to say and to ask, with the minutes. Both run from top to bottom in JupyterLab, VS Code or Colab.
+All three are plain Markdown, have hints folded, and run from top to bottom in JupyterLab, VS Code or Colab, where their
+first line of code installs the package. A reader's copy shows its figures before anything is run, and has its answers
+folded. A learner's copy has no answers and no outputs. An instructor's copy has both, the teaching notes on top, and at
+each section what to say and to ask, with the minutes.
 """
 
 import argparse
@@ -11,15 +13,31 @@ import re
 from pathlib import Path
 
 import nbformat
-from myst_to_markdown import BOOK, markdown
+import yaml
+from myst_to_markdown import BOOK, markdown, numbers
+from preflight import write_anything
 from tqdm import tqdm
 
-BUILT = BOOK.parent / "_build" / "workshop"
-KINDS = ("learner", "instructor")
-ANSWER = re.compile(r"^(?P<fence>`{3,})\{solution\} .*?^(?P=fence)$\n?", re.M | re.S)
-START = re.compile(r"^(?P<fence>`{3,})\{solution-start\}.*?^(?P=fence)$", re.M | re.S)
+ROOT = BOOK.parent
+BUILT = ROOT / "_build" / "workshop"
+KINDS = ("reader", "learner", "instructor")
+KEPT = "application/vnd.baby-rlhf.figure"  # of a figure's HTML, for its page alone
+ANSWER = re.compile(
+    r"^(?P<fence>`{3,})\{solution\} (?P<label>\S+)\n(?::class: dropdown\n)?(?P<body>.*?)^(?P=fence)$\n?", re.M | re.S
+)
+START = re.compile(r"^(?P<fence>`{3,})\{solution-start\} (?P<label>\S+).*?^(?P=fence)$", re.M | re.S)
 END = re.compile(r"^(?P<fence>`{3,})\{solution-end\}\n(?P=fence)$", re.M)
 PROMPT = re.compile(r"^- \*\*(?P<minutes>\d+) min · (?P<heading>.+?)\.?\*\* (?P<words>.+)$", re.M)
+INSTALL = """# @title Install the package where it is missing, on Colab for instance
+try:
+    import rlhf_helpers
+except ModuleNotFoundError:
+    %pip install --quiet git+{address}"""
+
+
+def address() -> str:
+    """The address of the repository."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
 
 
 def without_answers(cells: list) -> list:
@@ -38,6 +56,44 @@ def without_answers(cells: list) -> list:
         cell.source = ANSWER.sub("", outside).strip()
         kept += [cell] if cell.source else []
     return kept
+
+
+def with_folded_answers(cells: list) -> list:
+    """The cells, with each answer, its code included, in one folded piece of text: nothing of it lies open anywhere."""
+    kept, answer = [], None
+    for cell in cells:
+        if cell.cell_type == "code":
+            if answer is None:
+                kept.append(cell)
+            else:
+                answer[1].append(_told(cell))
+            continue
+        cell.source = ANSWER.sub(lambda found: _folded(found["label"], [found["body"]]) + "\n", cell.source)
+        outside, rest = [], cell.source
+        while rest:
+            found = (END if answer else START).search(rest)
+            piece, rest = (rest[: found.start()], rest[found.end() :]) if found else (rest, "")
+            (answer[1] if answer else outside).append(piece)
+            if found and answer:
+                outside.append(_folded(*answer))
+            if found:
+                answer = None if answer else (found["label"], [])
+        cell.source = "\n\n".join(piece.strip() for piece in outside).strip()
+        kept += [cell] if cell.source else []
+    return kept
+
+
+def _folded(label: str, pieces: list[str]) -> str:
+    """A folded box of the book with an answer in it."""
+    content = "\n\n".join(piece.strip() for piece in pieces)
+    fence = "`" * (max(map(len, re.findall(r"^`{3,}", content, re.M)), default=2) + 1)
+    return f"{fence}{{dropdown}} Answer {numbers()[label]}\n{content}\n{fence}"
+
+
+def _told(cell) -> str:
+    """A code cell as text: what it says and what it prints."""
+    printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+    return f"```python\n{cell.source}\n```" + (f"\n\nIt prints:\n\n```text\n{printed.rstrip()}\n```" if printed else "")
 
 
 def is_notes(cell) -> bool:
@@ -62,32 +118,61 @@ def with_prompts(cells: list) -> list:
     return [cells[0], nbformat.v4.new_markdown_cell(f"## For the teacher\n\n{rest}", id="teacher"), *cells[1:]]
 
 
+def as_images(outputs: list) -> list:
+    """Outputs of a chapter as a notebook shows them before it is run: figures are images, with captions below."""
+    shown = []
+    for output in outputs:
+        shown.append(output)
+        if KEPT not in output.get("data", {}):
+            continue
+        del output.data[KEPT]
+        kind, _, caption = output.data["text/plain"].partition(": ")
+        caption += " *Run this cell, and the figure moves.*" if kind == "Live figure" else ""
+        shown.append(nbformat.v4.new_output("display_data", {"text/markdown": caption, "text/plain": caption}))
+    return shown
+
+
+def fold(cell) -> None:
+    """Fold a cell's code where JupyterLab, VS Code and Colab look for that, each in its own place."""
+    cell.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+
+
 def make_copy(notebook: nbformat.NotebookNode, kind: str) -> nbformat.NotebookNode:
-    """Change a chapter, in place, into a learner's or an instructor's copy, and return it.
+    """Change a chapter, in place, into a copy for somebody, and return it.
 
     Args:
         notebook: the chapter.
-        kind: "learner" or "instructor".
+        kind: "reader", "learner" or "instructor".
     """
-    if kind == "learner":
-        notebook.cells = without_answers([cell for cell in notebook.cells if not is_notes(cell)])
-    else:
+    if kind == "instructor":
         notebook.cells = with_prompts(notebook.cells)
+    else:
+        edited = with_folded_answers if kind == "reader" else without_answers
+        notebook.cells = edited([cell for cell in notebook.cells if not is_notes(cell)])
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = markdown(cell.source)
             continue
+        cell.outputs = [] if kind == "learner" else as_images(cell.outputs)
         if kind == "learner":
-            cell.outputs, cell.execution_count = [], None
+            cell.execution_count = None
+        if cell.metadata.get("jupyter", {}).get("source_hidden"):
+            fold(cell)
+    first = next((i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"), len(notebook.cells))
+    notebook.cells.insert(first, nbformat.v4.new_code_cell(INSTALL.format(address=address())))
+    fold(notebook.cells[first])
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"{kind}-{number:03d}"
     return notebook
 
 
-def make_copies(kind: str, out: Path) -> list[Path]:
+def make_copies(kind: str, out: Path, *, quiet: bool = False) -> list[Path]:
     """Write the copies of all chapters of one kind.
 
     Args:
-        kind: "learner" or "instructor".
+        kind: "reader", "learner" or "instructor".
         out: the folder to write to; copies of an earlier run in it are replaced.
+        quiet: whether to do without a progress bar.
 
     Returns:
         The files written.
@@ -101,7 +186,7 @@ def make_copies(kind: str, out: Path) -> list[Path]:
     for old in out.glob("*.ipynb"):
         old.unlink()
     written = []
-    for path in tqdm(sorted(BOOK.glob("*.ipynb")), desc=f"{kind} copies", unit="chapter"):
+    for path in tqdm(sorted(BOOK.glob("*.ipynb")), desc=f"{kind} copies", unit="chapter", disable=quiet):
         copy = make_copy(nbformat.read(path, as_version=4), kind)
         nbformat.validate(copy)
         nbformat.write(copy, out / path.name)
@@ -111,6 +196,7 @@ def make_copies(kind: str, out: Path) -> list[Path]:
 
 def main() -> None:
     """Read the command line and write the copies."""
+    write_anything()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=BUILT, help="folder for the copies (default: _build/workshop)")
     out = parser.parse_args().out

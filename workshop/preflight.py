@@ -229,8 +229,15 @@ def findings():
     yield check_kernel(answer(kernel), sys.prefix, sys.executable)
 
 
+def write_anything():
+    """Let prints pass that hold what the console cannot write: the name of a folder, say."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+
+
 def main():
     """Print each finding as it is made; return 0 when nothing is left to do."""
+    write_anything()
     left = []
     for finding in findings():
         print(f"{finding.verdict:<7}{finding.text}{': ' if finding.advice else ''}{finding.advice}", flush=True)

@@ -3,14 +3,16 @@
 ``modules.py`` makes the WebAssembly modules of live figures (``modules/``) from the graphs that chapters publish, and
 puts them into the pages; ``figures.py`` writes each figure as a file of its own. ``assets.py`` copies and loads
 scripts, styles and weights, ``npm.py`` installs the packages that some scripts come from (``package.json``),
-``theme.py`` repairs the stock theme, ``api_check.py`` keeps the API page complete, ``old_addresses.py`` leads on from
-where pages were, and ``teaching_notes.py`` is a directive of the teaching guide. ``scripts/`` and ``static/`` are the
-pages' own scripts and styles; what a notebook needs as well, and what a live figure takes along, is in
-``rlhf_helpers``. ``javascript.json`` is how all of our scripts are formatted and checked:
-``npm --prefix book/_site run check``.
+``theme.py`` repairs the stock theme, ``readers_copies.py`` makes the notebooks that its buttons lead to,
+``api_check.py`` keeps the API page complete, ``old_addresses.py`` leads on from where pages were, and
+``teaching_notes.py`` is a directive of the teaching guide. ``scripts/`` and ``static/`` are the pages' own scripts and
+styles; what a notebook needs as well, and what a live figure takes along, is in ``rlhf_helpers``. ``javascript.json``
+is how all of our scripts are formatted and checked: ``npm --prefix book/_site run check``.
 """
 
-from _site import api_check, assets, figures, modules, old_addresses, theme
+from kept_figures import give_html
+
+from _site import api_check, assets, figures, modules, old_addresses, readers_copies, theme
 from _site.teaching_notes import TeachingNotes
 
 
@@ -19,13 +21,16 @@ def setup(app):
     app.add_directive("teaching-notes", TeachingNotes)
     app.connect("builder-inited", assets.copy_vendor_files)
     app.connect("builder-inited", assets.copy_our_files)
+    app.connect("source-read", give_html)
     app.connect("html-page-context", modules.put_modules)
     app.connect("html-page-context", figures.name_files)
     app.connect("html-page-context", assets.load_our_files)
     app.connect("html-page-context", theme.drop_thebe, priority=900)
+    app.connect("html-page-context", readers_copies.lead_to_copies, priority=900)
     app.connect("build-finished", theme.repair_pages)
     app.connect("html-page-context", old_addresses.lead_on)
     app.connect("build-finished", figures.write_files)
+    app.connect("build-finished", readers_copies.write_copies)
     app.connect("build-finished", old_addresses.write_pages)
     app.connect("missing-reference", api_check.resolve_public_name)
     app.connect("env-updated", api_check.check_api_page)

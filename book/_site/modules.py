@@ -2,12 +2,14 @@
 
     python book/_site/modules.py
 
-compiles what has no module yet. A module is a file of ``modules/``, named by the SHA-256 of its graph, so that only new
-graphs are compiled and equal ones share theirs; modules that no chapter uses any more are removed. Only whoever
-publishes needs the compilers (``requirements/publish.txt``): the build of the pages does without.
+compiles what has no module yet. A module is a file of ``modules/``, named by the SHA-256 of its graph and of how graphs
+are compiled, so that only what is new is compiled, and equal graphs share theirs; modules that no chapter uses any more
+are removed. Only whoever publishes needs the compilers (``requirements/publish.txt``): the build of the pages does
+without.
 """
 
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -17,8 +19,14 @@ from pathlib import Path
 
 from sphinx.util import logging
 
+from rlhf_helpers.live.page.compile import OPTIONS, TEMPLATES
+
 HERE = Path(__file__).resolve().parent
 BOOK = HERE.parent
+sys.path.append(str(BOOK))  # when it is run as a script
+
+from kept_figures import html_of  # noqa: E402
+
 MODULES = HERE / "modules"
 DATA = re.compile(r'<script type="application/json" class="baby-live-data">(.*?)</script>', re.DOTALL)
 NOTE = re.compile(r'(<p class="baby-noscript">).*?(?=</p>)')
@@ -29,13 +37,20 @@ logger = logging.getLogger(__name__)
 def published(notebook: Path) -> list[dict]:
     """What the outputs of a chapter give to its page, a dict for each live figure."""
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    shown = [output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", [])]
-    return [json.loads(data) for html in shown for data in DATA.findall("".join(html))]
+    shown = [html_of(output.get("data", {})) for cell in cells for output in cell.get("outputs", [])]
+    return [json.loads(data) for html in shown for data in DATA.findall(html)]
 
 
 def file_of(graph: bytes) -> Path:
     """Where the module of a graph is, or would be."""
-    return MODULES / f"{hashlib.sha256(graph).hexdigest()[:16]}.wasm.gz"
+    return MODULES / f"{hashlib.sha256(recipe() + graph).hexdigest()[:16]}.wasm.gz"
+
+
+@functools.cache
+def recipe() -> bytes:
+    """All that a module depends on besides its graph: the compilers' versions and options, and our C code."""
+    versions = (BOOK.parent / "requirements" / "publish.txt").read_bytes()
+    return versions + " ".join(OPTIONS).encode() + b"".join(file.read_bytes() for file in sorted(TEMPLATES.iterdir()))
 
 
 def put_modules(app, pagename, templatename, context, doctree) -> None:

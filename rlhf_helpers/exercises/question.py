@@ -1,10 +1,9 @@
-"""A question with answers that explain: plain HTML that needs no kernel, no script and no other host."""
+"""A question with answers that explain: plain HTML that needs no kernel, no script, no style and no other host."""
 
-import hashlib
 from functools import cache
 from pathlib import Path
 
-from rlhf_helpers._html import inline
+from rlhf_helpers._html import PALETTE, inline, publishing
 
 
 class Question:
@@ -41,17 +40,16 @@ def question(text: str, answers: dict[str, str], *, right: str) -> Question:
         raise ValueError(f"answers must be at least two, got {len(answers)}")
     if right not in answers:
         raise ValueError(f"right must be one of the answers, got {right!r}; they are {list(answers)}")
-    name = "question-" + hashlib.sha256(text.encode()).hexdigest()[:10]
     choices = []
-    for number, (answer, why) in enumerate(answers.items(), start=1):
+    for answer, why in answers.items():
         verdict, kind = ("Yes.", " baby-yes") if answer == right else ("No.", "")
         choices.append(
-            f'<div class="baby-choice" aria-live="polite"><input type="radio" name="{name}" id="{name}-{number}">'
-            f'<label for="{name}-{number}">{inline(answer)}</label>'
-            f'<p class="baby-why{kind}"><strong>{verdict}</strong> {inline(why)}</p></div>'
+            f'<details class="baby-choice"><summary>{inline(answer)}</summary>'
+            f'<p class="baby-why{kind}"><strong>{verdict}</strong> {inline(why)}</p></details>'
         )
-    body = f"<legend>{inline(text)}</legend>{''.join(choices)}"
-    html = f'<style>{_css()}</style><fieldset class="baby-question">{body}</fieldset>'
+    body = f'<p class="baby-asked">{inline(text)}</p>{"".join(choices)}'
+    style = _css() if publishing() else PALETTE + _css()  # a page has the colors already
+    html = f'<style>{style}</style><div class="baby-question">{body}</div>'
     return Question(html, "\n".join([text, *(f"  ( ) {answer}" for answer in answers)]))
 
 

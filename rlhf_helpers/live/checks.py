@@ -11,8 +11,8 @@ from rlhf_helpers._checks import check_count
 from rlhf_helpers.live.base import Panel
 from rlhf_helpers.live.controls import turn
 from rlhf_helpers.live.guidance import Preset, Say
+from rlhf_helpers.live.lines import name_of
 from rlhf_helpers.live.rules import FIELD, FORMAT
-from rlhf_helpers.live.run import name_of
 
 
 def check_controls(function: Callable, controls: Mapping, training: bool) -> None:

@@ -9,8 +9,8 @@ import contextlib
 import io
 import json
 import logging
-import os
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -42,24 +42,20 @@ def export_graph(figure) -> bytes:
     Raises:
         ImportError: onnx and onnxscript, which only publishing needs, are not installed.
     """
-    try:
-        import onnx_ir
-        from onnx_ir.passes import common
-        from onnxscript import optimizer, rewriter
-        from onnxscript.rewriter.rules import common as rules
-    except ImportError as error:
-        raise ImportError('a graph needs onnx and onnxscript: pip install "baby-rlhf[publish]"') from error
+    return to_onnx(*flat(figure.definition))
 
-    definition = figure.definition
+
+def flat(definition) -> tuple[Callable, dict[str, Tensor]]:
+    """Return a figure's function from one dict of tensors to another, and the inputs that it is traced with.
+
+    Args:
+        definition: the figure.
+    """
     state = definition.start(0) if definition.trains else {}
     noise = {} if definition.noise is None else {NOISE: torch.full(definition.noise, 0.5)}
-    controls = {name: torch.tensor(value) for name, value in definition.defaults.items()}
-    inputs = {STATE + n: x.clone() for n, x in state.items()} | noise | {CONTROL + n: x for n, x in controls.items()}
-    names: list[str] = []
+    controls = {CONTROL + name: torch.tensor(value) for name, value in definition.defaults.items()}
 
-    def evaluate(*values: Tensor) -> tuple[Tensor, ...]:
-        """Call the function with a flat list of tensors and return one."""
-        given = dict(zip(inputs, values, strict=True))
+    def evaluate(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         chosen = {name.removeprefix(CONTROL): x for name, x in given.items() if name.startswith(CONTROL)}
         outputs = {}
         if not definition.trains:
@@ -68,7 +64,30 @@ def export_graph(figure) -> bytes:
             before = {name: given[STATE + name] for name in state}
             following, series = definition.function(dict(before), given.get(NOISE), **chosen)
             outputs = {NEXT + name: following[name].clone() for name in state}
-        outputs |= {SERIES + name: x.to(torch.float32).clone() for name, x in series.items()}
+        return outputs | {SERIES + name: x.to(torch.float32).clone() for name, x in series.items()}
+
+    return evaluate, {STATE + name: x.clone() for name, x in state.items()} | noise | controls
+
+
+def to_onnx(function: Callable, inputs: Mapping[str, Tensor]) -> bytes:
+    """Trace a function and return it as the bytes of an ONNX model.
+
+    Args:
+        function: from one dict of tensors to another; the keys name inputs and outputs.
+        inputs: what it is traced with.
+    """
+    try:
+        import onnx_ir
+        from onnx_ir.passes import common
+        from onnxscript import optimizer, rewriter
+        from onnxscript.rewriter.rules import common as rules
+    except ImportError as error:
+        raise ImportError('a graph needs onnx and onnxscript: pip install "baby-rlhf[publish]"') from error
+
+    names: list[str] = []
+
+    def evaluate(*values: Tensor) -> tuple[Tensor, ...]:
+        outputs = function(dict(zip(inputs, values, strict=True)))
         names[:] = outputs
         return tuple(outputs.values())
 
@@ -145,11 +164,6 @@ def page_data(figure) -> dict:
     if definition.trains:
         data["starts"] = [_packed(definition.start(seed)) for seed in range(definition.seeds)]
     return data
-
-
-def publishing() -> bool:
-    """Whether outputs are made for pages: ``book/execute.py`` and the tests say so in the environment."""
-    return os.environ.get("BABY_RLHF_PUBLISH") == "1"
 
 
 def published(markup: str, figure) -> str:

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
 
-from rlhf_helpers._html import inline
+from rlhf_helpers._html import inline, kept, publishing
 from rlhf_helpers.live import export
 from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, turn
 from rlhf_helpers.live.guidance import Preset
@@ -80,6 +81,23 @@ class LiveFigure(ipywidgets.VBox):
             What :func:`rlhf_helpers.plots.show` returns.
         """
         return picture(self.definition)
+
+    def save(self, path: str | Path) -> None:
+        """Write the figure, with the settings and panels that it was made with, as one HTML file that runs by itself.
+
+        Its function is compiled into the file, which runs from a folder, in a frame of another page, and offline.
+        This needs ``pip install "baby-rlhf[publish]"``.
+
+        Args:
+            path: such as ``"figure.html"``.
+
+        Raises:
+            ImportError: what compiles is not installed.
+            ValueError: the function cannot be compiled, or does not use a control; the message names its line.
+        """
+        from rlhf_helpers.live.page.save import save
+
+        save(self, path)
 
     # What there is to do; an error in the function reaches the caller
 
@@ -228,6 +246,10 @@ class LiveFigure(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         data = dict(super()._repr_mimebundle_(**kwargs) or {}) | {"text/plain": repr(self)}
-        if export.publishing():  # a kernel shows the widget, and nobody would see the picture
-            data["text/html"] = export.published(self.picture().html, self)
-        return data
+        if publishing():  # a kernel shows the widget, and nobody would see the picture
+            picture = self.picture()
+            data |= kept(export.published(picture.html, self), picture.image)
+        else:
+            data["text/plain"] += " Run this cell: it needs a kernel to be seen."
+        # Colab draws the canvas, which is no widget of its own, only where the output names anywidget's manager
+        return data, (self.canvas._repr_mimebundle_(**kwargs) or (data, {}))[1]

@@ -5,7 +5,7 @@ import torch
 from rlhf_helpers.live.base import View
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.live.session import Definition
-from rlhf_helpers.plots.svg import CaptionedFigure, figure_html, svg
+from rlhf_helpers.plots.svg import CaptionedFigure, captioned
 
 
 def picture(definition: Definition) -> CaptionedFigure:
@@ -31,6 +31,6 @@ def picture(definition: Definition) -> CaptionedFigure:
         status = f"After {run.step} updates{': ' if status else '.'}{status}"
     status = (status + stopped).strip()
     view = View(run.history(), run.now)
-    svgs = [svg(panel.draw(view).figure, f"{panel.describe(view)} {status}".strip()) for panel in definition.panels]
-    markup = figure_html(svgs, definition.caption, status=status, kind="baby-live")
-    return CaptionedFigure(markup, definition.caption, status)
+    figures = [panel.draw(view).figure for panel in definition.panels]
+    alts = [f"{panel.describe(view)} {status}".strip() for panel in definition.panels]
+    return captioned(figures, alts, definition.caption, status=status, kind="baby-live")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rlhf_helpers._threads import one_thread
+from rlhf_helpers.live.lines import line_of_return, name_of
 
 
 class NotFinite(ArithmeticError):
@@ -21,14 +22,15 @@ class NotFinite(ArithmeticError):
         self.names = list(names)
 
 
-def name_of(function: Callable) -> str:
-    """Return how an error calls a function."""
-    return getattr(function, "__name__", "function")
-
-
 def arrays(values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     """Return series as numpy arrays, detached."""
     return {name: np.asarray(torch.as_tensor(value).detach().cpu()) for name, value in values.items()}
+
+
+def _look(value: Tensor) -> str:
+    """What a state must keep: kind and shape."""
+    kind = "floats" if value.is_floating_point() else "truth values" if value.dtype == torch.bool else "whole numbers"
+    return f"{kind} of shape {tuple(value.shape)}"
 
 
 class Run:
@@ -82,7 +84,7 @@ class Run:
         Raises:
             NotFinite: a series has an infinity or NaN; in a run ``now`` stays as it was.
             TypeError: the function returns something else than series, or state and series.
-            ValueError: the function returns another state than it was given.
+            ValueError: the function returns another state than it was given, or one of another shape.
         """
         self.controls = dict(controls)
         tensors = {name: torch.tensor(float(value), dtype=self.dtype) for name, value in controls.items()}
@@ -114,6 +116,13 @@ class Run:
         if set(state) != set(self.state):
             wanted, name = sorted(self.state), name_of(self.function)
             raise ValueError(f"{name} must return a state with {wanted}, got one with {sorted(state)}")
+        for name, value in state.items():
+            given, got = _look(self.state[name]), _look(value)
+            if given != got:
+                raise ValueError(
+                    f"{name_of(self.function)} must return `{name}` as it was given, {given}, got {got} in "
+                    f"{line_of_return(self.function)}. Begin with that in `start`, or bring it back before the return"
+                )
         return {name: self._cast(value.detach()) for name, value in state.items()}, series
 
     def commit(self, controls: Mapping[str, float]) -> None:

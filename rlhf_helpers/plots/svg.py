@@ -9,19 +9,23 @@ import hashlib
 import html
 import io
 import re
+import uuid
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from rlhf_helpers._html import inline
+from rlhf_helpers._html import PALETTE, inline, kept, publishing
 from rlhf_helpers.plots.labels import settle_all
+from rlhf_helpers.plots.png import png
 from rlhf_helpers.plots.style import COLORS, TEXT, styled
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
+_IDS = re.compile(r'( id="|url\(#|href="#)f[0-9a-f]{8}')
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
 _VARIABLES = {to_hex(color).lower(): f"var(--q-{name}, {color})" for name, color in COLORS.items()}
 _VARIABLES[to_hex(TEXT)] = "currentColor"
@@ -47,16 +51,27 @@ _DEFAULTS = {"text-anchor": "start", "stroke-dashoffset": "0", "opacity": "1", "
 
 
 class CaptionedFigure:
-    """What :func:`show` returns: a captioned figure for a notebook, a page or a test."""
+    """What :func:`show` returns: a captioned figure for a notebook, a page or a test.
 
-    def __init__(self, markup: str, caption: str, alt: str):
-        self.html, self.caption, self.alt = markup, caption, alt
+    Args:
+        markup: its HTML.
+        caption: what the reader should see in it.
+        alt: the picture in words.
+        image: a PNG of it where outputs are made for pages, else None.
+    """
+
+    def __init__(self, markup: str, caption: str, alt: str, image: bytes | None = None):
+        self.html, self.caption, self.alt, self.image = markup, caption, alt, image
 
     def __repr__(self) -> str:
         return f"Figure: {self.caption or self.alt}"
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return {"text/html": self.html, "text/plain": repr(self)}
+        if self.image is not None:
+            return kept(self.html, self.image) | {"text/plain": repr(self)}
+        # JupyterLab holds many notebooks in one page: an id belongs to one rendering
+        markup = _IDS.sub(rf"\g<1>{uuid.uuid4().hex[:8]}", self.html)
+        return {"text/html": f"<style>{PALETTE}</style>{markup}", "text/plain": repr(self)}
 
 
 def show(fig: Figure | Axes, *, caption: str, alt: str) -> CaptionedFigure:
@@ -77,7 +92,24 @@ def show(fig: Figure | Axes, *, caption: str, alt: str) -> CaptionedFigure:
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"{name} must be a text, got {text!r}")
     fig = fig.figure if isinstance(fig, Axes) else fig
-    return CaptionedFigure(figure_html([svg(fig, alt)], caption), caption, alt)
+    return captioned([fig], [alt], caption)
+
+
+def captioned(
+    figures: Sequence[Figure], alts: Sequence[str], caption: str, *, status: str = "", kind: str = ""
+) -> CaptionedFigure:
+    """Turn figures into one captioned picture; closes them.
+
+    Args:
+        figures: at least one.
+        alts: a text alternative for each.
+        caption: as :func:`show` has it.
+        status: one line of text that says what they end in.
+        kind: a class of the HTML figure.
+    """
+    svgs = [svg(fig, alt) for fig, alt in zip(figures, alts, strict=True)]
+    markup = figure_html(svgs, caption, status=status, kind=kind)
+    return CaptionedFigure(markup, caption, status or " ".join(alts), png(figures) if publishing() else None)
 
 
 def figure_html(svgs: list[str], caption: str, *, status: str = "", kind: str = "") -> str:

@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 
 import nbformat
 import numpy as np
 import pytest
 from close_outputs import PIXELS, differences
 from execute import BOOK, keep_outputs
+from kept_figures import KEPT, html_of
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 TABLE = """            reward    KL   R - KL
@@ -35,7 +37,7 @@ def drawn(html):
 def figure() -> str:
     """A live figure with curves, numbers and starts, as a chapter holds it."""
     cells = nbformat.read(BOOK / "03_ppo_ratio.ipynb", as_version=4).cells
-    pages = [o.data["text/html"] for cell in cells for o in cell.get("outputs", []) if "data" in o]
+    pages = [html_of(o.data) for cell in cells for o in cell.get("outputs", []) if "data" in o]
     return next(page for page in pages if '"starts":[' in page and '"bytes"' in page)
 
 
@@ -43,6 +45,19 @@ def replaced(text: str, old: str, new: str) -> str:
     """The text with its first ``old`` replaced, which has to be there."""
     assert old in text
     return text.replace(old, new, 1)
+
+
+def test_a_figure_is_compared_by_its_html_however_it_is_kept(figure):
+    def as_kept(html, level, image="iVBORw0K"):
+        packed = base64.b64encode(zlib.compress(html.encode(), level)).decode()
+        data = {KEPT: packed, "image/png": image, "text/plain": "Live figure"}
+        return [new_output("execute_result", data=data, execution_count=1)]
+
+    kept = as_kept(figure, 9)
+    assert differences(as_kept(figure, 1, image="another"), kept) == []  # another zlib, another processor
+    (wrong,) = differences(as_kept(figure.replace("</figcaption>", "!</figcaption>"), 9), kept)
+    assert wrong.startswith("execute_result text/html: ")
+    assert "the chapter has" in differences(drawn(figure), kept)[0]  # without an image
 
 
 NOISE = {
@@ -241,7 +256,7 @@ def test_nbval_compares_the_cells_of_the_book_so(tmp_path):
         ]
     )
     nbformat.write(notebook, tmp_path / "chapter.ipynb")
-    for name in ("conftest.py", "close_outputs.py", "execute.py"):
+    for name in ("conftest.py", "close_outputs.py", "execute.py", "kept_figures.py"):
         shutil.copy(BOOK / name, tmp_path)
     options = ["-c", "none.ini", "--nbval", "--nbval-current-env", "-rA", "-q", "-p", "no:cacheprovider", "--color=no"]
     (tmp_path / "none.ini").write_text("[pytest]\n")

@@ -239,8 +239,11 @@ def test_a_question_holds_every_answer_with_its_explanation():
     bundle = asked._repr_mimebundle_()
     assert bundle["text/plain"].splitlines() == ["Which `ratio` is <1?", "  ( ) new", "  ( ) old"]
     html = bundle["text/html"]
-    assert "<legend>Which <code>ratio</code> is &lt;1?</legend>" in html
-    assert html.count('type="radio"') == html.count("<label for=") == 2
+    assert "Which <code>ratio</code> is &lt;1?</p>" in html
+    assert html.count("<details ") == html.count("<summary>") == 2
+    assert " id=" not in html
+    assert " name=" not in html
+    assert " open" not in html.split("</style>")[1]
     assert html.index("<strong>Yes.</strong> Because.") < html.index("<strong>No.</strong> It is not.")
     assert "<script" not in html
 

@@ -14,8 +14,9 @@ import onnx
 import pytest
 import torch
 from ipywidgets import FloatLogSlider
+from support import agreement
 from support.chapters import every_chapter, live_figures
-from support.graphs import CLOSE, STEPS, published_data, run_in_onnxruntime, run_in_torch
+from support.graphs import published_data, run_in_onnxruntime, settings_to_try
 from torch.torch_version import TorchVersion
 
 from rlhf_helpers import ppo, training_step
@@ -24,12 +25,56 @@ from rlhf_helpers.live.export import IR_VERSION, OPSET, export_graph, page_data
 
 
 @every_chapter
-def test_a_graph_runs_as_the_kernel_does(path):
+def test_a_graph_computes_what_torch_does(path):
+    """At every step of a run, from where torch is."""
     for figure, data in zip(live_figures(path), published_data(path), strict=True):
-        here, there = run_in_torch(figure, STEPS), run_in_onnxruntime(data, STEPS)
-        assert here.keys() == there.keys()
-        for name in here:
-            np.testing.assert_allclose(there[name], here[name], **CLOSE, err_msg=f"{figure.definition.caption}: {name}")
+        definition = figure.definition
+        for settings, steps in settings_to_try(data):
+            controls = {name: torch.tensor(float(x)) for name, x in (definition.defaults | settings).items()}
+            known = {f"control/{name}": x.numpy() for name, x in controls.items()}
+            generator = torch.Generator().manual_seed(0)
+            state = definition.start(0) if definition.trains else {}
+            for step in range(steps + 1 if definition.trains else 1):
+                known |= {f"state/{name}": x.numpy() for name, x in state.items()}
+                if not definition.trains:
+                    series = definition.function(**controls)
+                else:
+                    noise = None if definition.noise is None else torch.rand(definition.noise, generator=generator)
+                    known |= {} if noise is None else {"noise": noise.numpy()}
+                    state, series = definition.function(dict(state), noise, **controls)
+                found = {f"next/{name}": x.detach().numpy() for name, x in state.items()}
+                found |= {f"series/{name}": x.detach().float().numpy() for name, x in series.items()}
+                agreement.check(data["graph"], known, found, f"{definition.caption[:60]} {settings} step {step}")
+                if not all(np.isfinite(x).all() for x in found.values()):
+                    break
+
+
+def test_engines_that_do_not_agree_are_told_apart(trained_figure):
+    """A sign, a number that is none, a token that rounding does not explain; and one that it does."""
+    data = page_data(trained_figure)
+    known = {f"state/{name}": x.numpy() for name, x in trained_figure.definition.start(0).items()}
+    known |= {f"control/{name}": np.float32(x) for name, x in trained_figure.definition.defaults.items()}
+    known["noise"] = torch.rand(32, 8, generator=torch.Generator().manual_seed(0)).numpy()
+    boundary = known["noise"].copy()
+    boundary[3, 3] = 0.5  # in a uniform policy, between two tokens
+    found = {
+        noise: agreement.evaluate(data["graph"], known | {"noise": noise_of})
+        for noise, noise_of in (
+            ("usual", known["noise"]),
+            ("below", np.nextafter(boundary, 0)),
+            ("other", boundary - 0.2),
+        )
+    }
+    agreement.check(data["graph"], known, found["usual"], "")
+    agreement.check(data["graph"], known | {"noise": boundary}, found["below"], "")
+    for wrong in (
+        found["usual"] | {"series/reward": -found["usual"]["series/reward"]},
+        found["usual"] | {"series/kl": np.float32("nan")},
+        found["usual"] | {"next/m": 1.001 * found["usual"]["next/m"]},
+        found["other"],
+    ):
+        with pytest.raises(AssertionError, match="told here"):
+            agreement.check(data["graph"], known, wrong, "told here")
 
 
 @every_chapter

@@ -236,6 +236,15 @@ def test_the_teaching_guide_names_presets_that_are_there():
         assert f'Preset(\\"{preset.strip()}\\"' in source, f"{chapter} has no preset called {preset}"
 
 
+def test_who_learns_alone_is_told_how_long_it_takes():
+    rows = re.findall(r"^\| `\d\d_\w+` \| .*? \| (\d+) \+ (\d+) \|$", text_of("README.md"), re.M)
+    reading, exercises = (sum(int(row[column]) for row in rows) / 60 for column in (0, 1))
+    words = text_of("book/learn_alone.md")
+    told = re.search(r"take about (\d+) hours to read and play with, and their exercises (\d+)", words)
+    assert len(rows) == 11
+    assert [int(told[1]), int(told[2])] == [round(reading), round(exercises)]
+
+
 def test_the_teaching_plans_leave_no_minute_out():
     plans = re.split(
         r"^### ", text_of("book/teaching.md").split("## Three plans")[1].split("## In the room")[0], flags=re.M

@@ -1,8 +1,10 @@
-"""A reader in JupyterLab: opens the PPO chapter, runs it, presses play, moves a slider, sees the curve change."""
+"""A reader in JupyterLab: opens the PPO chapter, looks, runs it, presses play, moves a slider, sees the curve change.
+
+One server and one window for all of it. Nothing in it is trusted before it has run: the folder is new.
+"""
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from notebooks import make_copy
 from support.browser import needs_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,9 +48,10 @@ ALL_RUN = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A JupyterLab of its own on this machine, with a copy of the chapter: (address, folder)."""
+    """A JupyterLab of its own on this machine, with two copies of the chapter: (address, folder)."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copy(CHAPTER, folder / "chapter.ipynb")
+    for name in ("reader", "instructor"):
+        nbformat.write(make_copy(nbformat.read(CHAPTER, as_version=4), name), folder / f"{name}.ipynb")
     (folder / "config").mkdir()
     (folder / "config" / "jupyter_lab_config.py").write_text(CONFIG)
     quiet = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
@@ -88,17 +92,23 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def notebook(lab, browser):
-    """The chapter in Chromium, all its cells run."""
+def opened(lab, browser):
+    """The reader's copy in Chromium."""
     address, _ = lab
-    page = browser.new_page(viewport={"width": 1280, "height": 1100})
+    page = browser.new_page(viewport={"width": 1600, "height": 1100})
     page.route(lambda url: url.startswith("http") and not url.startswith(address), lambda route: route.abort())
-    page.goto(f"{address}/doc/tree/chapter.ipynb?reset")
+    page.goto(f"{address}/lab/tree/reader.ipynb?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell")
-    page.evaluate(RUN_ALL)
-    page.wait_for_function(ALL_RUN, timeout=240_000)
     yield page
     page.close()
+
+
+@pytest.fixture(scope="module")
+def notebook(opened):
+    """The same, all its cells run."""
+    opened.evaluate(RUN_ALL)
+    opened.wait_for_function(ALL_RUN, timeout=240_000)
+    return opened
 
 
 def curve(figure) -> list[str]:
@@ -112,6 +122,63 @@ def until(page, condition, what, seconds=60):
     while not condition():
         assert time.monotonic() < end, what
         page.wait_for_timeout(50)
+
+
+TRUSTED = "() => [...jupyterapp.shell.currentWidget.content.model.cells].some(c => c.type === 'code' && c.trusted)"
+# Of the open notebook, once it is drawn: its images, and whether each has something in it
+IMAGES = """() => [...document.querySelectorAll(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output img")]
+    .map(image => image.complete && image.naturalWidth > 300)"""
+# What a notebook shows of explanations, answers and hints that nobody has asked for
+GIVEN_AWAY = """() => [...document.querySelectorAll(".jp-NotebookPanel:not(.lm-mod-hidden) details > :not(summary)")]
+    .filter(hidden => hidden.checkVisibility({contentVisibilityAuto: false}) && hidden.getClientRects().length)
+    .map(shown => shown.textContent.slice(0, 60))"""
+DARK = "() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+LIGHT = DARK.replace("Dark", "Light")
+
+
+def pictures_of(cells: list) -> int:
+    return sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
+
+
+def test_before_anything_is_run_pictures_show_and_nothing_is_given_away(opened, lab, tmp_path):
+    page, (_, folder) = opened, lab
+    wanted = pictures_of(nbformat.read(folder / "reader.ipynb", as_version=4).cells)
+    assert wanted
+    until(page, lambda: page.evaluate(IMAGES) == [True] * wanted, "the pictures do not show")
+    assert not page.evaluate(TRUSTED)
+    assert page.evaluate(GIVEN_AWAY) == []
+    prose = " ".join(page.locator(".jp-RenderedMarkdown").all_text_contents())
+    assert ":::" not in prose
+    assert "```" not in prose
+    code = page.locator(".jp-CodeCell .jp-InputArea-editor")
+    assert not code.filter(has_text="from rlhf_helpers import").first.is_visible()  # plumbing
+    for theme, light in ((DARK, "false"), (LIGHT, "true")):
+        page.evaluate(theme)
+        page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+        page.locator(".jp-OutputArea-output img").first.scroll_into_view_if_needed()
+        page.screenshot(path=tmp_path / f"untrusted-{light}.png")
+    # the teacher's copy as a second tab: its questions are its own, and no id is there twice
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:open', {path: 'instructor.ipynb'})")
+    until(page, lambda: page.evaluate(IMAGES) == [True] * wanted, "the pictures of the second tab do not show")
+    asked = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output details")
+    asked.first.locator("summary").click()
+    assert asked.first.locator("p").is_visible()
+    assert page.locator(".jp-OutputArea-output details[open]").count() == 1
+    page.evaluate("() => jupyterapp.shell.currentWidget.close()")
+    page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden)")
+
+
+# Contrast of an element's text with what is behind it, as WCAG has it
+CONTRAST = """element => {
+    const rgb = color => color.match(/[0-9.]+/g).map(Number);
+    const light = color => rgb(color).slice(0, 3).map(c => c / 255)
+        .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    let ground = element;
+    while (rgb(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
+    const two = [light(getComputedStyle(element).color), light(getComputedStyle(ground).backgroundColor)].sort();
+    return (two[1] + 0.05) / (two[0] + 0.05);
+}"""
 
 
 def test_a_reader_plays_and_moves_the_slider(notebook, tmp_path):
@@ -165,6 +232,14 @@ def test_a_reader_plays_and_moves_the_slider(notebook, tmp_path):
     title = figure.locator(".baby-title").first
     ink = title.evaluate("title => getComputedStyle(title).color.match(/[0-9]+/g).map(Number)")
     assert min(ink) > 150, "words are dark on dark"
+    verdicts = page.locator(".jp-OutputArea-output .baby-why strong")
+    page.locator(".jp-OutputArea-output .baby-choice").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    assert verdicts.count() >= 2
+    assert min(verdicts.nth(k).evaluate(CONTRAST) for k in range(verdicts.count())) >= 4.5
+    lines = page.locator(".jp-OutputArea-output figure svg path[stroke^='var(--q-policy']").first
+    assert lines.evaluate("line => getComputedStyle(line).stroke") == "rgb(74, 168, 232)", "a light color on dark"
+    page.locator(".baby-why").first.scroll_into_view_if_needed()
+    page.screenshot(path=tmp_path / "question-dark.png")
 
 
 def test_sliders_have_names(notebook):
@@ -175,20 +250,36 @@ def test_sliders_have_names(notebook):
     assert all(names)
 
 
-def test_clicks_reach_the_kernel_and_the_disk(lab, browser):
+def test_clicks_reach_the_kernel_and_the_disk_and_figures_may_be_there_twice(lab, browser):
     address, folder = lab
-    cell = """from rlhf_helpers.clicks import ask
-asked = ask([([1, 2], [3, 4]), ([5, 6], [7, 8])], name="lab", path="kept.json")
-asked"""
+    cells = [
+        """from rlhf_helpers.clicks import ask
+from rlhf_helpers.plots import curves, show
+pairs = [([1, 2], [3, 4]), ([5, 6], [7, 8])]
+ask(pairs, name="lab", path="kept.json")""",
+        'ask(pairs, name="lab", path="nosuch/kept.json")',
+        """twice = show(curves({"reward": [0, 1, 2]}, y_range=(0, 1)), caption="c", alt="a")
+display(twice, twice)""",
+    ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # or it asks
-    nbformat.write(new_notebook(cells=[new_code_cell(cell)], metadata=kernel), folder / "clicks.ipynb")
+    nbformat.write(
+        new_notebook(cells=[new_code_cell(cell) for cell in cells], metadata=kernel), folder / "clicks.ipynb"
+    )
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{address}/doc/tree/clicks.ipynb?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     page.evaluate(RUN_ALL)
-    page.locator(".baby-clicks-choice").last.click()
+    kept, lost = (page.locator(".baby-clicks").nth(k) for k in range(2))
+    kept.locator(".baby-clicks-choice").last.click()
     until(page, (folder / "kept.json").is_file, "the click was not written")
-    until(page, lambda: "1 click of 2" in page.locator(".baby-clicks-status").text_content(), "the click is not shown")
-    kept = json.loads((folder / "kept.json").read_text("utf-8"))
-    assert kept["clicks"] == [{"chosen": [3, 4], "rejected": [1, 2]}]
+    until(page, lambda: "1 click of 2" in kept.locator(".baby-clicks-status").text_content(), "the click is not shown")
+    assert json.loads((folder / "kept.json").read_text("utf-8"))["clicks"] == [{"chosen": [3, 4], "rejected": [1, 2]}]
+    said = "This is not in the file:"
+    for _ in range(2):  # and it does not go away with the next click
+        lost.locator(".baby-clicks-choice").last.click()
+        until(page, lambda: said in lost.locator(".baby-clicks-status").text_content(), "nothing is said")
+    page.locator("figure").nth(1).wait_for()
+    ids = page.locator(".jp-OutputArea [id]").evaluate_all("all => all.map(one => one.id)")
+    assert ids
+    assert len(set(ids)) == len(ids)
     page.close()

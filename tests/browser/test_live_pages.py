@@ -1,7 +1,7 @@
 """Every live figure of every built page, in a real browser with no kernel.
 
-It is there with the page, trains, moves, resets, shares its state, computes what its graph does, and says so when it
-cannot run.
+It is there with the page, trains, moves, resets, shares its state, and says so when it cannot run. That it computes
+what its graph does is in `test_agreement.py`.
 """
 
 import http.server
@@ -13,20 +13,13 @@ import numpy as np
 import pytest
 from support.browser import AXE_RUN, SETTLED, QuietHandler, needs_chromium, serve
 from support.chapters import CHAPTERS, ROOT
-from support.graphs import STEPS, published_data, rows_of
-from support.live_pages import READY, SERIES, UNTIL, arrive, drive, first_that_trains, run, start, wait_for_step
+from support.graphs import published_data
+from support.live_pages import READY, SERIES, UNTIL, arrive, drive, first_that_trains, start, wait_for_step
 
 pytestmark = needs_chromium
-CHAPTERS_BY_NAME = {path.stem: path for path in CHAPTERS}
 PAGES = [path.stem for path in CHAPTERS if published_data(path)]
-FEW = 3  # updates with a control at one of its ends
 # What a figure draws now, as text: changes when the picture does.
 DRAWN = "figure => [...figure.querySelectorAll('.baby-canvas svg')].map(svg => svg.innerHTML).join()"
-# How far a module may be from onnxruntime, in float32: with the settings that a figure begins with, and at the ends of
-# its controls, where some runs are steep enough to double every rounding a few times.
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
-STEEP = {"rtol": 1e-3, "atol": 1e-3}
-ROUNDED = {"limit": STEEP}  # at a KL of nearly zero the frontier is vertical
 
 
 class Reader:
@@ -104,69 +97,6 @@ WANDER = """
   figure.pause();
   await playing;
 """
-
-
-def settings_of(data: dict) -> dict:
-    """The controls as a figure begins."""
-    return {control["name"]: control["value"] for control in data["controls"]}
-
-
-def agree(figure, data: dict, settings: dict, steps: int, close: dict) -> None:
-    """A figure in its page, and its graph in onnxruntime, give the same series, and fail in the same place."""
-    found = run(figure, settings, steps)
-    there = rows_of(data, settings_of(data) | settings, steps=steps)
-    assert found["series"].keys() == there.keys()
-    done, bad = found["step"], set(found["trouble"])
-    assert done == (steps if "starts" in data and not bad else done)
-    for name, values in there.items():
-        told = f"{data['caption'][:60]} {settings} {name}"
-        rows = np.asarray(values)
-        tracked = "starts" in data and rows.ndim == 1 and len(rows) == steps + 1 and name in drive(figure, NUMBERS)
-        if tracked:
-            np.testing.assert_allclose(
-                found["series"][name], rows[: done + 1], **ROUNDED.get(name, close), err_msg=told
-            )
-            assert np.isfinite(rows).all() or bad, told
-            if name in bad:
-                assert not np.isfinite(rows[done + 1]), told
-        elif "starts" not in data or done == steps:
-            here = np.array(found["series"][name], dtype=float)
-            np.testing.assert_allclose(here, rows, **ROUNDED.get(name, close), err_msg=told)
-            assert np.isfinite(rows).all() == (name not in bad), told
-
-
-NUMBERS = "return Object.keys(figure.engine.numbers())"
-
-
-def test_figures_agree_with_their_graphs(chapter):
-    """And `tests/book/test_export.py` finds that the graphs agree with the kernel."""
-    name, figures, _ = chapter
-    for figure, data in zip(figures, published_data(CHAPTERS_BY_NAME[name]), strict=True):
-        agree(figure, data, {}, STEPS, CLOSE)
-
-
-def test_figures_agree_with_their_graphs_wherever_a_slider_may_go(chapter):
-    name, figures, _ = chapter
-    for figure, data in zip(figures, published_data(CHAPTERS_BY_NAME[name]), strict=True):
-        for control in data["controls"]:
-            for end in ends_of(control):
-                agree(figure, data, {control["name"]: end}, FEW, STEEP)
-
-
-def ends_of(control: dict) -> list[float]:
-    """The two ends of a control's range, or all its options."""
-    if control["kind"] == "switch":
-        return [0, 1]
-    if control["kind"] == "choice":
-        return [value for _, value in control["options"]]
-    ends = control["min"], control["max"]
-    return [control["base"] ** end for end in ends] if control["kind"] == "log" else list(ends)
-
-
-def test_a_run_is_the_same_to_the_last_bit(chapter):
-    for figure in chapter[1]:
-        first, second = (run(figure, {}, STEPS) for _ in range(2))
-        assert first == second
 
 
 def test_figures_do_what_a_reader_asks(chapter):

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from notebooks import make_copy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,8 @@ def live_figures(path: Path) -> list:
         patch.chdir(folder)  # a copy may be anywhere
         for number, cell in enumerate(copy.cells, start=1):
             if cell.cell_type == "code":
-                exec(compile(cell.source, f"{path.stem}, cell {number}", "exec"), names)
+                source = TransformerManager().transform_cell(cell.source)  # it may hold a %magic
+                exec(compile(source, f"{path.stem}, cell {number}", "exec"), names)
     return figures
 
 

@@ -2,42 +2,46 @@
 
 import base64
 import functools
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-import nbformat
 import numpy as np
 import onnxruntime
 import torch
-from support.chapters import restart
+from _site import modules
 
 from rlhf_helpers.names.pretraining import WEIGHTS
 
 STEPS = 50
-CLOSE = {"rtol": 1e-3, "atol": 1e-3}  # float32, after 50 steps
+FEW = 5  # steps with a control at one of its ends
 
 
 def published_data(path) -> list[dict]:
     """What the committed outputs of a chapter give to the page."""
-    pattern = re.compile(r'<script type="application/json" class="baby-live-data">(.*?)</script>', re.S)
-    outputs = (o for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", []))
-    return [json.loads(text) for o in outputs for text in pattern.findall(o.get("data", {}).get("text/html", ""))]
-
-
-def run_in_torch(figure, steps: int) -> dict[str, np.ndarray]:
-    """Rows 0 to ``steps`` of every series of one number, and the last of the others, on the kernel."""
-    restart(figure, figure.definition.defaults)
-    if not figure.definition.trains:
-        return figure.now
-    figure.step(steps)
-    return {**figure.now, **figure.history}
+    return modules.published(path)
 
 
 def run_in_onnxruntime(data: dict, steps: int) -> dict[str, np.ndarray]:
     """The same from a graph, fed with the same uniforms."""
     return rows_of(data, {c["name"]: c["value"] for c in data["controls"]}, steps=steps)
+
+
+def settings_to_try(data: dict) -> Iterator[tuple[dict, int]]:
+    """The settings with which engines must agree on a figure, and for how many steps: its own, and every end."""
+    yield {}, STEPS
+    for control in data["controls"]:
+        for end in ends_of(control):
+            yield {control["name"]: end}, FEW
+
+
+def ends_of(control: dict) -> list[float]:
+    """The two ends of a control's range, or all its options."""
+    if control["kind"] == "switch":
+        return [0, 1]
+    if control["kind"] == "choice":
+        return [value for _, value in control["options"]]
+    ends = control["min"], control["max"]
+    return [control["base"] ** end for end in ends] if control["kind"] == "log" else list(ends)
 
 
 @functools.cache

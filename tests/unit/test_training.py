@@ -5,11 +5,13 @@ import sys
 import textwrap
 import weakref
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from support.enumeration import F64, kl
+from tqdm import tqdm
 
 import rlhf_helpers._progress
 from rlhf_helpers import (
@@ -388,10 +390,32 @@ def test_a_progress_bar_waits_two_seconds(monkeypatch, capsys):
     seen = {}
     monkeypatch.setattr(rlhf_helpers._progress, "tqdm", lambda steps, **kwargs: seen.update(kwargs) or steps)
     train(baby_ppo, **RUN)
-    assert seen == {"desc": "baby_ppo", "delay": 2, "leave": False, "disable": False}
+    assert seen == {"desc": "baby_ppo", "delay": 2, "leave": False, "disable": False, "file": sys.stderr}
     monkeypatch.setenv("TQDM_DISABLE", "1")
     train(baby_ppo, **RUN)
     assert seen["disable"]
+
+
+def test_a_progress_bar_leaves_nothing_in_a_notebook(monkeypatch):
+    shown = []
+
+    class Handle:
+        def update(self, data, raw):
+            shown.append(data)
+
+    def display(data, raw, display_id):
+        shown.append(data)
+        return Handle()
+
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=True))
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr(rlhf_helpers._progress, "tqdm", partial(tqdm, mininterval=0))
+    bar = rlhf_helpers._progress.progress(3, "training")
+    bar.delay = 0
+    assert list(bar) == [0, 1, 2]
+    assert "training:" in shown[0]["text/plain"]
+    assert shown[-1] == {"text/plain": ""}
 
 
 # a batch

@@ -178,7 +178,7 @@ def test_every_slide_can_be_read_from_the_last_row(room, name):
             page.wait_for_function(STARTED)
             page.evaluate(FRAMES)
         for choice in range(page.evaluate(SHOWN + ".querySelectorAll('.baby-choice').length")):
-            page.evaluate(f"{SHOWN}.querySelectorAll('.baby-choice input')[{choice}].click()")
+            page.evaluate(f"{SHOWN}.querySelectorAll('.baby-choice summary')[{choice}].click()")
             faults += [(number, fault) for fault in page.evaluate(FAULTS)]
         faults += [(number, fault) for fault in page.evaluate(FAULTS)]
         page.evaluate(SHOWN + ".querySelector('.baby-others')?.click()")

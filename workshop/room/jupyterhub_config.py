@@ -111,14 +111,17 @@ if TEACHER_PASSWORD:  # "teacher" sees who is there, and starts and stops server
 
 # ---- what a learner gets: a server, and a folder with their own copy of the notebooks; no system account
 
+COPIES = PROJECT / "_build" / "workshop"
+if not (COPIES / "learner").is_dir():
+    subprocess.run([sys.executable, PROJECT / "workshop" / "notebooks.py"], check=True)
+
 
 def give_notebooks(spawner):
     """Copy the notebooks that a learner does not have yet; what a learner changed stays."""
-    kind = "instructor" if spawner.user.admin else "learner"
-    copies = PROJECT / "_build" / "workshop" / kind  # written by `python workshop/notebooks.py`
+    copies = COPIES / ("instructor" if spawner.user.admin else "learner")
     home = Path(spawner.home_dir)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for notebook in (copies if copies.is_dir() else PROJECT / "book").glob("*.ipynb"):
+    for notebook in copies.glob("*.ipynb"):
         # "x" follows no link that a learner may have left in its place
         with contextlib.suppress(FileExistsError), (home / notebook.name).open("xb") as copy:
             copy.write(notebook.read_bytes())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import onnx
 
 TEMPLATES = Path(__file__).parent / "templates"  # in place of those of emx-onnx-cgen with the same names
-INSTALL = "python -m pip install -r requirements/publish.txt"
+INSTALL = 'python -m pip install "baby-rlhf[publish]", or -r requirements/publish.txt in a copy of the book'
 SECTION = "signature"  # of a module: names, types and shapes of what its function `model` is given pointers to
 TYPES = {1: "float32", 7: "int64"}  # of ONNX's, those that states, controls and series have
 # One level for all figures, by this rule: the smallest code within a tenth of the time of the fastest. Measured on PPO,
@@ -64,7 +64,7 @@ def compile_graph(graph: bytes) -> bytes:
     signature = {"inputs": [_told(value) for value in model.graph.input]}
     signature["outputs"] = [_told(value) for value in model.graph.output]
     simplify(model)
-    wasm = _wasm(_c(model))
+    wasm = _wasm(c_code(model))
     wasm += _section(SECTION, json.dumps(signature, separators=(",", ":")).encode())
     return gzip.compress(wasm, 9, mtime=0)
 
@@ -105,8 +105,8 @@ def simplify(model: onnx.ModelProto) -> None:
             graph.node.append(helper.make_node("Identity", [copied.name], [output.name]))
 
 
-def _c(model: onnx.ModelProto) -> str:
-    """The graph as C, all of whose temporaries are in one static arena rather than on the stack."""
+def c_code(model: onnx.ModelProto) -> str:
+    """Return the graph as C, all of whose temporaries are in one static arena rather than on the stack."""
     import emx_onnx_cgen
     from emx_onnx_cgen.compiler import Compiler, CompilerOptions
     from emx_onnx_cgen.errors import CompilerError
@@ -122,7 +122,7 @@ def _c(model: onnx.ModelProto) -> str:
         except CompilerError as error:
             raise CompileError(f"{error}. The way out: compute it in another way in the figure's function") from error
     declaration = re.compile(r"^ {4}(?=\w+ tmp\d+_\w+(?:\[\d+\])+;$)", re.MULTILINE)
-    return declaration.sub("    static ", source)
+    return Path(TEMPLATES, "exp.h").read_text("utf-8") + declaration.sub("    static ", source)
 
 
 def _wasm(source: str) -> bytes:

@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from string import Template
 
+import numpy as np
+
 from rlhf_helpers._html import PALETTE, inline
 from rlhf_helpers.live.page.classic import classic
 from rlhf_helpers.names.pretraining import WEIGHTS
@@ -51,8 +53,9 @@ def needs_weights(data: dict) -> bool:
 
 
 def weights_script(file: Path = WEIGHTS) -> str:
-    """Return a file of weights as a plain script."""
-    numbers = base64.b64encode(file.read_bytes()).decode()
+    """Return a file of weights as a plain script: float32 whose last bytes are zero, all first bytes, second, third."""
+    planes = np.fromfile(file, np.uint8).reshape(-1, 4).T[:0:-1]
+    numbers = base64.b64encode(gzip.compress(planes.tobytes(), 9, mtime=0)).decode()
     return f"(globalThis.babyWeights ??= {{}})[{json.dumps(file.name)}] = {json.dumps(numbers)};\n"
 
 

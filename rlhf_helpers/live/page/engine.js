@@ -47,8 +47,7 @@ class MersenneTwister {
 export class Engine {
   // `packed` is a gzipped module.
   static async open(packed) {
-    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const module = await WebAssembly.compile(await new Response(unpacked).arrayBuffer());
+    const module = await WebAssembly.compile(await unzip(packed));
     const [section] = WebAssembly.Module.customSections(module, "signature");
     const { exports } = await WebAssembly.instantiate(module);
     return new Engine(exports, JSON.parse(new TextDecoder().decode(section)));
@@ -150,8 +149,16 @@ export class Engine {
   }
 }
 
+export async function unzip(packed) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+// Whether there is no infinity, and nothing that is no number: either, times zero, is not zero.
 function finite({ type, numbers }) {
-  return type === "int64" || numbers.every((number) => number - number === 0);
+  let zero = 0;
+  if (type === "float32") for (let i = 0; i < numbers.length; i++) zero += numbers[i] * 0;
+  return zero === 0;
 }
 
 function nested(values, shape) {

@@ -3,7 +3,7 @@
 // its place after that. What it computes begins when it comes near the window: it makes its default run, and from then on
 // `live.js` draws it. All of it happens in slices of BUSY milliseconds. The first figure of a page plays by itself.
 import { copy } from "./clipboard.js";
-import { Engine } from "./engine.js";
+import { Engine, unzip } from "./engine.js";
 import { draw } from "./live.js";
 import { BUSY, FRAME, FRAMES, moveMark, writeMark, writeStatus, writeStop } from "./rules.js";
 
@@ -531,14 +531,15 @@ async function unpacked(packed) {
     const Typed = type === "int64" ? BigInt64Array : Float32Array;
     const size = shape.reduce((a, b) => a * b, 1);
     if (like !== undefined) state[name] = state[like];
-    else if (file !== undefined) state[name] = new Float32Array(bytes(await weights(file)).buffer);
+    else if (file !== undefined) state[name] = await weights(file);
     else if (coded !== undefined) state[name] = new Typed(bytes(coded).buffer);
     else state[name] = new Typed(size).fill(type === "int64" ? BigInt(fill) : fill);
   }
   return state;
 }
 
-// A file of weights in base64. It comes as a script, which a page loads from a file too.
+// A file of weights: the first bytes of all, the second, the third; the last is zero. It comes as a script, which a page
+// loads from a file too.
 async function weights(file) {
   if (!globalThis.babyWeights?.[file])
     await new Promise((resolve, reject) => {
@@ -548,7 +549,12 @@ async function weights(file) {
       script.onerror = () => reject(new Error(`${file} could not be loaded`));
       document.head.append(script);
     });
-  return globalThis.babyWeights[file];
+  const planes = await unzip(bytes(globalThis.babyWeights[file]));
+  const size = planes.length / 3;
+  const whole = new Uint8Array(4 * size);
+  for (let place = 0; place < 3; place++)
+    for (let i = 0; i < size; i++) whole[4 * i + 3 - place] = planes[place * size + i];
+  return new Float32Array(whole.buffer);
 }
 
 const precise = (value) => String(Number(value.toPrecision(9)));

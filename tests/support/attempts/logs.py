@@ -200,7 +200,7 @@ RIGHT = {
                         low = middle
                 return low
         """,
-        "regula falsi of the logs of the temperature": """
+        "bisection of the logarithm, a tensor of one element": """
             low, high = math.log(0.01), math.log(100.0)
             for _ in range(100):
                 middle = 0.5 * (low + high)

@@ -203,7 +203,7 @@ WRONG = {
             clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
             return torch.minimum(ratio * advantages, clipped)
         """,
-        "the clipped candidate detached for bad tokens": """
+        "the clipped ratio detached": """
             clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps).detach()
             return torch.minimum(ratio * advantages, clipped * advantages)
         """,

@@ -1,19 +1,27 @@
 """Live figures driven from Python: what a reader does with the mouse, and what an author can get wrong."""
 
 import asyncio
+import base64
 import json
 import re
+import sys
 import time
+import zlib
+from types import SimpleNamespace
 
 import ipywidgets
 import numpy as np
 import pytest
 import torch
+from anywidget._util import enable_custom_widget_manager_once
 from ipywidgets import Checkbox, Dropdown, FloatLogSlider, FloatSlider, IntSlider
 
+from rlhf_helpers._html import KEPT
 from rlhf_helpers.live import Bars, Chips, Curves, Plot, Preset, Say, Strip, Table, export, figure, live, rules
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.live.session import five_digits
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def drift(state, noise, *, kl_coeff, learning_rate):
@@ -665,17 +673,38 @@ def test_on_a_kernel_no_picture_is_drawn_that_nobody_would_see(monkeypatch, capf
         return drift(state, noise, **controls)
 
     fig = training(counted)
-    bundle = fig._repr_mimebundle_()
-    assert set(bundle) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
-    assert bundle["text/plain"] == repr(fig) == "Live figure: A caption."
+    bundle, metadata = fig._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", WIDGET}
+    assert repr(fig) == "Live figure: A caption."
+    # what is left of it where no kernel runs any more, in an export of the notebook for instance
+    assert bundle["text/plain"] == "Live figure: A caption. Run this cell: it needs a kernel to be seen."
+    assert metadata == {}
     assert len(calls) == 1, "the state that is shown, and no default run"
     assert capfd.readouterr() == ("", "")
+
+
+def test_colab_is_told_who_draws_the_canvas(monkeypatch):
+    """As anywidget's own tests stand in for Colab, which cannot be had here."""
+    told = []
+    widgets = SimpleNamespace(_installed_url="https://example.org/manager.js")
+    colab = SimpleNamespace(enable_custom_widget_manager=lambda: told.append("enabled"), _widgets=widgets)
+    monkeypatch.setitem(sys.modules, "google.colab.output", colab)
+    enable_custom_widget_manager_once.cache_clear()
+    bundle, metadata = computing()._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", WIDGET}
+    assert metadata == {WIDGET: {"colab": {"custom_widget_manager": {"url": widgets._installed_url}}}}
+    assert told == ["enabled"]
+    enable_custom_widget_manager_once.cache_clear()
 
 
 def test_what_is_published_carries_what_a_page_needs(monkeypatch):
     monkeypatch.setenv("BABY_RLHF_PUBLISH", "1")
     fig = computing()
-    markup = fig._repr_mimebundle_()["text/html"]
+    data, _ = fig._repr_mimebundle_()
+    # no HTML: where it is not trusted, it loses its picture, and any program prefers it to the image
+    assert set(data) == {KEPT, "image/png", "text/plain", WIDGET}
+    assert data["text/plain"] == repr(fig)
+    markup = zlib.decompress(base64.b64decode(data[KEPT])).decode()
     assert markup.startswith(fig.picture().html.split("<figcaption>")[0])
     assert 'class="baby-live-data"' in markup
     assert "With JavaScript" in markup

@@ -36,6 +36,7 @@ from rlhf_helpers.names import (
     pretrain,
     pretrained_policy,
 )
+from rlhf_helpers.names.__main__ import rounded
 from rlhf_helpers.names.census import read_census
 from rlhf_helpers.names.pretraining import WEIGHTS
 
@@ -365,10 +366,19 @@ def test_the_file_holds_the_policy_and_nothing_else():
     assert flat.isfinite().all()
     assert flat.dtype == torch.float32
     assert (flat.detach().numpy() == np.fromfile(WEIGHTS, "<f4")).all()
+    assert not np.fromfile(WEIGHTS, np.uint8)[::4].any()  # a page loads three bytes of each number
     first = pretrained_policy().embed.weight
     with torch.no_grad():
         first.zero_()
     assert pretrained_policy().embed.weight.any()  # each call is a policy of its own
+
+
+def test_weights_are_rounded_to_the_nearest_of_24_bits():
+    weights = np.random.default_rng(0).normal(size=1000)
+    kept = rounded(weights)
+    assert not kept.view(np.uint8)[::4].any()
+    np.testing.assert_allclose(kept, weights, rtol=2.0**-16, atol=0)
+    assert (rounded(kept) == kept).all()
 
 
 def test_a_page_names_the_file_for_these_weights_and_sends_all_others():

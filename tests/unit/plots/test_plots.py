@@ -1,7 +1,10 @@
 """The drawing functions, and `show`: what is drawn is what was given, and it is the same bytes every time."""
 
+import base64
+import io
 import re
 import xml.etree.ElementTree as ET
+import zlib
 
 import numpy as np
 import pytest
@@ -9,11 +12,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
+from PIL import Image
 
 from rlhf_helpers import plots
+from rlhf_helpers._html import KEPT
 from rlhf_helpers.plots.labels import line_styles, spread
 from rlhf_helpers.plots.motif import short_probability
-from rlhf_helpers.plots.style import RC
+from rlhf_helpers.plots.style import COLORS, RC
 
 UNIFORM = np.full(10, 0.1)
 RUN = {"reward": np.linspace(0.1, 0.9, 50), "kl": np.linspace(0, 1.5, 50), "optimum": np.full(50, 0.95)}
@@ -233,6 +238,32 @@ def test_show_gives_a_captioned_accessible_figure():
     assert "Up &lt;it&gt; goes" in result.html
     assert repr(result) == "Figure: See `kl` & more."
     assert set(result._repr_mimebundle_()) == {"text/html", "text/plain"}
+
+
+def test_a_notebook_program_may_hold_one_figure_many_times():
+    result = plots.show(plots.curves(RUN), caption="c", alt="a")
+    first, second = (result._repr_mimebundle_()["text/html"] for _ in range(2))
+    ids = [set(re.findall(r' id="([^"]+)"', html)) for html in (result.html, first, second)]
+    assert all(ids)
+    assert not ids[0] & ids[1] | ids[0] & ids[2] | ids[1] & ids[2]
+    for html, known in zip((first, second), ids[1:], strict=True):
+        assert set(re.findall(r'(?:url\(|href=")#([^")]+)', html)) == known
+    assert "data-jp-theme-light" in first, "the colors of a dark notebook are missing"
+
+
+def test_for_a_chapter_a_figure_is_an_image_and_the_html_of_its_page(monkeypatch):
+    monkeypatch.setenv("BABY_RLHF_PUBLISH", "1")
+    result = plots.show(plots.curves(RUN), caption="c", alt="a")
+    data = result._repr_mimebundle_()
+    assert set(data) == {KEPT, "image/png", "text/plain"}
+    assert zlib.decompress(base64.b64decode(data[KEPT])).decode() == result.html
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert image.size[0] > 400
+    assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+    drawn = np.asarray(image.convert("RGB"), dtype=int).reshape(-1, 3)
+    for color in (COLORS["reward"], COLORS["kl"]):
+        wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.abs(drawn - wanted).max(1).min() < 16, f"{color} is not in the picture"
 
 
 def test_show_is_the_same_byte_for_byte_and_ignores_the_last_bit():

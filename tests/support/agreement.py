@@ -1,0 +1,88 @@
+"""Whether two engines agree on a figure: each evaluates it from the same state, uniforms and settings.
+
+Two runs that are left to themselves part for good where rounding decides: a sampled token whose uniform lies on a
+boundary, or a gradient that is nothing but rounding, which Adam divides by its own size (chapter 8 at a learning rate
+of 1: 1.8e-10 beside 2.3e-10, and a parameter moves by 0.018 more; four updates later 11 of 256 tokens differ). So one
+engine leads, and at each of its steps the other starts from where the leader is.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from support.graphs import session_of
+
+# How far apart two engines may be after one step: this part of the largest number of a tensor, and for series, whose
+# numbers are nats or shares, this much.
+RELATIVE, ABSOLUTE = 1e-5, 1e-6
+# Where they are further apart, a part of a step hangs on rounding, and onnxruntime itself must show it: with inputs
+# that are moved by parts of their size as small as NUDGE, its own outputs move as far, up to a FACTOR.
+NUDGE, TRIES, FACTOR = 2.0**-20, 32, 4
+
+
+def check(graph: str, known: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray], told: str) -> dict[str, float]:
+    """Compare what an engine has computed with what onnxruntime computes from the same inputs.
+
+    Args:
+        graph: of the figure, in base64.
+        known: `state/...`, `control/...` and `noise`.
+        found: `next/...` and `series/...` of the engine.
+        told: where this is, for the message.
+
+    Returns:
+        How far each series of `found` is from onnxruntime's, as a part of what it may be.
+
+    Raises:
+        AssertionError: something is further apart than rounding explains, or is finite in one engine only.
+    """
+    wanted = evaluate(graph, known)
+    assert found.keys() == wanted.keys(), told
+    rooms = {name: _room(name, value) for name, value in wanted.items()}
+    apart = {name: _apart(found[name], wanted[name]) for name in wanted}
+    parts = {name: float(np.max(apart[name] / rooms[name], initial=0)) for name in wanted}
+    draw = np.random.default_rng(0)
+    spread = {name: np.zeros(value.shape) for name, value in wanted.items()}
+    for _ in range(TRIES):
+        if all((apart[name] <= rooms[name] + FACTOR * spread[name]).all() for name in wanted):
+            return parts
+        moved = evaluate(graph, {name: _nudged(name, value, draw) for name, value in known.items()})
+        spread = {name: np.maximum(spread[name], _apart(moved[name], wanted[name])) for name in wanted}
+    worst = max(parts, key=parts.get)
+    raise AssertionError(f"{told}: `{worst}` is {found[worst]}, not {wanted[worst]}")
+
+
+def unpacked(frame: Iterable[tuple[str, str, list[int], str]]) -> dict[str, np.ndarray]:
+    """Tensors that a page has sent: name, type, shape, and bytes in base64."""
+    return {name: np.frombuffer(base64.b64decode(text), kind).reshape(shape) for name, kind, shape, text in frame}
+
+
+def evaluate(graph: str, known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What onnxruntime makes of a state, uniforms and settings."""
+    session = session_of(graph)
+    outputs = session.run(None, {x.name: np.asarray(known[x.name]) for x in session.get_inputs()})
+    return dict(zip((x.name for x in session.get_outputs()), outputs, strict=True))
+
+
+def _room(name: str, value: np.ndarray) -> float:
+    """How far a tensor may be from this value."""
+    if value.dtype != np.float32:
+        return 0.0
+    largest = np.max(np.abs(value), initial=0, where=np.isfinite(value))
+    return RELATIVE * float(largest) + (ABSOLUTE if name.startswith("series/") else 1e-12)
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How far two tensors are apart; infinitely, where one has a number and the other does not, or another infinity."""
+    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    assert one.shape == other.shape
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    with np.errstate(invalid="ignore"):
+        apart = np.where(same, 0.0, np.abs(one - other))
+    return np.where(np.isnan(apart), np.inf, apart)
+
+
+def _nudged(name: str, value: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """An input moved by a few roundings; settings and integers stay."""
+    if name.startswith("control/") or value.dtype != np.float32:
+        return value
+    return (value * (1 + draw.uniform(-NUDGE, NUDGE, value.shape))).astype(np.float32)
