@@ -2,13 +2,15 @@
 
     python workshop/notebooks.py                # into _build/workshop/reader, .../learner and .../instructor
 
-All three are plain Markdown, have hints folded, and run from top to bottom in JupyterLab, VS Code or Colab, where their
-first line of code installs the package. A reader's copy shows its figures before anything is run, and has its answers
-folded. A learner's copy has no answers and no outputs. An instructor's copy has both, the teaching notes on top, and at
-each section what to say and to ask, with the minutes.
+All three are plain Markdown, have hints folded and questions that need no kernel, and run from top to bottom in
+JupyterLab, VS Code or Colab, where their first line of code installs the package. A reader's copy shows its figures
+before anything is run, and has its answers folded. A learner's copy has no answers and no outputs. An instructor's copy
+has both, the teaching notes on top, and at each section what to say and to ask, with the minutes.
 """
 
 import argparse
+import ast
+import html
 import re
 from pathlib import Path
 
@@ -118,22 +120,40 @@ def with_prompts(cells: list) -> list:
     return [cells[0], nbformat.v4.new_markdown_cell(f"## For the teacher\n\n{rest}", id="teacher"), *cells[1:]]
 
 
+def as_text(cell):
+    """A question as a cell of text: it needs no kernel to be answered, and its code would name the right answer."""
+    asked = ast.parse(cell.source).body[-1].value
+    text, answers = map(ast.literal_eval, asked.args)
+    right = ast.literal_eval(asked.keywords[0].value)
+    choices = []
+    for answer, why in answers.items():
+        verdict = "Yes" if answer == right else "No"
+        choices.append(f"<details>\n<summary>{inline(answer)}</summary>\n\n**{verdict}.** {why}\n\n</details>")
+    return nbformat.v4.new_markdown_cell("\n\n".join([f"**{text}**", *choices]), metadata=cell.metadata)
+
+
+def inline(text: str) -> str:
+    """Markdown of one line as HTML; text in backticks becomes code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
 def as_images(outputs: list) -> list:
     """Outputs of a chapter as a notebook shows them before it is run: figures are images, with captions below."""
     shown = []
     for output in outputs:
         shown.append(output)
-        if KEPT not in output.get("data", {}):
+        data = output.get("data", {})
+        if KEPT not in data:
             continue
-        del output.data[KEPT]
-        kind, _, caption = output.data["text/plain"].partition(": ")
-        caption += " *Run this cell, and the figure moves.*" if kind == "Live figure" else ""
+        del data[KEPT]
+        what, _, caption = data["text/plain"].partition(": ")
+        caption += " *Run this cell, and the figure moves.*" if what == "Live figure" else ""
         shown.append(nbformat.v4.new_output("display_data", {"text/markdown": caption, "text/plain": caption}))
     return shown
 
 
 def fold(cell) -> None:
-    """Fold a cell's code where JupyterLab, VS Code and Colab look for that, each in its own place."""
+    """Fold a cell's code where JupyterLab and Colab look for that, each in its own place; VS Code looks nowhere."""
     cell.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
@@ -149,6 +169,7 @@ def make_copy(notebook: nbformat.NotebookNode, kind: str) -> nbformat.NotebookNo
     else:
         edited = with_folded_answers if kind == "reader" else without_answers
         notebook.cells = edited([cell for cell in notebook.cells if not is_notes(cell)])
+    notebook.cells = [as_text(c) if "question" in c.metadata.get("tags", []) else c for c in notebook.cells]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = markdown(cell.source)

@@ -33,6 +33,8 @@ SITE = ROOT / "book" / "_site"
 HTML = ROOT / "_build" / "html"
 BUILD = "jupyter-book build ."
 REVEAL = ("reveal.css", "reveal.js", "plugin/notes.js")
+# Python would ask the system, and on some Windows machines the registry says that scripts are plain text
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def chapters() -> list[str]:
@@ -117,6 +119,12 @@ def make_slides(names: list[str], html_dir: Path = HTML) -> None:
     write_index(html_dir)
 
 
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """A file server that knows the types of what is in the book."""
+
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | TYPES
+
+
 def serve(port: int, html_dir: Path = HTML) -> None:
     """Serve the built book with its slides on this machine until Ctrl+C.
 
@@ -124,7 +132,7 @@ def serve(port: int, html_dir: Path = HTML) -> None:
         port: where; 0 takes a free one.
         html_dir: the folder of the built book.
     """
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(html_dir))
+    handler = functools.partial(Handler, directory=str(html_dir))
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         print(f"http://127.0.0.1:{server.server_port}/slides/index.html (stop with Ctrl+C)", flush=True)
         with contextlib.suppress(KeyboardInterrupt):

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from _site.modules import DATA
-from rlhf_helpers.live.page.document import document, in_script, needs_weights
+from rlhf_helpers.live.page.document import document, in_script, needs_weights, title_of
 
 
 def address_of(config) -> str:
@@ -28,7 +28,7 @@ def name_files(app, pagename, templatename, context, doctree) -> None:
         data = json.loads(found[1])
         name = f"{Path(pagename).name}-{next(numbers)}.html"
         file = {"name": name, "address": f"{site}figures/{name}", "home": [f"{site}{pagename}.html", title]}
-        data["file"] = file | {"weights": needs_weights(data)}
+        data["file"] = file | {"title": title_of(data["caption"]), "weights": needs_weights(data)}
         data["file"]["kilobytes"] = round(len(text_of(data)) / 1000)
         return found[0].replace(found[1], in_script(data))
 

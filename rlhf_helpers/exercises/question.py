@@ -1,5 +1,7 @@
 """A question with answers that explain: plain HTML that needs no kernel, no script, no style and no other host."""
 
+import hashlib
+import uuid
 from functools import cache
 from pathlib import Path
 
@@ -40,11 +42,13 @@ def question(text: str, answers: dict[str, str], *, right: str) -> Question:
         raise ValueError(f"answers must be at least two, got {len(answers)}")
     if right not in answers:
         raise ValueError(f"right must be one of the answers, got {right!r}; they are {list(answers)}")
+    # one answer is open at a time: of a page's question, of one rendering in a notebook program
+    name = hashlib.sha256(text.encode()).hexdigest()[:10] if publishing() else uuid.uuid4().hex[:10]
     choices = []
     for answer, why in answers.items():
         verdict, kind = ("Yes.", " baby-yes") if answer == right else ("No.", "")
         choices.append(
-            f'<details class="baby-choice"><summary>{inline(answer)}</summary>'
+            f'<details class="baby-choice" name="question-{name}"><summary>{inline(answer)}</summary>'
             f'<p class="baby-why{kind}"><strong>{verdict}</strong> {inline(why)}</p></details>'
         )
     body = f'<p class="baby-asked">{inline(text)}</p>{"".join(choices)}'

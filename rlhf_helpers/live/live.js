@@ -217,14 +217,21 @@ function plot(panel, frame, room, spec, memory) {
     const [x, y] = [axes.plot.x + X(point.x), axes.plot.y + Y(point.y)];
     scene.push(dot(x, y, color(point.quantity), 5.5));
     if (!point.named) continue;
-    const fits = x + 9 + measure(point.label) < width;
+    const wide = measure(point.label);
+    const fits = x + 9 + wide < width;
+    const [from, to] = fits ? [x + 9, x + 9 + wide] : [x - 9 - wide, x - 9];
+    const passes = (v, i) => {
+      const [right, down] = [axes.plot.x + X(xs[i]), axes.plot.y + Y(v)];
+      return right > from && right < to && down > y - 20 && down < y - 3; // a line where the label would be
+    };
+    const above = y > 22 && !lines.some((line) => line.y.some((v, i) => usable(v) && passes(v, i)));
     const side = {
       "text-anchor": fits ? "start" : "end",
       fill: color(point.quantity),
       class: "baby-halo",
       "font-weight": 600,
     };
-    scene.push(text(fits ? x + 9 : x - 9, y > 22 ? y - 7 : y + 16, point.label, side));
+    scene.push(text(fits ? from : to, above ? y - 7 : y + 16, point.label, side));
   }
   const words = points.map((p) => `${p.label} ${number(p.y)} at ${panel.x_label || panel.x} ${number(p.x)}`).join(", ");
   return { scene, words: words || lines.map((line) => line.label).join(", ") };

@@ -246,18 +246,25 @@ def line_plot(
     ends = _lines(ax, ys, x if ys else None, None, labels, colors, x_range)
     for xs, values, name in trails:
         ax.plot(xs, values, color=color_of(name, colors), linewidth=1.4, alpha=0.6, zorder=4)
+    named = []
     for px, py, name in points:
         color = color_of(name, colors)
         px, py = np.atleast_1d(px).astype(float), np.atleast_1d(py).astype(float)
         ax.plot(px, py, "o", color=color, markersize=8, clip_on=False, zorder=5)
         if labels and labels.get(name):
-            ax.annotate(labels[name], (px[-1], py[-1]), (8, 7), textcoords="offset points", color=color, zorder=6)
+            named.append(
+                ax.annotate(labels[name], (px[-1], py[-1]), (8, 7), textcoords="offset points", color=color, zorder=6)
+            )
     if x_range is not None:
         ax.set_xlim(*x_range)
     elif ys:
         ax.set_xlim(x.min(), x.max())
     _dress(ax, title, x_label, y_label, y_range)
     end_labels(ax, ends)
+    lines = [ax.transData.transform(np.stack([x, np.asarray(y, dtype=float)], axis=1)) for y in ys.values()]
+    for label in named:
+        if any(label.get_window_extent().count_contains(line) for line in lines):
+            label.xyann = (8, -16)
     return ax
 
 

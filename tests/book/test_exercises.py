@@ -325,14 +325,18 @@ def test_exercises_come_without_matplotlib():
 
 
 def test_a_question_holds_every_answer_with_its_explanation():
-    asked = question("Which `ratio` is <1?", {"new": "Because.", "old": "It is not."}, right="new")
+    def asked_again():
+        return question("Which `ratio` is <1?", {"new": "Because.", "old": "It is not."}, right="new")
+
+    asked = asked_again()
     bundle = asked._repr_mimebundle_()
     assert bundle["text/plain"].splitlines() == ["Which `ratio` is <1?", "  ( ) new", "  ( ) old"]
     html = bundle["text/html"]
     assert "Which <code>ratio</code> is &lt;1?</p>" in html
     assert html.count("<details ") == html.count("<summary>") == 2
     assert " id=" not in html
-    assert " name=" not in html
+    (first,), (second,) = (set(re.findall(r' name="([^"]+)"', one.html)) for one in (asked, asked_again()))
+    assert first != second, "a notebook program may hold the question twice"
     assert " open" not in html.split("</style>")[1]
     assert html.index("<strong>Yes.</strong> Because.") < html.index("<strong>No.</strong> It is not.")
     assert "<script" not in html

@@ -158,6 +158,17 @@ def test_text_alternative_and_status_say_the_present_values(page):
     assert seen["status"] == f"Update 20 of 40: reward {value}."
 
 
+def test_the_name_of_a_point_is_where_no_line_is(page):
+    fig = figure(Plot("grid", ["curve"], points=[("kl", "reward")], y_range=(-4, 4), labels={"reward": "here"}))
+    frame, grid = fig.canvas.frame, [i / 20 for i in range(-20, 21)]
+    for slope in (1, -1):
+        now = {"grid": grid, "curve": [slope * x for x in grid], "kl": 0, "reward": 0}
+        seen = opened(page, fig, frame | {"now": frame["now"] | now})
+        (name,) = [text["box"] for text in seen["texts"] if text["words"] == "here"]
+        dot = page.locator("svg circle").last.bounding_box()
+        assert (name[1] > dot["y"]) == (slope > 0)
+
+
 def test_an_update_moves_the_line_and_a_wider_page_draws_it_anew(page):
     fig = figure(PANELS["curves"])
     before = opened(page, fig)

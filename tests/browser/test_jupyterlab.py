@@ -54,9 +54,14 @@ def lab(tmp_path_factory):
         nbformat.write(make_copy(nbformat.read(CHAPTER, as_version=4), name), folder / f"{name}.ipynb")
     (folder / "config").mkdir()
     (folder / "config" / "jupyter_lab_config.py").write_text(CONFIG)
-    quiet = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    quiet.parent.mkdir(parents=True)
-    quiet.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    settings = {
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are drawn, those out of view as well
+    }
+    for name, values in settings.items():
+        file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(values))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -128,6 +133,7 @@ TRUSTED = "() => [...jupyterapp.shell.currentWidget.content.model.cells].some(c 
 # Of the open notebook, once it is drawn: its images, and whether each has something in it
 IMAGES = """() => [...document.querySelectorAll(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output img")]
     .map(image => image.complete && image.naturalWidth > 300)"""
+FOLDED = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-RenderedMarkdown details"
 # What a notebook shows of explanations, answers and hints that nobody has asked for
 GIVEN_AWAY = """() => [...document.querySelectorAll(".jp-NotebookPanel:not(.lm-mod-hidden) details > :not(summary)")]
     .filter(hidden => hidden.checkVisibility({contentVisibilityAuto: false}) && hidden.getClientRects().length)
@@ -136,16 +142,15 @@ DARK = "() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'Jupy
 LIGHT = DARK.replace("Dark", "Light")
 
 
-def pictures_of(cells: list) -> int:
-    return sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
-
-
 def test_before_anything_is_run_pictures_show_and_nothing_is_given_away(opened, lab, tmp_path):
     page, (_, folder) = opened, lab
-    wanted = pictures_of(nbformat.read(folder / "reader.ipynb", as_version=4).cells)
+    cells = nbformat.read(folder / "reader.ipynb", as_version=4).cells
+    wanted = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
     assert wanted
     until(page, lambda: page.evaluate(IMAGES) == [True] * wanted, "the pictures do not show")
     assert not page.evaluate(TRUSTED)
+    folded = sum(cell.source.count("<details>") for cell in cells if cell.cell_type == "markdown")
+    until(page, lambda: page.locator(FOLDED).count() == folded, "not all cells are drawn")
     assert page.evaluate(GIVEN_AWAY) == []
     prose = " ".join(page.locator(".jp-RenderedMarkdown").all_text_contents())
     assert ":::" not in prose
@@ -160,10 +165,10 @@ def test_before_anything_is_run_pictures_show_and_nothing_is_given_away(opened, 
     # the teacher's copy as a second tab: its questions are its own, and no id is there twice
     page.evaluate("() => jupyterapp.commands.execute('docmanager:open', {path: 'instructor.ipynb'})")
     until(page, lambda: page.evaluate(IMAGES) == [True] * wanted, "the pictures of the second tab do not show")
-    asked = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output details")
-    asked.first.locator("summary").click()
-    assert asked.first.locator("p").is_visible()
-    assert page.locator(".jp-OutputArea-output details[open]").count() == 1
+    choice = page.locator(FOLDED).filter(has_text="Yes.").first
+    choice.locator("summary").click()
+    assert choice.locator("p").is_visible()
+    assert page.locator("details[open]").count() == 1
     page.evaluate("() => jupyterapp.shell.currentWidget.close()")
     page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden)")
 
@@ -232,14 +237,10 @@ def test_a_reader_plays_and_moves_the_slider(notebook, tmp_path):
     title = figure.locator(".baby-title").first
     ink = title.evaluate("title => getComputedStyle(title).color.match(/[0-9]+/g).map(Number)")
     assert min(ink) > 150, "words are dark on dark"
-    verdicts = page.locator(".jp-OutputArea-output .baby-why strong")
-    page.locator(".jp-OutputArea-output .baby-choice").evaluate_all("all => all.forEach(one => { one.open = true; })")
-    assert verdicts.count() >= 2
-    assert min(verdicts.nth(k).evaluate(CONTRAST) for k in range(verdicts.count())) >= 4.5
     lines = page.locator(".jp-OutputArea-output figure svg path[stroke^='var(--q-policy']").first
     assert lines.evaluate("line => getComputedStyle(line).stroke") == "rgb(74, 168, 232)", "a light color on dark"
-    page.locator(".baby-why").first.scroll_into_view_if_needed()
-    page.screenshot(path=tmp_path / "question-dark.png")
+    lines.scroll_into_view_if_needed()
+    page.screenshot(path=tmp_path / "show-dark.png")
 
 
 def test_sliders_have_names(notebook):
@@ -250,14 +251,21 @@ def test_sliders_have_names(notebook):
     assert all(names)
 
 
-def test_clicks_reach_the_kernel_and_the_disk_and_figures_may_be_there_twice(lab, browser):
+def test_clicks_reach_the_kernel_and_the_disk_and_figures_may_be_there_twice(lab, browser, tmp_path):
     address, folder = lab
     cells = [
         """from rlhf_helpers.clicks import ask
 from rlhf_helpers.plots import curves, show
 pairs = [([1, 2], [3, 4]), ([5, 6], [7, 8])]
 ask(pairs, name="lab", path="kept.json")""",
-        'ask(pairs, name="lab", path="nosuch/kept.json")',
+        """from pathlib import Path
+Path("gone").mkdir()
+lost = ask(pairs, name="lab", path="gone/kept.json")
+Path("gone").rmdir()
+lost""",
+        """from rlhf_helpers.exercises import question
+ask_twice = lambda: question("Which?", {"this": "Because.", "that": "Not so."}, right="this")
+display(ask_twice(), ask_twice())""",
         """twice = show(curves({"reward": [0, 1, 2]}, y_range=(0, 1)), caption="c", alt="a")
 display(twice, twice)""",
     ]
@@ -279,6 +287,17 @@ display(twice, twice)""",
         lost.locator(".baby-clicks-choice").last.click()
         until(page, lambda: said in lost.locator(".baby-clicks-status").text_content(), "nothing is said")
     page.locator("figure").nth(1).wait_for()
+    for number in (0, 2):
+        page.locator(".baby-choice summary").nth(number).click()
+    assert page.locator(".baby-choice[open]").count() == 2, "one question marks another"
+    page.evaluate(DARK)
+    page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
+    page.locator(".baby-choice").evaluate_all(
+        "all => all.forEach(one => { one.removeAttribute('name'); one.open = true; })"
+    )
+    verdicts = page.locator(".baby-why strong")
+    assert min(verdicts.nth(k).evaluate(CONTRAST) for k in range(verdicts.count())) >= 4.5
+    page.screenshot(path=tmp_path / "questions-dark.png")
     ids = page.locator(".jp-OutputArea [id]").evaluate_all("all => all.map(one => one.id)")
     assert ids
     assert len(set(ids)) == len(ids)

@@ -4,17 +4,25 @@ It is there with the page, trains, moves, resets, shares its state, and says so 
 what its graph does is in `test_agreement.py`.
 """
 
-import http.server
 import re
-import threading
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from support.browser import AXE_RUN, SETTLED, QuietHandler, needs_chromium, serve
+from support.browser import AXE_RUN, SETTLED, needs_chromium, serve
 from support.chapters import CHAPTERS, ROOT
 from support.graphs import published_data
-from support.live_pages import READY, SERIES, UNTIL, arrive, drive, first_that_trains, start, wait_for_step
+from support.live_pages import (
+    READY,
+    SERIES,
+    UNTIL,
+    arrive,
+    drive,
+    first_that_trains,
+    first_that_trains_first,
+    start,
+    wait_for_step,
+)
 
 pytestmark = needs_chromium
 PAGES = [path.stem for path in CHAPTERS if published_data(path)]
@@ -28,9 +36,11 @@ class Reader:
     def __init__(self, browser, site):
         self.browser, self.site, self.contexts, self.errors = browser, site, [], []
 
-    def open(self, name: str, query: str = "", before=None):
-        """Open a page; ``before`` sees it before it is loaded."""
-        context = self.browser.new_context(viewport={"width": 1280, "height": 900})
+    def open(self, name: str, query: str = "", before=None, calm=True):
+        """Open a page; ``before`` sees it before it is loaded; nothing plays by itself there if it is calm."""
+        context = self.browser.new_context(
+            viewport={"width": 1280, "height": 900}, reduced_motion="reduce" if calm else "no-preference"
+        )
         self.contexts.append(context)
         context.route(lambda url: not url.startswith(self.site), lambda route: route.abort())
         context.route("**/mathjax/**", lambda route: route.fulfill(body="", content_type="text/javascript"))  # is slow
@@ -128,6 +138,14 @@ def test_figures_do_what_a_reader_asks(chapter):
         assert figure.evaluate(SERIES) == first
 
 
+def test_running_figures_fit_a_window_at_400_percent(chapter):
+    page = chapter[1][0].page
+    page.set_viewport_size({"width": 320 - 15, "height": 800})  # less a scroll bar
+    page.evaluate(FRAMES)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320 - 15
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_an_address_and_a_preset_restore_the_state(chapter):
     name, figures, reader = chapter
     addresses = []
@@ -162,18 +180,17 @@ def test_a_damaged_address_gives_the_defaults_with_a_word(reader, damage):
     page = reader.open(name, f"?figure={index + 1}&{damage}")
     page.wait_for_function(READY, arg=index)
     figure = page.locator("figure.baby-live").nth(index)
-    assert "does not fit" in figure.inner_text()
+    assert "does not fit" in figure.locator(".baby-notice").first.inner_text()
     assert drive(figure, "return JSON.stringify(figure.values) === JSON.stringify(figure.defaults())")
     assert drive(figure, "return figure.frame.step === figure.data.steps")
 
 
 def fails_with_a_word(figure):
     """The figure says that it could not run, shows its picture again, and offers another try."""
-    figure.locator(".baby-word", has_text="could not run").first.wait_for()
+    figure.locator(".baby-status.baby-error", has_text="could not run").first.wait_for()
     assert figure.get_attribute("data-state") == "failed"
-    assert figure.locator("svg[role=img]").first.is_visible()
+    assert figure.locator(".baby-still").first.is_visible()
     assert figure.get_by_role("button", name="Try again").is_enabled()
-    assert not figure.locator(".baby-controls").is_visible()
 
 
 def test_a_browser_without_webassembly_is_told_and_can_be_tried_again(reader):
@@ -184,7 +201,7 @@ def test_a_browser_without_webassembly_is_told_and_can_be_tried_again(reader):
     figure.get_by_role("button", name="Try again").click()
     page.wait_for_function("document.querySelector('figure.baby-live').dataset.state === 'ready'")
     assert figure.get_by_role("button", name="Play", exact=True).is_visible()
-    assert "could not run" not in figure.inner_text()
+    assert "could not run" not in figure.locator(".baby-status").first.inner_text()
 
 
 BLOCKED = "globalThis.kept = WebAssembly.compile; WebAssembly.compile = async () => { throw new Error('blocked'); }"
@@ -227,41 +244,156 @@ def test_controls_are_there_before_anything_is_computed(reader):
     for button in ("Play", "Step", "Reset", "Copy a link to this state"):
         assert figure.get_by_role("button", name=button, exact=True).is_visible()
     assert figure.locator("input[type=range]").first.is_visible()
-    assert figure.locator(".baby-still svg[role=img]").first.is_visible()
+    assert figure.locator("svg.baby-still").first.is_visible()
     figure.get_by_role("button", name="Play", exact=True).click()  # one click, and it runs
     figure.evaluate(UNTIL, "figure.playing && figure.frame.step > 3")
 
 
-# Heights of all parts of a figure and its focus; and what a reader may do that should move none of them.
-PLACES = """figure => JSON.stringify([...figure.querySelectorAll("input, select, button, svg, figcaption")]
-  .filter(e => e.checkVisibility() && !e.closest("svg svg")).map(e => Math.round(e.getBoundingClientRect().top
-    - figure.getBoundingClientRect().top)))"""
+# Does to every figure of a page what a reader may do, and tells what moved, or lost the focus, anywhere on the page but
+# inside of drawings. It also tells which pictures are too small to read, or too far from what changes them.
+LAYOUT = r"""async phone => {
+  const faults = [];
+  const frames = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const all = [...document.querySelectorAll("body, body *")]
+    .filter(e => !e.closest("svg *, mjx-container, option, .baby-still") && !e.matches("script, baby-live-end"));
+  const place = e => {
+    const {left, top, width, height} = e.getBoundingClientRect();
+    return [left, top + scrollY, width, height];
+  };
+  const told = e => `${e.tagName}.${e.className.baseVal ?? e.className} ${e.textContent.slice(0, 30)}`;
+  for (const [index, element] of [...document.querySelectorAll("figure.baby-live")].entries()) {
+    const figure = element.liveFigure;
+    const fault = (what, words) => faults.length < 12 && faults.push(`figure ${index + 1}, ${what}: ${words}`);
+    const before = new Map(all.map(e => [e, place(e)]));
+    const own = [document.body, ...all.filter(e => element.contains(e))];
+    const focused = element.querySelector("input, select");
+    focused.focus({preventScroll: true});
+    const same = async (what, which = own) => {
+      await frames();
+      for (const e of which) {
+        const by = Math.max(...place(e).map((v, i) => Math.abs(v - before.get(e)[i])));
+        if (by > 0.5) fault(what, `${by.toFixed(1)} px: ${told(e)}`);
+      }
+      if (document.activeElement !== focused) fault(what, `the focus is on ${told(document.activeElement)}`);
+    };
+    await figure.start();
+    await same("start", all);
+    if (figure.trains) {
+      await figure.restart(); await same("reset");
+      figure.play(); await frames(); await same("play"); figure.pause();
+      await figure.step(); await same("step");
+      await figure.advance(figure.data.steps); await same("end");
+    }
+    for (const button of element.querySelectorAll(".baby-presets button")) {
+      button.click(); await frames(); figure.pause(); await same(button.textContent);
+    }
+    const times = [];
+    for (const {name, kind, options, min, max, base} of figure.data.controls) {
+      const {show} = figure.inputs.get(name);
+      const ends = options?.map(([, value]) => value) ?? (kind === "switch" ? [0, 1] : [min, max]);
+      for (const end of ends) {
+        const begun = performance.now();
+        figure.moved(name, kind === "log" ? base ** end : end, show);
+        times.push(performance.now() - begun);
+        await same(`${name} at ${end}`);
+      }
+    }
+    const least = Math.min(...times); // what it takes when nothing else takes the processor
+    if (least > 16) fault("a moved slider", `answers after ${least.toFixed(0)} ms`);
+    const {says} = figure.data;
+    for (const say of says) {
+      figure.data.says = [{...say, above: -Infinity, below: Infinity}];
+      figure.paint(); await same(say.text);
+    }
+    figure.data.says = says;
+    figure.trouble = Object.keys(figure.data.spec.panels[0].looks).slice(0, 2); figure.paint(); await same("stop");
+    figure.trouble = []; figure.paint();
+    figure.say("The link is in your clipboard: this run, to the last bit, in every browser."); await same("link");
+    for (const text of element.querySelectorAll(".baby-place text")) {
+      if (parseFloat(getComputedStyle(text).fontSize) < 11) fault("text", text.textContent);
+    }
+    const panes = [...element.querySelectorAll(".baby-place > svg > svg")];
+    for (const side of ["x", "width"]) {
+      const sides = new Set(panes.map(pane => pane.getAttribute(side)));
+      if (sides.size > 1) fault("edges of panels", [...sides].join());
+    }
+    const top = e => e.getBoundingClientRect().top - element.getBoundingClientRect().top;
+    const bottom = e => top(e) + e.getBoundingClientRect().height;
+    const sliders = [...element.querySelectorAll("input, .baby-control select")];
+    const presets = element.querySelector(".baby-presets");
+    const reach = bottom(sliders[0]) - top(element.querySelector(".baby-first"));
+    if (phone && reach > 740) fault("first slider", `${reach} px below the top of the first picture`);
+    if (phone && presets && bottom(presets) > 1.3 * 800) fault("presets", `end at ${bottom(presets)}`);
+    figure.fail(new Error("its module is missing")); await same("failure", all);
+  }
+  return faults;
+}"""
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-def test_nothing_moves_when_a_figure_runs(reader, width):
-    name, index = first_that_trains()
-    page = reader.open(name)
-    page.set_viewport_size({"width": width, "height": 900})
-    figure = arrive(page, index)
-    figure.evaluate(FRAMES)
-    before = figure.evaluate(PLACES)
-    slider = figure.locator("input[type=range]").first
-    slider.focus()
-    for script in (
-        "await figure.restart()",
-        "await figure.advance(20)",
-        "figure.play(); await new Promise(next => setTimeout(next, 120)); figure.pause()",
-        "figure.say('The link is in your clipboard.')",
-        "if (figure.sentence) figure.sentence.textContent = figure.data.presets[0].text",
-    ):
-        drive(figure, script)
-        figure.evaluate(FRAMES)
-        assert figure.evaluate(PLACES) == before, script
-    assert slider.evaluate("slider => slider === document.activeElement")
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_moves_whatever_a_figure_does(reader, name, width):
+    """And what is drawn is large enough, in line, and near what changes it."""
+
+    def asleep(page):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.add_init_script("IntersectionObserver.prototype.observe = () => {}")  # nothing starts by itself
+        page.add_init_script(SHIFTS)
+
+    page = reader.open(name, before=asleep)
+    assert page.evaluate("shifted") == [], "while the page was read"
+    assert page.evaluate(LAYOUT, width == 375) == []
 
 
-FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+SHIFTS = """globalThis.shifted = [];
+new PerformanceObserver(list => {
+  const nodes = list.getEntries().flatMap(entry => entry.sources.map(({node}) => node));
+  shifted.push(...nodes.filter(node => node?.closest?.("figure.baby-live")).map(node => node.outerHTML.slice(0, 99)));
+}).observe({type: "layout-shift", buffered: true});"""
+
+
+def test_the_first_figure_plays_by_itself_while_it_is_seen_until_a_reader_touches_it(reader):
+    name, index = first_that_trains_first()
+    page = reader.open(name, calm=False)
+    figure = page.locator("figure.baby-live").nth(index)
+    figure.locator(".baby-first").scroll_into_view_if_needed()
+    figure.evaluate(UNTIL, "figure.playing && figure.frame.step > 2 && figure.frame.step < figure.data.steps")
+    for other in page.locator("figure.baby-live").all()[1:]:
+        assert not drive(other, "return Boolean(figure.playing || figure.alone)")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    figure.evaluate(UNTIL, "!figure.playing")
+    step = drive(figure, "return figure.frame.step")
+    figure.locator(".baby-first").scroll_into_view_if_needed()
+    figure.evaluate(UNTIL, f"figure.playing && figure.frame.step > {step}")
+    page.evaluate(HIDDEN, True)
+    figure.evaluate(UNTIL, "!figure.playing")
+    page.evaluate(HIDDEN, False)
+    figure.evaluate(UNTIL, "figure.playing")
+    figure.locator("input[type=range]").first.press("ArrowRight")
+    figure.evaluate(UNTIL, "!figure.playing")
+    page.evaluate(HIDDEN, True)
+    page.evaluate(HIDDEN, False)
+    assert not drive(figure, "return figure.playing || figure.alone")
+    figure.get_by_role("button", name="Play", exact=True).click()
+    figure.evaluate(UNTIL, "figure.playing")
+    page.close()
+    pausing = reader.open(name, calm=False).locator("figure.baby-live").nth(index)
+    pausing.locator(".baby-first").scroll_into_view_if_needed()
+    pausing.evaluate(UNTIL, "figure.playing")
+    pausing.get_by_role("button", name="Pause", exact=True).click()
+    assert not drive(pausing, "return figure.playing || figure.alone")
+
+
+HIDDEN = """hidden => {
+  Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_nothing_plays_by_itself_for_who_wants_less_motion(reader):
+    name, index = first_that_trains_first()
+    figure = arrive(reader.open(name), index)
+    assert drive(figure, "return figure.frame.step === figure.data.steps && !figure.playing && !figure.alone")
 
 
 def test_a_figure_is_worked_with_the_keyboard(reader):
@@ -318,50 +450,6 @@ def test_pages_work_below_any_path(browser, html_dir):
         page.close()
 
 
-@pytest.mark.parametrize("name", [PAGES[1], "11_names"])  # one that begins with weights
-def test_figures_run_in_a_page_opened_from_a_file(browser, html_dir, name):
-    page = browser.new_page()
-    page.goto((html_dir / "book" / f"{name}.html").as_uri())
-    figure = start(page)
-    assert figure.get_attribute("data-state") == "ready", figure.inner_text()
-    drive(figure, "await figure.advance(2)")
-    assert drive(figure, "return figure.frame.step") == 2
-    page.close()
-
-
-def test_figures_run_in_an_iframe_that_may_only_run_scripts(browser, site):
-    page = browser.new_page()
-    page.goto(f"{site}search.html")
-    page.set_content(
-        f'<iframe sandbox="allow-scripts" width="900" height="700" src="{site}book/{PAGES[1]}.html"></iframe>'
-    )
-    frame = page.frame_locator("iframe")
-    figure = frame.locator("figure.baby-live").first
-    figure.scroll_into_view_if_needed()
-    frame.locator("figure.baby-live[data-state=ready]").first.wait_for()
-    drive(figure, "await figure.restart(); await figure.advance(2)")
-    assert drive(figure, "return figure.frame.step") == 2
-    page.close()
-
-
-class PlainText(QuietHandler):
-    """A file server that knows no scripts, as where somebody has redefined their type."""
-
-    def guess_type(self, path):
-        kind = super().guess_type(path)
-        return "text/plain" if "javascript" in kind else kind
-
-
-def test_figures_run_where_a_server_calls_scripts_plain_text(browser, html_dir):
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: PlainText(*a, directory=str(html_dir))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/book/{PAGES[1]}.html")
-        assert start(page).get_attribute("data-state") == "ready"
-        page.close()
-        server.shutdown()
-
-
 def test_a_running_figure_is_accessible_in_light_and_in_dark(browser, site, axe_source):
     name, index = first_that_trains()
     page = browser.new_page()
@@ -390,7 +478,7 @@ def test_an_update_says_how_long_it_takes(reader):
     name, index = first_that_trains()
     figure = start(reader.open(name), index)
     drive(figure, "await figure.advance(3)")
-    assert re.search(r"[\d.]+ ms an update here", figure.inner_text())
+    assert re.search(r"[\d.]+ ms an update", figure.inner_text())
 
 
 # Moves the first slider to its end and back, and counts the marks.
@@ -431,8 +519,8 @@ def test_weights_that_do_not_come_are_named(browser, site):
     page.route("**/*.f32.js", lambda route: route.fulfill(status=404))
     page.goto(f"{site}book/11_names.html")
     figure = arrive(page)
-    assert "names.f32 could not be loaded" in figure.inner_text()
-    assert figure.locator("svg[role=img]").first.is_visible()
+    assert "names.f32 could not be loaded" in figure.locator(".baby-status").first.inner_text()
+    assert figure.locator("svg.baby-still").first.is_visible()
     page.close()
 
 

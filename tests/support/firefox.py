@@ -86,12 +86,12 @@ def firefox(preferences: dict | None = None):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         Path(profile, "user.js").write_text("\n".join(lines), "utf-8")
         command = [FIREFOX, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port=0"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:
-            fox = Firefox(next(line.split(TOLD)[1].strip() for line in process.stdout if TOLD in line))
-            yield fox
-            fox.ask("browser.close")
-            process.wait(PATIENCE)
-        finally:
-            process.kill()
-            process.wait()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            try:
+                fox = Firefox(next(line.split(TOLD)[1].strip() for line in process.stdout if TOLD in line))
+                yield fox
+                fox.ask("browser.close")
+                fox.socket.close()
+                process.wait(PATIENCE)
+            finally:
+                process.kill()

@@ -62,3 +62,9 @@ def first_that_trains() -> tuple[str, int]:
         for index, data in enumerate(published_data(path))
         if "starts" in data and "kl_coeff" in [control["name"] for control in data["controls"]]
     )
+
+
+@functools.cache
+def first_that_trains_first() -> tuple[str, int]:
+    """A page whose first figure trains: that one plays by itself."""
+    return next((path.stem, 0) for path in CHAPTERS if "starts" in next(iter(published_data(path)), {}))

@@ -125,15 +125,18 @@ def test_without_a_built_book_it_says_how_to_build_one(tmp_path):
 def test_the_list_of_decks_is_served(folder):
     # a shell that runs the tests in the background makes its children deaf to Ctrl+C
     hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    code = f"{hear}; import slides, pathlib; slides.serve(0, pathlib.Path({str(folder)!r}))"
+    registry = "import mimetypes; mimetypes.add_type('text/plain', '.js')"  # of some Windows machines
+    code = f"{hear}; {registry}; import slides, pathlib; slides.serve(0, pathlib.Path({str(folder)!r}))"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
         command, cwd=slides.HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as run:
         address = run.stdout.readline().split()[0]
         page = BeautifulSoup(urlopen(address, timeout=10).read(), "html.parser")
+        script = urlopen(address.replace("index.html", "slides.js"), timeout=10)
         run.send_signal(signal.SIGINT)
         assert run.wait(10) == 0
+    assert script.headers["Content-Type"] == "text/javascript"
     assert [link["href"] for link in page.select("ol a")] == [f"{name}.html" for name in DECKS]
 
 

@@ -38,8 +38,9 @@ def prose(found: list) -> str:
 
 
 def code(found: list) -> list:
-    """The cells of code, but for the one that installs the package."""
-    return [cell for cell in found if cell.cell_type == "code" and "%pip" not in cell.source]
+    """The cells of code, but for questions, which are text in copies, and for the one that installs the package."""
+    found = [cell for cell in found if cell.cell_type == "code" and "question" not in cell.metadata.get("tags", [])]
+    return [cell for cell in found if "%pip" not in cell.source]
 
 
 def unfolded(text: str) -> str:
@@ -102,7 +103,7 @@ def test_a_readers_copy_shows_what_the_page_shows_and_gives_nothing_away(path):
             source = re.sub(r"\n{3,}", "\n\n", cell.source)
             assert source in text, "the code of an answer is not in the answer"
             assert source not in unfolded(text)
-        elif cell.cell_type == "code":
+        elif cell in code(chapter):
             found = next(there)
             assert found.source == cell.source
             pictures = [html_of(output.get("data", {})) for output in cell.outputs]
@@ -117,6 +118,27 @@ def test_a_readers_copy_shows_what_the_page_shows_and_gives_nothing_away(path):
 def copy_of(outputs: list) -> list:
     """Outputs that may be changed."""
     return [nbformat.from_dict(json.loads(json.dumps(output))) for output in outputs]
+
+
+@every_kind
+@every_chapter
+def test_a_question_can_be_answered_before_anything_is_run_and_no_code_names_its_answer(kind, path):
+    wanted = [outcome(cell) for cell in original(path) if "question" in cell.metadata.get("tags", [])]
+    found = [cell for cell in copied(path, kind) if "question" in cell.metadata.get("tags", [])]
+    assert [cell.cell_type for cell in found] == ["markdown"] * len(wanted)
+    for cell, (text, verdicts) in zip(found, wanted, strict=True):
+        assert cell.source.startswith(f"**{text}**\n")
+        assert re.findall(r"<details>\n<summary>.+</summary>\n\n\*\*(Yes|No)\.\*\* \S", cell.source) == verdicts
+        assert "Yes" not in unfolded(cell.source)
+    assert not [cell for cell in code(copied(path, kind)) if re.match(r"question\(", cell.source)]
+
+
+def outcome(cell) -> tuple[str, list[str]]:
+    """The text of a question, and whether each of its answers is right."""
+    asked = []
+    exec(cell.source, {"question": lambda text, answers, right: asked.extend([text, answers, right])})
+    text, answers, right = asked
+    return text, ["Yes" if answer == right else "No" for answer in answers]
 
 
 def headings(chapter: list) -> list[str]:

@@ -43,8 +43,9 @@ def document(data: dict, *, home: tuple[str, str] | None = None, name: str = "1"
 
 
 def title_of(caption: str) -> str:
-    """Return the first sentence of a caption, as a title."""
-    return caption.replace("`", "").split(". ")[0].removesuffix(".")
+    """Return the beginning of a caption as a title: its first sentence, or two if that is as short as "Case 1."."""
+    first, _, rest = caption.replace("`", "").partition(". ")
+    return (first if len(first) > 12 or not rest else f"{first}. {rest.partition('. ')[0]}").removesuffix(".")
 
 
 def needs_weights(data: dict) -> bool:

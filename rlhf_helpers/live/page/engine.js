@@ -114,11 +114,13 @@ export class Engine {
     return bad.length === 0;
   }
 
-  // Make `count` steps, or as many as take `budget` milliseconds; returns the series of the states left behind.
+  // Make `count` steps, or as many as fit into `budget` milliseconds, one at least; returns the series of the states left
+  // behind.
   advance(controls, count, budget) {
     const rows = [];
     const begun = performance.now();
-    while (rows.length < count && !this.trouble.length && performance.now() - begun < budget) {
+    const spent = () => performance.now() - begun;
+    while (rows.length < count && !this.trouble.length && spent() * (1 + 1 / (rows.length || 1)) < budget) {
       const row = this.numbers();
       [this.state, this.next, this.later] = [this.next, this.later, this.state];
       this.draw();

@@ -11,7 +11,9 @@ const CALM = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PAUSE = CALM ? 500 : FRAME; // from picture to picture
 const ALONE = 12_000; // milliseconds for a run that plays by itself: slow enough to see what happens
 const LONG = -0.888; // as long as a number in the status line gets
+const COPY = "Copy a link to this state";
 const UNFIT = "The address does not fit this figure.";
+const COPIED = "The link is in your clipboard: this run, to the last bit, in every browser.";
 const AHEAD = "100%"; // of the window: a figure is made ready before a reader has scrolled to it
 const SCRIPT = document.currentScript.src;
 
@@ -56,10 +58,12 @@ class Figure {
       still.classList.add("baby-still");
       this.update.boxes[index].append(still);
     }
-    const status = canvas.querySelector(".baby-status");
-    status.textContent = words?.textContent ?? "";
+    this.line = canvas.querySelector(".baby-status");
+    this.line.textContent = words?.textContent ?? "";
     words?.remove();
-    canvas.prepend(roomFor([this.longestStatus()], status));
+    const room = roomFor(this.longestStatus(), this.line);
+    canvas.prepend(room);
+    for (const trouble of [...room.children].slice(2)) trouble.classList.add("baby-error"); // which is bold
     if (this.trains) this.controls.append(this.buttons());
     this.inputs = new Map(this.data.controls.map((control) => [control.name, this.control(control, this.controls)]));
     this.cost = build("p", "baby-word baby-cost");
@@ -68,12 +72,16 @@ class Figure {
       this.controls.addEventListener(touch, (event) => this.takeOver(event.target), true);
   }
 
-  // The status line with the longest numbers and the longest of its sentences.
+  // The longest that the status line says: with a sentence, where a run stops, and where there is none.
   longestStatus() {
-    const { status, says, spec, steps } = this.data;
+    const { status, says, spec, starts, steps } = this.data;
     const [longest = ""] = says.map(({ text }) => text).sort((a, b) => b.length - a.length);
     const known = new Proxy({}, { get: () => LONG });
-    return `${this.trains ? `Update ${steps} of ${spec.steps}: ` : ""}${writeStatus(status, [longest], known)}`;
+    const running = `${this.trains ? `Update ${steps} of ${spec.steps}: ` : ""}${writeStatus(status, [longest], known)}`;
+    const series = spec.panels.flatMap(({ looks }) => Object.keys(looks));
+    const names = [...series, ...Object.keys(starts?.[0] ?? {})].sort((a, b) => b.length - a.length);
+    const stopped = writeStop(names.slice(0, 2), steps, Object.keys(this.values), this.trains);
+    return [running, stopped, failure("its module is missing")];
   }
 
   // Make it ready, once: the module, and a run to look at.
@@ -87,35 +95,27 @@ class Figure {
     this.engine = await Engine.open(bytes(this.data.module));
     this.choose({ ...this.values, ...values }, seed);
     await this.restart();
+    await turn();
     if (moves) await this.replay(moves, step);
     else if (this.trains) await this.advance(this.data.steps);
     if (word) this.say(word);
     this.element.dataset.state = "ready";
+    this.share.textContent = COPY;
     this.paint();
     this.tend();
   }
 
-  // What went wrong, in the place of the controls, with the still picture again.
+  // Say what went wrong, with the still picture in its place again. Every control makes another try.
   fail(error) {
     this.playing = false;
     this.alone = false;
     this.token = null;
     this.started = null;
     this.element.dataset.state = "failed";
-    this.trial?.remove();
-    this.trial = build("div", "baby-trial");
-    const again = button("Try again", () => {
-      this.trial.remove();
-      delete this.element.dataset.state;
-      this.start();
-    });
-    const advice = this.still.hasChildNodes()
-      ? "The picture is the default run, and the rest of the page works without it."
-      : "";
-    const word = build("p", "baby-word", `This figure could not run here (${error.message}). ${advice}`);
-    word.setAttribute("role", "status");
-    this.trial.append(word, again);
-    this.controls.append(this.trial);
+    this.line.textContent = failure(error.message);
+    this.line.setAttribute("aria-live", "polite");
+    this.line.classList.add("baby-error");
+    this.share.textContent = "Try again";
   }
 
   // Controls
@@ -196,22 +196,33 @@ class Figure {
 
   sharing() {
     const box = build("div", "baby-share");
-    box.append(
-      button("Copy a link to this state", async () => {
-        const address = this.address();
-        const inBar = showAddress(address);
-        if (await copy(address)) this.say("The link is in your clipboard.");
-        else this.say(inBar ? "The link is in the address bar." : address);
-      }),
-    );
+    this.share = button(COPY, async () => {
+      if (this.element.dataset.state === "failed") return this.start();
+      const address = this.address();
+      showAddress(address);
+      if (await copy(address)) this.say(COPIED);
+      else this.offer(address);
+    });
+    box.append(this.share);
     this.notice = build("p", "baby-word baby-notice");
     this.notice.setAttribute("role", "status");
     if (this.trains) box.append(this.cost);
-    return [box, roomFor([UNFIT], this.notice)];
+    return [box, roomFor([UNFIT, COPIED], this.notice)];
   }
 
   say(text) {
     this.notice.textContent = text;
+  }
+
+  // A link that could not be copied, selected, so that one key does it.
+  offer(address) {
+    this.say("Copy this:");
+    const link = build("input");
+    Object.assign(link, { value: address, readOnly: true });
+    link.setAttribute("aria-label", "A link to this state");
+    this.notice.append(link);
+    link.focus();
+    link.select();
   }
 
   // A run
@@ -280,7 +291,8 @@ class Figure {
     const status = stopped ? writeStop(this.trouble, this.frame.step, controls, this.trains) : this.status();
     this.update({ ...this.frame, status, error: stopped, playing: this.playing });
     if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
-    if (this.frame.step) this.cost.textContent = `${threeDigits(this.spent / this.frame.step)} ms an update`;
+    if (this.frame.step)
+      this.cost.textContent = `${Number(Math.max(0.01, this.spent / this.frame.step).toPrecision(2))} ms an update`;
     this.element.dataset.step = this.frame.step;
   }
 
@@ -303,6 +315,8 @@ class Figure {
     while (this.playing && this.token === token && this.frame.step < this.data.steps) {
       const begun = performance.now();
       this.slice(stride);
+      await turn();
+      if (this.token !== token) return;
       this.paint();
       if (this.trouble.length) break;
       await new Promise((next) => setTimeout(next, Math.max(0, pause - (performance.now() - begun))));
@@ -351,8 +365,8 @@ class Figure {
     const end = Math.min(this.frame.step + count, this.data.steps);
     while (this.token === token && this.frame.step < end) {
       this.slice(end - this.frame.step);
+      await turn();
       if (this.trouble.length) break;
-      if (this.frame.step < end) await turn();
     }
     if (this.token === token) this.paint();
   }
@@ -483,6 +497,8 @@ class Figure {
 
 // Small things
 
+const failure = (message) => `This figure could not run here (${message}). The picture is its default run.`;
+
 function build(tag, kind = "", text = "") {
   const element = document.createElement(tag);
   if (kind) element.className = kind;
@@ -503,12 +519,10 @@ function bytes(base64) {
 
 // Put an address into the browser's bar; a frame has none, and must not change its address everywhere.
 function showAddress(address) {
-  if (window !== window.top) return false;
   try {
-    history.replaceState(null, "", address);
-    return true;
+    if (window === window.top) history.replaceState(null, "", address);
   } catch {
-    return false;
+    // a page from a file may not, everywhere
   }
 }
 

@@ -37,7 +37,6 @@ def save(figure, path: str | Path) -> None:
         data = page_data(figure)
         graph = base64.b64decode(data.pop("graph"))
         _check(graph)
-        data["module"] = base64.b64encode(compile_graph(graph)).decode()
     except Exception as error:
         raise ValueError(_explained(definition, error)) from error
     if unused := [name for name in definition.defaults if CONTROL + name not in _used(graph)]:
@@ -49,6 +48,7 @@ def save(figure, path: str | Path) -> None:
             f"{line_in(definition.function)}: compiled, this would give other numbers. Something leaves torch, as "
             "`.numpy()` does, or changes from call to call. Compute with the arguments alone, and in torch"
         )
+    data["module"] = base64.b64encode(compile_graph(graph)).decode()
     Path(path).write_text(document(data), "utf-8")
 
 

@@ -91,7 +91,7 @@ def test_a_pull_brings_nothing_back_and_keeps_what_is_there(seed):
     figure = page.figure("A transformer of 31,584 parameters")
     late_pull = figure.run("short, no pull", seed=seed, moves={45: {"kl_coeff": 0.3}})
     assert late_pull["distinct"][-1] < 0.35
-    assert figure.run("short, no pull", seed=seed, kl_coeff=0.3)["distinct"][-1] > 0.8
+    assert figure.run("short, no pull", seed=seed, kl_coeff=0.3)["distinct"][-1] > 0.75
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from anywidget._util import enable_custom_widget_manager_once
 from ipywidgets import Checkbox, Dropdown, FloatLogSlider, FloatSlider, IntSlider
 
 from rlhf_helpers._html import KEPT
-from rlhf_helpers.live import Bars, Chips, Curves, Plot, Preset, Say, Strip, Table, export, figure, live, rules
+from rlhf_helpers.live import Bars, Chips, Curves, Loop, Plot, Preset, Say, Strip, Table, export, figure, live, rules
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.live.session import five_digits
 
@@ -784,3 +784,25 @@ def test_chips_with_letters_say_words():
     assert panel.describe(fig.session.view()) == "Words: b., ab.."
     texts = [text.get_text() for text in panel.draw(fig.session.view()).texts]
     assert [text for text in texts if len(text) == 1] == ["b", ".", "a", "b", "."]
+
+
+def test_a_loop_and_chips_with_bars_say_what_they_show():
+    series = {
+        "probs": torch.tensor([0.5, 0.5]),
+        "ids": torch.tensor([[1, 0], [1, 1], [0, 0]]),
+        "kl": torch.tensor(0.25),
+        "worth": torch.tensor([0.5, 1.0, -1.5]),
+    }
+    panels = [Loop("probs", "ids", "kl", title="Round", rows=2), Chips("ids", rows=2, beside="worth")]
+    fig = live(lambda *, x: series | {"x": x}, x=FloatSlider(value=1.0), panels=panels, caption="c")
+    loop, chips = (panel.describe(fig.session.view()) for panel in panels)
+    assert loop == (
+        "Round: the policy gives token 1 the probability 0.5; it writes 1 0, paid 1; 1 1, paid 2; "
+        "its KL to the reference is 0.25 nats."
+    )
+    assert "worth is 0.5, 1, -1.5" in chips
+    assert panels[1].spec()["looks"]["worth"]["label"] == "worth"
+    with pytest.raises(ValueError, match="Loop must show series with 2 dimension"):
+        live(
+            lambda *, x: series | {"x": x}, x=FloatSlider(value=1.0), panels=[Loop("probs", "worth", "kl")], caption="c"
+        )

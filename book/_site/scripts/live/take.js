@@ -16,7 +16,7 @@ for (const { liveFigure } of document.querySelectorAll("figure.baby-live")) {
 
 function open({ element, data }) {
   const { name, kilobytes, weights } = data.file;
-  const line = embedding(element, data);
+  const line = embedding(element, data.file);
   const title = make("h2", { id: "baby-take-title", className: "baby-take-title", textContent: "Take it along" });
   const size = `${kilobytes} kB${weights ? ", weights included" : ""}`;
   const words = `This figure is also a single file (${size}). It runs from a folder, on slides and in any page, offline too.`;
@@ -62,8 +62,8 @@ function open({ element, data }) {
 }
 
 // A frame as large as the figure is here.
-function embedding(element, { file, caption }) {
-  const title = caption.replaceAll("`", "").split(". ")[0].replace(/\.$/, "").replaceAll('"', "&quot;");
+function embedding(element, file) {
+  const title = file.title.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
   const [width, height] = [element.offsetWidth + MARGIN, element.offsetHeight + MARGIN + BELOW];
   const size = `width="${width}" height="${height}" style="max-width: 100%; border: 0"`;
   return `<iframe src="${file.address}" title="${title}" ${size} sandbox="allow-scripts"></iframe>`;
