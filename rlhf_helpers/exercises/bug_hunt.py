@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Function, Mistake, Numbers, Parts
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Edge, Function, Mistake, Numbers, Parts
 
 # ---- Two plateaus
 
@@ -64,14 +64,9 @@ farthest_ratio = Function(
             "old_logprobs": torch.tensor([[-1.1, -1.9], [-0.9, -3.0]]),
             "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
         },
-        {
-            "logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -1.0]]),
-            "old_logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -math.inf]]),
-            "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
-        },
         {  # the farthest ratio is below 1, and a log ratio is farther than its ratio
             "logprobs": torch.tensor([[-3.0, -1.0, -0.5], [-2.0, -1.0, -1.0]]),
-            "old_logprobs": torch.tensor([[-1.0, -1.1, -0.5], [-1.9, -5.0, -math.inf]]),
+            "old_logprobs": torch.tensor([[-1.0, -1.1, -0.5], [-1.9, -5.0, -4.0]]),
             "mask": torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]),
         },
     ],
@@ -137,6 +132,16 @@ farthest_ratio = Function(
             lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).square().max(),
         ),
     ],
+    edges=(
+        Edge(
+            "What is in unused places may be minus infinity, and infinity times 0 is NaN: replace (`masked_fill`).",
+            {
+                "logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -1.0]]),
+                "old_logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -math.inf]]),
+                "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
+            },
+        ),
+    ),
     hint=2,
 )
 
@@ -248,14 +253,9 @@ least_kl = Function(
     [
         {"reward": torch.tensor([0.1, 0.5, 0.9])},
         {"reward": torch.tensor([[0.25, 0.7], [0.3, 0.6]])},
-        {"reward": torch.tensor([0.25, 1.0])},
         {"reward": torch.tensor(0.4)},
     ],
     [
-        Mistake(
-            "0 times the logarithm of 0 is NaN here, and 0 by convention. torch.xlogy knows it.",
-            lambda r: r * (10 * r).log() + (1 - r) * ((1 - r) / 0.9).log(),
-        ),
         Mistake(
             "The other nine tokens are missing; they have lost probability.",
             lambda r: torch.xlogy(r, 10 * r),
@@ -298,6 +298,12 @@ least_kl = Function(
             lambda r: r * (10 * r + 1e-3).log() + (1 - r) * ((1 - r) / 0.9 + 1e-3).log(),
         ),
     ],
+    edges=(
+        Edge(
+            "0 times the logarithm of 0 is NaN here, and 0 by convention. torch.xlogy knows it.",
+            {"reward": torch.tensor([0.25, 1.0])},
+        ),
+    ),
     hint=2,
 )
 

@@ -266,11 +266,14 @@ class Function:
         """What the mistake is, in words, if it is known."""
         values_agree = all(map(self._alike, found, self._wanted))
         usual = len(self.cases)
-        if all(place >= usual for place in wrong):
+        only_edges = wrong[0] >= usual
+        for compared in (len(found),) if only_edges else (len(found), usual):
+            for words, made in self._named:
+                pairs = zip(found[:compared], made[:compared], strict=True)
+                if all(self._same(*pair, gradients=values_agree) for pair in pairs):
+                    return words
+        if only_edges:
             return f"It is right in the usual cases. {self.edges[wrong[0] - usual].words}"
-        for words, made in self._named:
-            if all(self._same(*pair, gradients=values_agree) for pair in zip(found[:usual], made[:usual], strict=True)):
-                return words
         if values_agree or any(behavior.fault for behavior in found[:usual]):
             return None
         outputs = [(one.outputs, two.outputs) for one, two in zip(found[:usual], self._wanted, strict=False)]
@@ -284,15 +287,13 @@ class Function:
     def _ignored(self, attempt: Callable, found: list[Behavior]) -> str | None:
         """Say so when one of the inputs has no say in the results."""
         for name in max(self.cases, key=len):
-            others = {place: _with_another(case, name) for place, case in enumerate(self.cases) if name in case}
-            if None in others.values():
-                continue
-            same, right_is_same = (
-                [self._alike(self._one(who, case), usual[at]) for at, case in others.items()]
-                for who, usual in ((attempt, found), (self.right, self._wanted))
-            )
-            if all(same) and not all(right_is_same):
-                return f"Your result is the same whatever `{name}` is: it has to have a say."
+            others = [(at, other) for at, case in enumerate(self.cases) for other in _with_another(case, name)]
+            if (
+                others
+                and all(self._alike(self._one(attempt, other), found[at]) for at, other in others)
+                and not all(self._alike(self._one(self.right, other), self._wanted[at]) for at, other in others)
+            ):
+                return f"Whatever was tried for `{name}`, your result stayed the same: it has to have a say."
         return None
 
     def _one_change(self, found: list[Behavior]) -> str | None:
@@ -379,12 +380,13 @@ class Parts:
         return None
 
 
-def call(attempt: Callable, *inputs):
+def call(attempt: Callable, *inputs, **named):
     """Call an attempt.
 
     Args:
         attempt: the reader's function.
         *inputs: its arguments.
+        **named: those that it takes by name alone.
 
     Returns:
         What it returns.
@@ -392,7 +394,7 @@ def call(attempt: Callable, *inputs):
     Raises:
         NotAttempted: when that is the placeholder, or has it in a tuple or a list.
     """
-    result = attempt(*inputs)
+    result = attempt(*inputs, **named)
     refuse_dots(result)
     return result
 
@@ -490,18 +492,20 @@ def _signature_fault(attempt: Callable, case: dict, least: int) -> str | None:
     return None
 
 
-def _with_another(case: dict, name: str) -> dict | None:
-    """The same case with another value for one input, of the same kind; None if there is none."""
+def _with_another(case: dict, name: str) -> list[dict]:
+    """The same case with other values for one input, of the same kind."""
     value = case.get(name)
-    if isinstance(value, Tensor):
-        other = next(
-            (v for v in (value.roll(1, -1), value.roll(1, 0), value.flip(-1)) if not torch.equal(v, value)), None
-        )
-    elif isinstance(value, bool) or not isinstance(value, int | float):
-        return None
+    if isinstance(value, Tensor) and value.is_floating_point():
+        others = [value.roll(1, -1) if value.ndim else value / 2, 0.6 * value - 0.9]
+    elif isinstance(value, Tensor):
+        others = [value.roll(1, -1), value.roll(1, 0), value.flip(-1)]
+    elif isinstance(value, int):
+        others = [value + 1, 3 * value]
+    elif isinstance(value, float):
+        others = [0.75 * value, 0.1 * value]
     else:
-        other = value + 1 if isinstance(value, int) else value * 0.75
-    return None if other is None else case | {name: other}
+        others = []
+    return [case | {name: other} for other in others]
 
 
 # ---- Comparing

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Function, Mistake, Numbers
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Edge, Function, Mistake, Numbers
 
 # ---- Three pairs in a batch
 
@@ -56,10 +56,6 @@ def _of_halves(log_ratio: Tensor, beta: float) -> Tensor:
     return -logsigmoid(beta * (chosen - rejected)).mean()
 
 
-def _log_of_sigmoid(log_ratio: Tensor, beta: float) -> Tensor:
-    return -torch.log(torch.sigmoid(beta * (log_ratio[0::2] - log_ratio[1::2]))).mean()
-
-
 def _of_each(log_ratio: Tensor, beta: float) -> Tensor:
     each = logsigmoid(beta * log_ratio)
     return -(each[0::2] - each[1::2]).mean()
@@ -70,7 +66,7 @@ def _uneven(first: float, beta: float) -> dict:
     return {
         "logprobs": torch.tensor([[-1.0, -2.0, -9.0], [-2.0, -9.0, -9.0], [first, -1.0, -0.5], [-1.5, -0.5, -9.0]]),
         "ref_logprobs": torch.tensor([[-1.5, -1.0, -4.0], [-1.0, -4.0, -4.0], [-2.0, -2.0, -1.0], [-1.0, -1.5, -4.0]]),
-        "mask": torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 1, 0]]),
+        "mask": torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 1.0], [1.0, 1.0, 0.0]]),
         "beta": beta,
     }
 
@@ -79,14 +75,14 @@ def _of_one_pair() -> dict:
     return {
         "logprobs": torch.tensor([[-0.5, -1.0], [-1.5, -0.25]]),
         "ref_logprobs": torch.tensor([[-1.0, -0.5], [-1.0, -2.0]]),
-        "mask": torch.tensor([[1, 1], [1, 0]]),
+        "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
         "beta": 2.0,
     }
 
 
 from_tokens = Function(
     _from_tokens,
-    [_uneven(-1.0, 0.5), _uneven(-300.0, 1.0), _of_one_pair()],
+    [_uneven(-1.0, 0.5), _of_one_pair()],
     [
         Mistake(
             "You averaged over the tokens of an answer; its log-probability is the sum.",
@@ -111,10 +107,6 @@ from_tokens = Function(
         Mistake(
             "You swapped the two: even rows are the chosen answers.",
             lambda logprobs, ref, mask, beta: _of_neighbors(-_log_ratio(logprobs, ref, mask), beta),
-        ),
-        Mistake(
-            "log(sigmoid(x)) underflows on a pair that is badly wrong; logsigmoid(x) does not.",
-            lambda logprobs, ref, mask, beta: _log_of_sigmoid(_log_ratio(logprobs, ref, mask), beta),
         ),
         Mistake(
             "You summed the loss over the pairs; it is their mean.",
@@ -151,6 +143,12 @@ from_tokens = Function(
             lambda logprobs, ref, mask, beta: _of_neighbors((logprobs - mask * ref.detach()).sum(1), beta),
         ),
     ],
+    edges=(
+        Edge(
+            "log(sigmoid(x)) underflows on a pair that is badly wrong; logsigmoid(x) does not.",
+            _uneven(-300.0, 1.0),
+        ),
+    ),
     gradients=("logprobs", "ref_logprobs"),
     hint=2,
     gradient_hint=2,

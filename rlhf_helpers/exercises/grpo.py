@@ -84,7 +84,7 @@ def _within(rewards: Tensor) -> Tensor:
 
 within_a_group = Function(
     _within,
-    [{"rewards": UNLIKE}, {"rewards": TWO_SILENT}, {"rewards": torch.tensor([[0.25, 0.5, 3.0, -1.0]])}],
+    [{"rewards": UNLIKE}, {"rewards": torch.tensor([[0.25, 0.5, 3.0, -1.0]])}],
     [
         Mistake(
             "Still an average over prompts: a row is a group, and dimension 1 runs along it.",
@@ -111,10 +111,6 @@ within_a_group = Function(
             lambda rewards: _centered(rewards) / (rewards.std() + 1e-4),
         ),
         Mistake(
-            "Without the 1e-4 a silent group is 0 divided by 0.",
-            lambda rewards: _centered(rewards) / _deviation(rewards),
-        ),
-        Mistake(
             "You used the standard deviation over G; the function had the one over G - 1.",
             lambda rewards: _centered(rewards) / (rewards.std(1, keepdim=True, correction=0) + 1e-4),
         ),
@@ -135,15 +131,12 @@ within_a_group = Function(
             "You turned the table, so that the result is (G, N).",
             lambda rewards: (_centered(rewards) / (_deviation(rewards) + 1e-4)).T,
         ),
-        Mistake(
-            "The parentheses are missing: 1e-4 is added to the advantages, and not to the standard deviation.",
-            lambda rewards: _centered(rewards) / _deviation(rewards) + 1e-4,
-        ),
     ],
     edges=(
+        Edge("Without the 1e-4 a silent group is 0 divided by 0.", {"rewards": TWO_SILENT}),
         Edge(
             "Next to a very small standard deviation the 1e-4 shows: keep it, added to the deviation.",
-            {"rewards": torch.tensor([[1.0, 1.0002, 1.0], [0.5, 0.5, 0.5001]])},
+            {"rewards": torch.tensor([[1.0, 1.002, 1.0], [0.5, 0.5, 0.504]])},
         ),
     ),
     hint=3,

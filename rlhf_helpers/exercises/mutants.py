@@ -170,6 +170,8 @@ def _of_an_input(node: ast.Name, function: Callable, value: object, trained: boo
             yield f"`{name}` is detached", lambda node: _parsed(f"{name}.detach()")
         yield f"`{name}` is taken for ones", lambda node: _parsed(f"({name} == {name}).to({name}.dtype)")
         yield f"`{name}` is taken for zeros", lambda node: _parsed(f"({name} != {name}).to({name}.dtype)")
+        if not value.bool().all() and (value.double() == value.bool()).all():
+            yield f"`{name}` is the wrong way round", lambda node: _parsed(f"({name} == 0).to({name}.dtype)")
     elif isinstance(value, int | float):
         default = inspect.signature(function).parameters[name].default
         usual = value if default is inspect.Parameter.empty else default

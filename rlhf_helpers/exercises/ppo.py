@@ -47,7 +47,7 @@ surrogate = Function(
         {"ratio": torch.tensor([0.5, 1.5, 0.5, 1.5]), "advantages": torch.tensor([2.0, 2.0, -1.0, -1.0])},
         {"ratio": torch.tensor([0.7, 1.3, 0.9, 5.0]), "advantages": torch.tensor([-0.5, -3.0, 1.0, -1.0])},
         {"ratio": torch.tensor([0.85, 1.15, 1.05]), "advantages": torch.tensor([-1.0, 2.0, 1.0]), "clip_eps": 0.1},
-        {"ratio": torch.tensor([1.25, 1.4, 0.7]), "advantages": torch.tensor([1.0, 2.0, -1.0]), "clip_eps": 0.3},
+        {"ratio": torch.tensor([1.25, 1.4, 0.65]), "advantages": torch.tensor([1.0, 2.0, -1.0]), "clip_eps": 0.3},
     ],
     [
         Mistake(
@@ -196,7 +196,7 @@ controller = Function(
     [
         {"kl_coeff": 0.15, "kl": 9.0, "target": 6.0, "n": 512, "horizon": 10000},
         {"kl_coeff": 0.3, "kl": 2.0, "target": 6.0, "n": 300, "horizon": 1000},
-        {"kl_coeff": 0.2, "kl": 1.1, "target": 1.0, "n": 64, "horizon": 320},
+        {"kl_coeff": 0.2, "kl": 2.2, "target": 2.0, "n": 64, "horizon": 320},
     ],
     [
         Mistake(

@@ -212,11 +212,11 @@ def _answer_ratio(logprobs: Tensor, old_logprobs: Tensor, completion_mask: Tenso
 answer_ratio = Function(
     _answer_ratio,
     [
-        {**BATCH, "completion_mask": torch.tensor([[1, 1, 0], [1, 1, 1]])},
+        {**BATCH, "completion_mask": torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])},
         {
             "logprobs": torch.tensor([[-0.4, -2.5, -1.0, -0.3]]),
             "old_logprobs": torch.tensor([[-1.0, -0.5, -1.8, -2.0]]),
-            "completion_mask": torch.tensor([[1, 0, 1, 0]]),
+            "completion_mask": torch.tensor([[1.0, 0.0, 1.0, 0.0]]),
         },
     ],
     [

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import ANY, Checker, Function, Mistake, Numbers
+from rlhf_helpers.exercises.diagnosis import ANY, Checker, Edge, Function, Mistake, Numbers
 from rlhf_helpers.policy import TinyPolicy
 from rlhf_helpers.sampling import sequence_logprobs
 
@@ -52,26 +52,15 @@ unequal_length = Function(
     _right_scores,
     [
         {
-            "logprobs": torch.tensor([[-1.0, -2.0, -0.5], [-0.25, -3.0, -math.inf]]),
-            "completion_mask": torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]]),
-        },
-        {
-            "logprobs": torch.tensor([[-0.5, -math.inf, -2.0, -0.75]]),
-            "completion_mask": torch.tensor([[1.0, 0.0, 1.0, 1.0]]),
-        },
-        {
             "logprobs": torch.tensor([[-0.5, -1.5, -9.0], [-2.0, -0.25, -3.0]]),
             "completion_mask": torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
         },
+        {
+            "logprobs": torch.tensor([[-1.0, -2.0, -0.5, -0.1], [-0.25, -3.0, -1.0, -2.5]]),
+            "completion_mask": torch.tensor([[1.0, 1.0, 1.0, 0.0], [1.0, 0.0, 1.0, 1.0]]),
+        },
     ],
     [
-        Mistake(
-            "You multiplied by the mask, and 0 times minus infinity is NaN: replace, then add.",
-            _scores(
-                lambda logprobs, mask: (logprobs * mask).sum(-1),
-                lambda logprobs, mask: (-(logprobs * mask).sum(-1) / mask.sum(-1)).exp(),
-            ),
-        ),
         Mistake(
             "The padding was added too.",
             lambda logprobs, mask: (logprobs.sum(-1), (-logprobs.mean(-1)).exp()),
@@ -98,6 +87,22 @@ unequal_length = Function(
         ),
         Mistake("The two results are in the wrong order.", _scores(_perplexity, sequence_logprobs)),
     ],
+    edges=(
+        Edge(
+            "You multiplied by the mask, and 0 times minus infinity is NaN: replace, then add.",
+            {
+                "logprobs": torch.tensor([[-0.5, -math.inf, -2.0, -0.75]]),
+                "completion_mask": torch.tensor([[1.0, 0.0, 1.0, 1.0]]),
+            },
+        ),
+        Edge(
+            "You multiplied by the mask, and 0 times minus infinity is NaN: replace, then add.",
+            {
+                "logprobs": torch.tensor([[-1.0, -2.0, -0.5], [-0.25, -3.0, -math.inf]]),
+                "completion_mask": torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]]),
+            },
+        ),
+    ),
     hint=2,
 )
 

@@ -24,8 +24,6 @@ OF_NUMBERS: dict[str, Callable[[float], float]] = {
     "is the root of what was asked for.": math.sqrt,
     "is twice what was asked for.": lambda x: 2 * x,
     "is half of what was asked for.": lambda x: x / 2,
-    "is ten times what was asked for: is the point in its place?": lambda x: 10 * x,
-    "is a tenth of what was asked for: is the point in its place?": lambda x: x / 10,
 }
 
 
@@ -54,6 +52,7 @@ OF_TENSORS: dict[str, Callable[[Tensor], Tensor]] = {
     "It is the logarithm of what was asked for: an `exp` is missing, or a `log` too many.": lambda x: x.log(),
     "It is e to the power of what was asked for: a `log` is missing, or an `exp` too many.": lambda x: x.exp(),
     "It is one minus what was asked for.": lambda x: 1 - x,
+    "It is a percentage; the share itself was asked for.": lambda x: 100 * x,
     "It is the square of what was asked for.": lambda x: x.square(),
     "It is the root of what was asked for.": lambda x: x.sqrt(),
     "It is in bits: take the natural logarithm.": lambda x: x / math.log(2),
@@ -96,6 +95,8 @@ def of_outputs(outputs: list[tuple[tuple[Tensor, ...], tuple[Tensor, ...]]], cas
     """
     count = len(outputs[0][1])
     places = [place for place in range(count) if any(not _alike(a[place], b[place]) for a, b in outputs)]
+    if not places:
+        return None
     pairs = [(a[places[0]], b[places[0]]) for a, b in outputs]
     which = f"Result {places[0] + 1}: " if count > 1 else ""
     if count == 2 and len(places) == 2 and all(_alike(a[0], b[1]) and _alike(a[1], b[0]) for a, b in outputs):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import Checker, Choice, Function, Mistake
+from rlhf_helpers.exercises.diagnosis import Checker, Choice, Edge, Function, Mistake
 
 # ---- Read a leaderboard
 
@@ -81,7 +81,6 @@ at_equal_kl = Function(
             "kls": torch.tensor([0.0, 0.15, 0.4, 0.3, 0.1]),
             "kl": 0.2,
         },
-        {"rewards": torch.tensor([0.11, 0.2, 0.28]), "kls": torch.tensor([0.0, 0.1, 0.2]), "kl": 0.5},
         {  # a KL that an update has exactly, and reward that falls
             "rewards": torch.tensor([0.11, 0.3, 0.2, 0.35]),
             "kls": torch.tensor([0.0, 0.25, 0.5, 0.75]),
@@ -133,6 +132,12 @@ at_equal_kl = Function(
         ),
         Mistake("You asked for more than the KL; to reach it is enough.", _beyond),
     ],
+    edges=(
+        Edge(
+            "This path never has the KL: return math.inf.",
+            {"rewards": torch.tensor([0.11, 0.2, 0.28]), "kls": torch.tensor([0.0, 0.1, 0.2]), "kl": 0.5},
+        ),
+    ),
     hint=2,
 )
 
@@ -272,7 +277,6 @@ tokens_until = Function(
         {"values": torch.tensor([0.1, 0.2, 0.15, 0.3, 0.26, 0.4]), "goal": 0.25, "epochs": 2},
         {"values": torch.tensor([0.1, 0.12, 0.14, 0.2, 0.26, 0.24]), "goal": 0.25, "epochs": 4},
         {"values": torch.tensor([0.1, 0.25, 0.3]), "goal": 0.25, "epochs": 1},
-        {"values": torch.tensor([0.1, 0.2, 0.15]), "goal": 0.25, "epochs": 2},
         {"values": torch.tensor([0.3, 0.2, 0.4]), "goal": 0.25, "epochs": 2},
         {"values": torch.tensor([0.1, 0.2, 0.2, 0.2, 0.2, 0.3]), "goal": 0.25, "epochs": 3},
         {"values": torch.tensor([-0.2, -0.1, 0.1]), "goal": 0.05, "epochs": 1},
@@ -334,6 +338,12 @@ tokens_until = Function(
             lambda values, goal, epochs: _tokens(int(values.argmax()), epochs) if (values >= goal).any() else math.inf,
         ),
     ],
+    edges=(
+        Edge(
+            "This run never gets there. Return math.inf.",
+            {"values": torch.tensor([0.1, 0.2, 0.15]), "goal": 0.25, "epochs": 2},
+        ),
+    ),
     hint=2,
 )
 

@@ -16,7 +16,7 @@ from support.chapters import CHAPTERS, every_chapter, every_numbered_chapter
 
 from rlhf_helpers import clipped_surrogate
 from rlhf_helpers.exercises import EXERCISES, check, question
-from rlhf_helpers.exercises.diagnosis import ANY, Choice, Function, Mistake, Numbers
+from rlhf_helpers.exercises.diagnosis import ANY, Choice, Edge, Function, Mistake, Numbers, Parts
 
 KINDS = ("Predict, then run", "Complete the code", "Find the bug", "Explain", "Extend")
 DIFFICULTY = r"(easy|medium|hard)"
@@ -80,6 +80,23 @@ def test_a_stub_is_not_attempted_yet_and_its_hidden_answer_passes(path):
     kinds_with_code = {label for label, body in exercises(path).items() if "**Explain**" not in body}
     if path.stem[0].isdigit():
         assert stubs.keys() == kinds_with_code, path.stem
+
+
+def hints(checker) -> set[int]:
+    """The hints that a check sends its reader to."""
+    if isinstance(checker, Parts):
+        return {hint for part in checker.parts.values() for hint in hints(part)}
+    if isinstance(checker, Function):
+        return {checker.hint, *([checker.gradient_hint] if checker.gradients else [])}
+    return set(checker.hints or (1,)) if isinstance(checker, Numbers) else set()
+
+
+def test_a_check_sends_nobody_to_a_hint_that_is_not_there():
+    texts = {label: body for path in CHAPTERS for label, body in exercises(path).items()}
+    for label, checker in EXERCISES.items():
+        assert all(f"Hint {hint}" in texts[label] for hint in hints(checker)), label
+        if isinstance(checker, Numbers) and isinstance(checker.right, tuple):
+            assert len(checker.hints) == len(checker.right), label
 
 
 def test_every_check_belongs_to_an_exercise_of_the_book():
@@ -175,6 +192,79 @@ def test_what_is_wrong_in_any_exercise_is_said(attempt, said):
 def test_the_right_function_passes_however_it_is_written():
     assert diagnose_ratio(ratio) is None
     assert diagnose_ratio(lambda new, old: new.exp() / old.exp().detach()) is None
+
+
+def in_place(new, old):
+    old.detach_()
+    return new.sub_(old).exp_()
+
+
+def without_grad(new, old):
+    return (new - old.requires_grad_(False)).exp()
+
+
+def in_numpy(new, old):
+    return np.exp(new.numpy() - old.numpy())
+
+
+def by_keyword(new, *, old_logprobs):
+    return ratio(new, old_logprobs)
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        in_place,
+        without_grad,
+        by_keyword,
+        lambda new, old: [(a - b.detach()).exp() for a, b in zip(new, old, strict=True)],
+        lambda new, old: ratio(new.double(), old),
+        lambda new, old: ratio(new.bfloat16(), old.bfloat16()),
+    ],
+)
+def test_what_a_reader_writes_is_read_however_it_is_written(attempt):
+    assert diagnose_ratio(attempt) is None
+
+
+def test_only_what_trains_has_to_carry_a_gradient():
+    data = Function(ratio, [LOGPROBS], [])
+    assert data(in_numpy) is None
+    assert data(lambda new, old: np.exp(new.numpy() - old.numpy()).tolist()) is None
+    assert re.search("values agree, but .*Can't call numpy", diagnose_ratio(in_numpy))
+
+
+def test_an_input_that_is_still_needed_must_stay_as_it_is():
+    assert "changes `logprobs` itself" in Function(ratio, [LOGPROBS], [], kept=("logprobs",))(in_place)
+
+
+def test_an_error_is_shown_with_the_case_in_which_it_was_raised():
+    one, three = {"x": torch.tensor([1.0])}, {"x": torch.tensor([3.0, 1.0, 2.0])}
+    single = Function(lambda x: x.sum(), [one, three], [])
+    assert re.search(r"raises RuntimeError: .*called with x = \[3, 1, 2\]", single(lambda x: x.item()))
+
+
+def test_a_trap_has_words_of_its_own():
+    edge = Edge("Zero is no reason to divide.", {"x": torch.tensor([0.0])})
+    inverse = Function(lambda x: torch.where(x == 0, 0.0, 1 / x), [{"x": torch.tensor([2.0, 4.0])}], [], edges=(edge,))
+    assert inverse(lambda x: 1 / x).startswith("It is right in the usual cases. Zero is no reason to divide.")
+    assert "Zero" not in inverse(lambda x: x)
+
+
+@pytest.mark.parametrize("given", ["0.23", "0,23", "23%", torch.tensor([[0.2276]]), np.float32(0.2276), 0.23])
+def test_a_number_is_read_however_it_is_given(given):
+    assert EXERCISES["ex-ppo-price"](given) is None
+
+
+def test_a_decimal_comma_outside_of_a_string_is_explained():
+    assert "write 0.23, with a point" in EXERCISES["ex-ppo-price"]((0, 23))
+
+
+def test_a_second_part_is_asked_for_when_the_first_is_right():
+    both = Parts({"the function": diagnose_ratio, "the number": Numbers(2.0, {3.0: "Three."})})
+    assert both((ratio, 2)) is None
+    assert both(ratio) == both((ratio, ...)) == "The function: right. Now the number: 1 answer is missing."
+    assert "Three." in both((ratio, 3))
+    assert "That is old over new." in both(lambda new, old: (old - new).exp())
 
 
 def two_limits(ratio, advantages, low=0.2, high=0.28):

@@ -42,18 +42,22 @@ COLUMNS = {
     "wrong": ("passed", "crashed", "plain", "general", "named"),
 }
 GENERAL = (  # what fits any exercise: a factor, a sign, a shape, a gradient, an error
-    r"It is \S+ times what it should be\.",
-    r"The sign is the wrong way round\.",
+    r"(In every case it|It) is \S+ times what it should be\.",
+    r"(Result \d: )?The sign is the wrong way round\.",
+    r"It is right to about two digits.*?\?",
     r"(Number \d+ of your answer, )?\S+ has the wrong sign\.",
-    r"Your result has shape .*, expected .*",
+    r"Your result( \d)? has shape .*, expected .*",
     r"The values agree, but .*",
-    r"Your function raises .*",
+    r"Your function (raises|returns) .*",
     r"It holds a NaN\.",
+    r"Whatever was tried for .*, your result stayed the same: it has to have a say\.",
+    r"(Number \d+ of your answer, )?\S+ is a percentage; the number itself was asked for\.",
     r"Your tokens are not drawn from the softmax of the scores\.",
 )
 PLAIN = (  # what says no more than that it is not right, and shows a case
     r"Not yet\.",
-    r"With .*: yours is .*, expected .*",
+    r"With .*: your(s| result( \d)?) is .*, expected .*",
+    r"Hint \d+ (helps with it|may help)\.",
     r"(Number \d+ of your answer, )?\S+ is too (large|small)\.",
     r"Open the \w+ hint and try again\.",
     r"You say .*?\.(?=\s|$)",
@@ -128,7 +132,8 @@ def filled(label: str, answer: str) -> str:
     answer = textwrap.dedent(answer).strip()
     function = re.search(r"^def (\w+)", head, re.MULTILINE)
     if function and re.search(rf"^(def {function[1]}\(|{function[1]} = )", answer, re.MULTILINE):
-        return f"{answer}\n\n\n{check}"
+        others = re.findall(r"^\w+ = .*\.\.\..*$", head, re.MULTILINE)  # what is asked beside the function
+        return "\n".join([answer, "", "", *others, check])
     if function:
         body = textwrap.indent(answer, "    ")
         return re.sub(r"^    return \.\.\..*$", lambda _: body, head, flags=re.MULTILINE) + check
@@ -159,7 +164,8 @@ def run(label: str, answer: str) -> tuple[str, str]:
         except Exception:
             return "crashed", printed.getvalue() + traceback.format_exc(limit=-2)
     seen = printed.getvalue()
-    return ("passed" if "Passed." in seen else "refused"), seen
+    right = "Passed." in seen or "The function: right." in seen  # where more is asked, its dots are left
+    return ("passed" if right else "refused"), seen
 
 
 def diagnosis(seen: str) -> str:

@@ -138,6 +138,6 @@ WRONG = {
         "wrong half": lambda logits, w: search(lambda tau: width(logits, tau) > w),
         "1 / tau": lambda logits, w: 1 / search(lambda tau: width(logits, tau) < w),
         "in bits": lambda logits, w: search(lambda tau: width(logits, tau).log2() < math.log(w)),
-        "same whatever `width` is": lambda logits, w: 1.0,
+        "tried for `logits`": lambda logits, w: 1.0,
     },
 }

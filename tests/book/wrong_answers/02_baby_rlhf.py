@@ -130,7 +130,7 @@ WRONG = {
         "in the ratio only": detached_in_the_ratio,
         "in the penalty only": detached_in_the_penalty,
         "left out the penalty": without_the_penalty,
-        "same whatever `kl_coeff` is": always_a_tenth,
+        "tried for `kl_coeff`": always_a_tenth,
         "no argument `kl_coeff`": three_arguments,
     },
     "ex-baby-switches": {

@@ -134,6 +134,6 @@ WRONG = {
         "the slope of k2": lambda size: rests_at(size, share=(size - 1) / size, spread=size, pull="k2"),
         "the standard deviation over G;": lambda size: rests_at(size, share=((size - 1) / size) ** 1.5, spread=size),
         "the deviation of one sum": lambda size: rests_at(size, share=(size - 1) / size, spread=size, exact=True),
-        "the same whatever `size` is": lambda size: torch.tensor(0.3),
+        "tried for `size`": lambda size: torch.tensor(0.3),
     },
 }

@@ -65,7 +65,7 @@ RIGHT = {
             new = (logprobs * mask).sum(-1)
             ref = (ref_logprobs * mask).sum(-1).detach()
             gap = new - ref
-            return -torch.log(torch.sigmoid(beta * (gap[::2] - gap[1::2]))).mean()
+            return -logsigmoid(beta * (gap[::2] - gap[1::2])).mean()
         """,
         "view": """
             log_ratio = (mask * (logprobs - ref_logprobs.detach())).sum(1).view(-1, 2)
