@@ -105,7 +105,6 @@ GOOD_NEWS = {
     "It is in your clipboard",
     "The link is in your",
     "The figure at the top",
-    "The picture is the default",
     "That was the last pair",
     "A fit appears after",
     "From the clicks before the",
