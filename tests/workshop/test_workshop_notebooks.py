@@ -16,6 +16,7 @@ import nbformat
 import notebooks
 import pytest
 from kept_figures import html_of
+from plans import plans
 from support.chapters import CHAPTERS, ROOT, every_chapter
 
 every_kind = pytest.mark.parametrize("kind", notebooks.KINDS)
@@ -30,7 +31,7 @@ def original(path: Path) -> list:
 @functools.cache
 def copied(path: Path, kind: str) -> list:
     """The cells of a copy of it."""
-    return notebooks.make_copy(nbformat.read(path, as_version=4), kind).cells
+    return notebooks.make_copy(nbformat.read(path, as_version=4), kind, path.stem).cells
 
 
 def prose(found: list) -> str:
@@ -180,8 +181,9 @@ def test_an_instructors_copy_has_answers_outputs_and_a_prompt_at_each_section(pa
         assert text.count("**For the teacher, ") == len(prompts)
         for part in ("Aim.", "Where people get stuck.", "The question to ask."):
             assert f"**{part}**" in notes.source, part
-        stated = re.search(r"\*\*Time:\*\* (?:about )?(\d+) minutes", text)
-        assert sum(int(minutes) for minutes, *_ in prompts) == int(stated.group(1))
+        for prompt in prompts:  # each says which plans have it
+            within = [plan.name for plan in plans() if prompt[2] in plan.sections(path.stem)]
+            assert (f"*In {', '.join(within)}.*" in text) == bool(within)
 
 
 def test_the_numbers_are_those_of_the_pages(html_dir):
