@@ -127,7 +127,7 @@ def test_figures_do_what_a_reader_asks(chapter):
                 if trains:
                     drive(figure, "await figure.advance(3)")
                 assert figure.get_attribute("data-state") == "ready"
-                assert "undefined" not in figure.locator(".baby-canvas .baby-status").inner_text()
+                assert "undefined" not in figure.locator(".baby-status").first.inner_text()
                 stopped = drive(figure, "return figure.trouble.length > 0 || figure.frame.step === figure.data.steps")
                 assert stopped or not trains or figure.evaluate(DRAWN) != before
         drive(figure, "await figure.use(figure.defaults())")
@@ -347,6 +347,7 @@ def test_nothing_moves_whatever_a_figure_does(reader, name, width):
     assert page.evaluate(LAYOUT, width == 375) == []
 
 
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SHIFTS = """globalThis.shifted = [];
 new PerformanceObserver(list => {
   const nodes = list.getEntries().flatMap(entry => entry.sources.map(({node}) => node));

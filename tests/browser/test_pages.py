@@ -45,7 +45,7 @@ FORMULAS = """() => {
 PICTURES = """() => {
   const main = document.querySelector("article") ?? document.body;
   const unnamed = e => !(e.getAttribute("aria-label") ?? "").trim() && !e.querySelector(":scope > title");
-  const hidden = e => e.closest("[aria-hidden=true], mjx-container, button");
+  const hidden = e => e.closest("[aria-hidden=true], mjx-container, button, svg svg");
   const wordless = e => !e.hasAttribute("alt") || /^\\S*[/._-]\\S*$/.test(e.alt);  // none, or a file name
   return [
     ...[...main.querySelectorAll("img")].filter(wordless),
