@@ -305,7 +305,7 @@ LAYOUT = r"""async phone => {
       return performance.now() - begun;
     });
     const ours = least - Math.min(...alone); // an update of chapter 11 has budgets of its own
-    if (ours > 16) fault("a moved slider", `answers after ${least.toFixed(0)} ms, ${ours.toFixed(0)} of them not the module's`);
+    if (ours > 16) fault("a moved slider", `takes ${ours.toFixed(0)} ms, the module aside`);
     const {says} = figure.data;
     for (const say of says) {
       figure.data.says = [{...say, above: -Infinity, below: Infinity}];
