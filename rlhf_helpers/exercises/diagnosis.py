@@ -217,16 +217,6 @@ class Function:
     def _wanted(self) -> list[Behavior]:
         return [_behavior(self.right, case, None, self.gradients) for case in self._every_case]
 
-    @cached_property
-    def _named(self) -> list[tuple[str, list[Behavior]]]:
-        """What each mistake does."""
-        return [(mistake.words, self._observed(mistake.does)) for mistake in self.mistakes]
-
-    @cached_property
-    def _changed(self) -> list[tuple[str, list[Behavior]]]:
-        """What a right answer with one change does."""
-        return [(words, self._observed(mutant)) for words, mutant in self.mutants()]
-
     def mutants(self) -> Iterator[tuple[str, Callable]]:
         """Make the right function with one thing changed, in every way, each with what was changed in words."""
         trained = [name for name in self.gradients if any(w.gradients[name] is not None for w in self._wanted)]
@@ -249,6 +239,11 @@ class Function:
     def _alike(self, one: Behavior, two: Behavior) -> bool:
         return _same_values(one, two, self.tolerance)
 
+    def _behaves_like(self, function: Callable, found: list[Behavior], *, gradients: bool) -> bool:
+        """Whether a function does what was found, case by case; most differ in the first."""
+        pairs = zip(found, self._every_case, strict=False)
+        return all(self._same(behavior, self._one(function, case), gradients=gradients) for behavior, case in pairs)
+
     def _same(self, one: Behavior, two: Behavior, *, gradients: bool) -> bool:
         """Whether two behave alike; two that fail do when it is for the same reason."""
         if one.fault or two.fault:
@@ -268,10 +263,9 @@ class Function:
         usual = len(self.cases)
         only_edges = wrong[0] >= usual
         for compared in (len(found),) if only_edges else (len(found), usual):
-            for words, made in self._named:
-                pairs = zip(found[:compared], made[:compared], strict=True)
-                if all(self._same(*pair, gradients=values_agree) for pair in pairs):
-                    return words
+            for mistake in self.mistakes:
+                if self._behaves_like(mistake.does, found[:compared], gradients=values_agree):
+                    return mistake.words
         if only_edges:
             return f"It is right in the usual cases. {self.edges[wrong[0] - usual].words}"
         if values_agree or any(behavior.fault for behavior in found[:usual]):
@@ -297,9 +291,8 @@ class Function:
         return None
 
     def _one_change(self, found: list[Behavior]) -> str | None:
-        for words, made in self._changed:
-            usual = len(self.cases)
-            if all(map(self._alike, found[:usual], made)) and not all(map(self._alike, made[:usual], self._wanted)):
+        for words, mutant in self.mutants():
+            if self._behaves_like(mutant, found[: len(self.cases)], gradients=False):
                 return f"That is a right answer in which {words}."
         return None
 

@@ -275,11 +275,11 @@ def _resting_place(
         tokens: what the deviation of the sum of eight tokens is divided by.
         price: of the pull.
     """
-    q = torch.linspace(0.101, 0.95, 200, dtype=torch.float64)
+    q = torch.linspace(0.101, 0.95, 100, dtype=torch.float64)
     spread = size if spread is None else spread
     push = q * (1 - q)
     if spread:
-        shape = (max(1000, 8000 // spread), spread, 8)
+        shape = (max(1000, 4000 // spread), spread, 8)
         draws = torch.rand(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
         correction = 0 if of_groups == "population" else 1
         push = torch.stack([(draws < x).sum(-1).double().std(1, correction=correction).mean() for x in q]) / tokens
