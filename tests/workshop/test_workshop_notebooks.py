@@ -252,4 +252,4 @@ def test_another_kind_is_an_error(tmp_path):
 def test_notes_that_name_no_section_are_an_error():
     notes = nbformat.v4.new_markdown_cell("- **5 min · The end.** Say it.", metadata={"tags": ["instructor"]})
     with pytest.raises(ValueError, match="a section that the chapter does not have: ## The end"):
-        notebooks.with_prompts([nbformat.v4.new_markdown_cell("## The beginning"), notes])
+        notebooks.with_prompts([nbformat.v4.new_markdown_cell("## The beginning"), notes], "small")
