@@ -165,7 +165,7 @@ def teaching_notes(cells: list) -> tuple[dict[str, str], list[str]]:
     notes = BeautifulSoup(html, "html.parser")
     prompts = {}
     for item in notes.find_all("li"):
-        if item.strong and (found := re.match(r"\d+ min · (.+?)\.?$", item.strong.get_text())):
+        if item.strong and (found := re.match(r"[\d+ ]+ min · (.+?)\.?$", item.strong.get_text())):
             prompts[found[1]] = f"<p>{item.extract().decode_contents()}</p>"
     return prompts, [str(element) for element in notes.find_all(True, recursive=False) if element.get_text(strip=True)]
 

@@ -92,7 +92,7 @@ def _title(target: str) -> str:
     for path in sorted(BOOK.glob("*.ipynb")):
         if labelled := re.search(rf"^\({re.escape(target)}\)=\n#+ (.+)$", _text(path), re.M):
             return labelled[1]
-    return f"exercise {numbers()[target]}"
+    return f"Exercise {numbers()[target]}"
 
 
 def _heading(text: str) -> str:

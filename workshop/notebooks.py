@@ -5,7 +5,7 @@
 All three are plain Markdown, have hints folded and questions that need no kernel, and run from top to bottom in
 JupyterLab, VS Code or Colab, where their first line of code installs the package. A reader's copy shows its figures
 before anything is run, and has its answers folded. A learner's copy has no answers and no outputs. An instructor's copy
-has both, the teaching notes on top, and at each section what to say and to ask, with the minutes.
+has both, the teaching notes on top, and at each section what to say and to ask, its minutes, and the plans with it.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 import yaml
 from myst_to_markdown import BOOK, markdown, numbers
+from plans import PROMPT, plans
 from preflight import write_anything
 from tqdm import tqdm
 
@@ -29,7 +30,6 @@ ANSWER = re.compile(
 )
 START = re.compile(r"^(?P<fence>`{3,})\{solution-start\} (?P<label>\S+).*?^(?P=fence)$", re.M | re.S)
 END = re.compile(r"^(?P<fence>`{3,})\{solution-end\}\n(?P=fence)$", re.M)
-PROMPT = re.compile(r"^- \*\*(?P<minutes>\d+) min · (?P<heading>.+?)\.?\*\* (?P<words>.+)$", re.M)
 INSTALL = """# @title Install the package where it is missing, on Colab for instance
 try:
     import rlhf_helpers
@@ -103,8 +103,13 @@ def is_notes(cell) -> bool:
     return "instructor" in cell.metadata.get("tags", [])
 
 
-def with_prompts(cells: list) -> list:
-    """The cells with the teaching notes on top, and each prompt of theirs below the heading that it names."""
+def with_prompts(cells: list, stem: str) -> list:
+    """The cells with the teaching notes on top, and each prompt of theirs below the heading that it names.
+
+    Args:
+        cells: of a chapter.
+        stem: its name, by which plans call it.
+    """
     notes = next((cell for cell in cells if is_notes(cell)), None)
     cells = [cell for cell in cells if not is_notes(cell)]
     if notes is None:
@@ -114,7 +119,10 @@ def with_prompts(cells: list) -> list:
         cell = next((c for c in cells if c.cell_type == "markdown" and heading in c.source.split("\n")), None)
         if cell is None:
             raise ValueError(f"the teaching notes name a section that the chapter does not have: {heading}")
-        aside = f"> **For the teacher, {prompt['minutes']} min.** {prompt['words']}"
+        more = f" + {prompt['more']}" if prompt["more"] else ""
+        within = [plan.name for plan in plans() if prompt["heading"] in plan.sections(stem)]
+        where = f" *In {', '.join(within)}.*" if within else ""
+        aside = f"> **For the teacher, {prompt['core']}{more} min.** {prompt['words']}{where}"
         cell.source = cell.source.replace(heading, f"{heading}\n\n{aside}", 1)
     rest = PROMPT.sub("", notes.source).replace("**Talk track.**\n", "").strip()
     return [cells[0], nbformat.v4.new_markdown_cell(f"## For the teacher\n\n{rest}", id="teacher"), *cells[1:]]
@@ -129,7 +137,8 @@ def as_text(cell):
     for answer, why in answers.items():
         verdict = "Yes" if answer == right else "No"
         choices.append(f"<details>\n<summary>{inline(answer)}</summary>\n\n**{verdict}.** {why}\n\n</details>")
-    return nbformat.v4.new_markdown_cell("\n\n".join([f"**{text}**", *choices]), metadata=cell.metadata)
+    tags = {"tags": cell.metadata["tags"]}  # and not that its source is hidden, which hides text
+    return nbformat.v4.new_markdown_cell("\n\n".join([f"**{text}**", *choices]), metadata=tags)
 
 
 def inline(text: str) -> str:
@@ -157,15 +166,16 @@ def fold(cell) -> None:
     cell.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
-def make_copy(notebook: nbformat.NotebookNode, kind: str) -> nbformat.NotebookNode:
+def make_copy(notebook: nbformat.NotebookNode, kind: str, stem: str = "") -> nbformat.NotebookNode:
     """Change a chapter, in place, into a copy for somebody, and return it.
 
     Args:
         notebook: the chapter.
         kind: "reader", "learner" or "instructor".
+        stem: the chapter's name, by which the plans in an instructor's copy call it.
     """
     if kind == "instructor":
-        notebook.cells = with_prompts(notebook.cells)
+        notebook.cells = with_prompts(notebook.cells, stem)
     else:
         edited = with_folded_answers if kind == "reader" else without_answers
         notebook.cells = edited([cell for cell in notebook.cells if not is_notes(cell)])
@@ -208,7 +218,7 @@ def make_copies(kind: str, out: Path, *, quiet: bool = False) -> list[Path]:
         old.unlink()
     written = []
     for path in tqdm(sorted(BOOK.glob("*.ipynb")), desc=f"{kind} copies", unit="chapter", disable=quiet):
-        copy = make_copy(nbformat.read(path, as_version=4), kind)
+        copy = make_copy(nbformat.read(path, as_version=4), kind, path.stem)
         nbformat.validate(copy)
         nbformat.write(copy, out / path.name)
         written.append(out / path.name)

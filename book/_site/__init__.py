@@ -5,20 +5,21 @@ puts them into the pages; ``figures.py`` writes each figure as a file of its own
 scripts, styles and weights, ``npm.py`` installs the packages that some scripts come from (``package.json``),
 ``theme.py`` repairs the stock theme, ``readers_copies.py`` makes the notebooks that its buttons lead to,
 ``api_check.py`` keeps the API page complete, ``old_addresses.py`` leads on from where pages were, and
-``teaching_notes.py`` is a directive of the teaching guide. ``scripts/`` and ``static/`` are the pages' own scripts and
-styles; what a notebook needs as well, and what a live figure takes along, is in ``rlhf_helpers``. ``javascript.json``
-is how all of our scripts are formatted and checked: ``npm --prefix book/_site run check``.
+``teaching_notes.py`` has the directives of the teaching guide. ``scripts/`` and ``static/`` are the pages' own scripts
+and styles; what a notebook needs as well, and what a live figure takes along, is in ``rlhf_helpers``.
+``javascript.json`` is how all of our scripts are formatted and checked: ``npm --prefix book/_site run check``.
 """
 
 from kept_figures import give_html
 
 from _site import api_check, assets, figures, modules, old_addresses, readers_copies, theme
-from _site.teaching_notes import TeachingNotes
+from _site.teaching_notes import TeachingNotes, TeachingPlans
 
 
 def setup(app):
     """Register the extension with Sphinx."""
     app.add_directive("teaching-notes", TeachingNotes)
+    app.add_directive("teaching-plans", TeachingPlans)
     app.connect("builder-inited", assets.copy_vendor_files)
     app.connect("builder-inited", assets.copy_our_files)
     app.connect("source-read", give_html)

@@ -29,8 +29,6 @@ from kept_figures import html_of  # noqa: E402
 
 MODULES = HERE / "modules"
 DATA = re.compile(r'<script type="application/json" class="baby-live-data">(.*?)</script>', re.DOTALL)
-NOTE = re.compile(r'(<p class="baby-noscript">).*?(?=</p>)')
-WORD = "This is a picture of the default run. With JavaScript, the figure runs here, in the page."
 logger = logging.getLogger(__name__)
 
 
@@ -68,7 +66,7 @@ def put_modules(app, pagename, templatename, context, doctree) -> None:
         return f"{found[0].replace(found[1], text)}<baby-live-end></baby-live-end>"  # where page.js begins
 
     if "baby-live-data" in context.get("body", ""):
-        context["body"] = NOTE.sub(rf"\g<1>{WORD}", DATA.sub(with_module, context["body"]))
+        context["body"] = DATA.sub(with_module, context["body"])
 
 
 def main() -> int:

@@ -1,9 +1,15 @@
-"""A chapter's teaching notes where the teaching guide asks for them."""
+"""A chapter's teaching notes, and a workshop's plans, where the teaching guide asks for them."""
 
+import sys
 from pathlib import Path
 
 import nbformat
 from sphinx.util.docutils import SphinxDirective
+
+WORKSHOP = Path(__file__).resolve().parents[2] / "workshop"
+sys.path.append(str(WORKSHOP))
+
+from plans import plans  # noqa: E402
 
 
 class TeachingNotes(SphinxDirective):
@@ -22,3 +28,14 @@ class TeachingNotes(SphinxDirective):
         if len(notes) != 1:
             raise self.error(f"{path.name} must have one cell with the tag `instructor`, it has {len(notes)}")
         return self.parse_text_to_nodes(notes[0])
+
+
+class TeachingPlans(SphinxDirective):
+    """The directive ``{teaching-plans}``: a heading and a table for each plan of the workshop."""
+
+    def run(self):
+        """Parse the tables as if they were written here."""
+        for source in (WORKSHOP / "plans.yaml", *Path(self.env.srcdir, "book").glob("*.ipynb")):
+            self.env.note_dependency(str(source))
+        text = "\n\n".join(f"### {plan.title}\n\n{plan.markdown()}" for plan in plans())
+        return self.parse_text_to_nodes(text, allow_section_headings=True)

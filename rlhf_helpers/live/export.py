@@ -169,10 +169,7 @@ def page_data(figure) -> dict:
 def published(markup: str, figure) -> str:
     """Return a figure's HTML with the data from which ``page.js`` runs it, and a sentence for pages without scripts."""
     data = json.dumps(page_data(figure), separators=(",", ":")).replace("<", "\\u003c")
-    word = (
-        "This is a picture of the default run. With JavaScript, the figure runs here, in the page. From a file it does "
-        "not: serve the folder of the built book, <code>python -m http.server</code> is enough."
-    )
+    word = "This is a picture of the default run. With JavaScript, the figure runs here, in the page."
     note = f'<p class="baby-noscript">{word}</p>'
     script = f'<script type="application/json" class="baby-live-data">{data}</script>'
     return markup.replace("<figcaption>", f"{note}<figcaption>", 1).replace("</figure>", f"{script}</figure>", 1)

@@ -139,9 +139,7 @@ def test_the_exponential_is_right_but_for_the_last_places(compilers):
 
 def test_a_compiler_that_is_missing_is_named_with_the_way_to_it(monkeypatch):
     monkeypatch.setattr(compile.importlib.util, "find_spec", lambda name: None if name == "ziglang" else True)
-    with pytest.raises(
-        compile.CompileError, match="ziglang not found: python -m pip install .* -r requirements/publish"
-    ):
+    with pytest.raises(compile.CompileError, match="ziglang not found: .* -r requirements/publish"):
         compile.compile_graph(tiny("Neg"))
 
 
@@ -171,10 +169,9 @@ def test_a_page_carries_the_module_in_place_of_the_graph(monkeypatch, caplog):
     for published, module in ((graph, modules.file_of(graph).read_bytes()), (b"another", None)):
         data = {"caption": "a <b>", "graph": base64.b64encode(published).decode()}
         text = json.dumps(data).replace("<", "\\u003c")
-        body = f'<p class="baby-noscript">old</p><script type="application/json" class="baby-live-data">{text}</script>'
+        body = f'<script type="application/json" class="baby-live-data">{text}</script>'
         context = {"body": body}
         modules.put_modules(SimpleNamespace(), "book/page", "", context, None)
-        assert modules.WORD in context["body"]
         found = json.loads(modules.DATA.search(context["body"])[1])
         wanted = {"module": base64.b64encode(module).decode()} if module else {}
         assert found == {"caption": "a <b>"} | wanted

@@ -15,7 +15,9 @@ import nbformat
 import pytest
 import yaml
 from kept_figures import KEPT
+from plans import chapter, plans, read_slot
 from support.chapters import CHAPTERS, ROOT, each, every_chapter, every_numbered_chapter
+from support.minutes import SECONDS, WORDS_A_MINUTE, contents, minutes
 
 BOOK = ROOT / "book"
 LAYOUT = {
@@ -234,9 +236,9 @@ def test_api_page_has_every_public_name(module):
 def test_the_teaching_guide_names_presets_that_are_there():
     rows = re.findall(r"\| \{doc\}`(\w+)` \| ([^|]+) \|", (ROOT / "book" / "teaching.md").read_text("utf-8"))
     assert rows
-    for chapter, preset in rows:
-        source = (ROOT / "book" / f"{chapter}.ipynb").read_text("utf-8")
-        assert f'Preset(\\"{preset.strip()}\\"' in source, f"{chapter} has no preset called {preset}"
+    for page, preset in rows:
+        source = (ROOT / "book" / f"{page}.ipynb").read_text("utf-8")
+        assert f'Preset(\\"{preset.strip()}\\"' in source, f"{page} has no preset called {preset}"
 
 
 def test_who_learns_alone_is_told_how_long_it_takes():
@@ -248,17 +250,112 @@ def test_who_learns_alone_is_told_how_long_it_takes():
     assert [int(told[1]), int(told[2])] == [round(reading), round(exercises)]
 
 
-def test_the_teaching_plans_leave_no_minute_out():
-    plans = re.split(
-        r"^### ", text_of("book/teaching.md").split("## Three plans")[1].split("## In the room")[0], flags=re.M
-    )[1:]
-    ends = []
-    for plan in plans:
-        minutes = [tuple(map(int, pair)) for pair in re.findall(r"^\| (\d+)–(\d+) \|", plan, re.M)]
-        assert minutes[0][0] == 0
-        assert all(end == begin for (_, end), (begin, _) in zip(minutes, minutes[1:], strict=False)), plan[:40]
-        ends.append(minutes[-1][1])
-    assert ends == [60, 210, 450]
+def test_every_plan_takes_the_minutes_of_its_title():
+    said = {"the hour": 60, "the half day": 210, "the day": 450, "the first half day": 210, "the second half day": 210}
+    assert {plan.name: plan.minutes for plan in plans()} == said
+    for plan in plans():
+        ends = [slot.end for slot in plan.slots]
+        assert [slot.begin for slot in plan.slots] == [0, *ends[:-1]], plan.name
+        assert ends[-1] == plan.minutes, plan.name
+        assert all(slot.minutes > 0 for slot in plan.slots), plan.name
+
+
+def test_plans_press_presets_that_are_there():
+    pressed = {(slot.page, slot.preset) for plan in plans() for slot in plan.slots if slot.preset}
+    assert pressed
+    for page, preset in pressed:
+        assert f'Preset(\\"{preset}\\"' in text_of(f"book/{page}.ipynb"), f"{page} has no preset called {preset}"
+
+
+def test_the_day_gives_each_chapter_its_core():
+    (day,) = [plan for plan in plans() if plan.name == "the day"]
+    taken = {slot.page: slot for slot in day.slots if slot.page}
+    teachable = {path.stem for path in CHAPTERS if chapter(path.stem).sections}
+    assert teachable - taken.keys() == {"07_spo"}  # which the second half day takes
+    for page, slot in taken.items():
+        assert list(slot.sections) == chapter(page).core, page
+        assert not slot.full, page
+    assert {"Which do you prefer?", "How good is it, and how good can it be?", "Fooling the reward model"} <= set(
+        taken["10_human_feedback"].sections
+    )
+    assert taken["11_names"].minutes == 30
+
+
+def test_two_half_days_reach_every_chapter():
+    pages = {slot.page for plan in plans() if plan.name.endswith("half day") for slot in plan.slots if slot.page}
+    assert pages == {path.stem for path in CHAPTERS if chapter(path.stem).sections}
+
+
+@pytest.mark.parametrize(
+    "slot",
+    [
+        {"sections": ["No such heading"]},
+        {"full": ["No such heading"]},
+        {"exercises": ["ex-ppo-min"]},
+        {"cut": ["In real systems"]},
+    ],
+)
+def test_a_slot_that_names_what_is_not_there_is_an_error(slot):
+    with pytest.raises(ValueError, match="01_probs_and_logprobs has, and cut what it takes, got .'"):
+        read_slot(0, what="", page="01_probs_and_logprobs", **slot)
+
+
+def test_a_plan_as_a_table():
+    has = chapter("01_probs_and_logprobs")
+    kept, added = "From scores to probabilities", "What a log does to a gradient"
+    slot = read_slot(
+        10,
+        what="Words.",
+        page="01_probs_and_logprobs",
+        full=[added],
+        exercises=["ex-logs-bugs"],
+        preset="hot",
+        cut=[added],
+    )
+    core, more = sum(minutes for minutes, _ in has.sections.values()), has.sections[added][1]
+    assert slot.sections[kept] == has.sections[kept][0]
+    assert slot.cells() == (
+        f"10–{10 + core + more + 8}",
+        "{doc}`01_probs_and_logprobs`: Words. Press **hot**.",
+        f"the core ({core}); all of *{added}* ({more})",
+        "{ref}`ex-logs-bugs` (8)",
+        f"{added} ({more})",
+    )
+
+
+@each([path for path in CHAPTERS if "**Time:**" in path.read_text("utf-8")])
+def test_a_chapter_says_how_long_it_takes(path):
+    text = "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    reading, exercises = map(int, re.search(r"\*\*Time:\*\* (\d+) minutes to \w+.*?, and (\d+) more", text).groups())
+    assert reading == minutes(path) == 5 * round(reading / 5), f"the rule of CONTRIBUTING.md gives {minutes(path)}"
+    assert exercises == sum(chapter(path.stem).exercises.values())
+    assert reading <= (60 if path.stem == "bug_hunt" else 50)
+
+
+def test_the_rule_for_reading_minutes_is_the_one_that_contributors_read():
+    said = re.search(r"Reading minutes.*?\n\n", text_of("CONTRIBUTING.md"), re.S)[0]
+    assert list(map(int, re.findall(r"\d+", said))) == [WORDS_A_MINUTE, *SECONDS.values(), 5]
+
+
+def test_what_counts_as_reading(tmp_path):
+    text = "One two $x + y$.\n\n$$\nx = 1\n$$ (eq-x)\n\n:::{dropdown} Folded\nNot counted.\n:::"
+    cells = [
+        nbformat.v4.new_markdown_cell(text),
+        nbformat.v4.new_code_cell("a = 1\n\nb = 2", outputs=[nbformat.v4.new_output("stream", text="1\n")]),
+        nbformat.v4.new_code_cell("folded = 1", metadata={"tags": ["hide-input"]}, outputs=[shown("Figure: A.")]),
+        nbformat.v4.new_code_cell("folded = 1", metadata={"tags": ["hide-input"]}, outputs=[shown("Live figure: A.")]),
+        nbformat.v4.new_code_cell("question()", metadata={"tags": ["question"]}, outputs=[shown("Q")]),
+        nbformat.v4.new_markdown_cell("## Exercises"),
+        nbformat.v4.new_code_cell("b = 3"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "page.ipynb")
+    assert contents(tmp_path / "page.ipynb") == {
+        "words": 4, "formula": 1, "line": 3, "figure": 1, "live figure": 1, "question": 1
+    }  # fmt: skip
+
+
+def shown(text: str) -> nbformat.NotebookNode:
+    return nbformat.v4.new_output("display_data", {"text/plain": text})
 
 
 def test_the_citation_is_that_of_this_version():

@@ -157,15 +157,18 @@ def tab(context, expected: str = "nothing"):
     [
         ("nginx", FEEDBACK),
         ("nginx", NAMES),
-        ("unknown endings", NAMES),
+        ("unknown endings", FEEDBACK),
         ("plain text", FEEDBACK),
         ("a file", FEEDBACK),
     ],
 )
 def test_a_page_works_from_any_server_and_from_none(browser, html_dir, tmp_path, name, page_name):
     with door(name, html_dir, tmp_path) as address, tab(browser.new_context()) as page:
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
         page.goto(address + page_name)
         check(page.evaluate(TRY))
+        assert {Path(url.split("?")[0]).suffix for url in asked if url.startswith(address)} <= IIS
 
 
 def test_where_a_server_forbids_to_look_the_picture_and_a_sentence_remain(browser, html_dir, tmp_path):
@@ -174,7 +177,7 @@ def test_where_a_server_forbids_to_look_the_picture_and_a_sentence_remain(browse
         page = browser.new_page()
         page.goto(address + SHORT)
         figure = page.locator("figure.baby-live").first
-        assert figure.locator("svg[role=img]").first.is_visible()
+        figure.locator("svg[role=img]").first.wait_for()
         assert "With JavaScript, the figure runs here" in figure.inner_text()
         page.close()
 

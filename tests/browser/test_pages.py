@@ -45,7 +45,7 @@ FORMULAS = """() => {
 PICTURES = """() => {
   const main = document.querySelector("article") ?? document.body;
   const unnamed = e => !(e.getAttribute("aria-label") ?? "").trim() && !e.querySelector(":scope > title");
-  const hidden = e => e.closest("[aria-hidden=true], mjx-container, button");
+  const hidden = e => e.closest("[aria-hidden=true], mjx-container, button, svg svg");
   const wordless = e => !e.hasAttribute("alt") || /^\\S*[/._-]\\S*$/.test(e.alt);  // none, or a file name
   return [
     ...[...main.querySelectorAll("img")].filter(wordless),
@@ -85,7 +85,9 @@ SCREENS_TO_READ = """() => {
 def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
     """Open one page in dark, turn it to light, and collect everything that is to be checked."""
     found = {"name": page_name, "foreign": [], "failed": [], "console": [], "axe": []}
-    context = browser.new_context(color_scheme="dark", viewport=LAPTOP, service_workers="block")
+    context = browser.new_context(
+        color_scheme="dark", viewport=LAPTOP, service_workers="block", reduced_motion="reduce"
+    )
 
     def only_here(route):
         if route.request.url.startswith(site) or urlsplit(route.request.url).scheme in ("data", "blob"):
@@ -100,7 +102,7 @@ def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
     page.on("pageerror", lambda error: found["console"].append(str(error)))
     page.on("requestfailed", lambda request: found["failed"].append(request.url))
     page.on("response", lambda response: response.status >= 400 and found["failed"].append(response.url))
-    page.goto(f"{site}{page_name}.html", wait_until="networkidle")
+    page.goto(f"{site}{page_name}.html")
     page.evaluate("() => window.MathJax?.startup?.promise")
     found["formulas"] = page.evaluate(FORMULAS)
     found["pictures"] = page.evaluate(PICTURES)

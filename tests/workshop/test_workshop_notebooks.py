@@ -16,6 +16,7 @@ import nbformat
 import notebooks
 import pytest
 from kept_figures import html_of
+from plans import plans
 from support.chapters import CHAPTERS, ROOT, every_chapter
 
 every_kind = pytest.mark.parametrize("kind", notebooks.KINDS)
@@ -30,7 +31,7 @@ def original(path: Path) -> list:
 @functools.cache
 def copied(path: Path, kind: str) -> list:
     """The cells of a copy of it."""
-    return notebooks.make_copy(nbformat.read(path, as_version=4), kind).cells
+    return notebooks.make_copy(nbformat.read(path, as_version=4), kind, path.stem).cells
 
 
 def prose(found: list) -> str:
@@ -91,7 +92,7 @@ def test_a_copy_installs_first_folds_what_the_page_folds_and_has_ids_of_its_own(
 def test_a_readers_copy_shows_what_the_page_shows_and_gives_nothing_away(path):
     chapter, copy = original(path), copied(path, "reader")
     text = prose(copy)
-    answers = len(re.findall(r"\{solution(?:-start)?\}", prose(chapter)))
+    answers = len(re.findall(r"\{solution(?:-start)?\}|\{dropdown\} Answer ", prose(chapter)))
     assert text.count("<summary>Answer ") == answers
     assert "Answer" not in re.findall(r"^#+ (\w+)", unfolded(text), re.M)
     assert "Talk track" not in text
@@ -130,6 +131,7 @@ def test_a_question_can_be_answered_before_anything_is_run_and_no_code_names_its
         assert cell.source.startswith(f"**{text}**\n")
         assert re.findall(r"<details>\n<summary>.+</summary>\n\n\*\*(Yes|No)\.\*\* \S", cell.source) == verdicts
         assert "Yes" not in unfolded(cell.source)
+        assert "jupyter" not in cell.metadata  # JupyterLab would not draw it
     assert not [cell for cell in code(copied(path, kind)) if re.match(r"question\(", cell.source)]
 
 
@@ -179,8 +181,9 @@ def test_an_instructors_copy_has_answers_outputs_and_a_prompt_at_each_section(pa
         assert text.count("**For the teacher, ") == len(prompts)
         for part in ("Aim.", "Where people get stuck.", "The question to ask."):
             assert f"**{part}**" in notes.source, part
-        stated = re.search(r"\*\*Time:\*\* (?:about )?(\d+) minutes", text)
-        assert sum(int(minutes) for minutes, *_ in prompts) == int(stated.group(1))
+        for prompt in prompts:  # each says which plans have it
+            within = [plan.name for plan in plans() if prompt[2] in plan.sections(path.stem)]
+            assert (f"*In {', '.join(within)}.*" in text) == bool(within)
 
 
 def test_the_numbers_are_those_of_the_pages(html_dir):

@@ -620,6 +620,7 @@ function begin(element) {
   if (element.liveFigure) return;
   const figure = new Figure(element, figures.length);
   figures.push(figure);
+  element.dispatchEvent(new Event("baby-live", { bubbles: true })); // take.js adds to it
   if (figure.name === query.get("figure")) {
     figure.start(figure.settingsFrom(query));
     addEventListener("load", () => element.scrollIntoView());

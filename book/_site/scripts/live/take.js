@@ -6,8 +6,11 @@ const SCRIPT = document.currentScript.src;
 const MARGIN = 24; // pixels around the figure in its file, in both directions
 const BELOW = 56; // of the line below it that says where it comes from
 
-for (const { liveFigure } of document.querySelectorAll("figure.baby-live")) {
-  if (!liveFigure?.data.file) continue;
+for (const figure of document.querySelectorAll("figure.baby-live")) offer(figure.liveFigure);
+document.addEventListener("baby-live", ({ target }) => offer(target.liveFigure));
+
+function offer(liveFigure) {
+  if (!liveFigure?.data.file) return;
   const opener = make("button", { className: "baby-button", type: "button", textContent: "Take it along" });
   opener.setAttribute("aria-haspopup", "dialog");
   opener.onclick = () => open(liveFigure);
