@@ -25,6 +25,7 @@ OURS = {
     "live/page.js": (*FIGURE_SCRIPTS, SCRIPTS / "live" / "take.js"),
     "live/live.css": (LIVE / "live.css",),
     "live/page.css": (LIVE / "page" / "page.css",),
+    "live/progress.js": (SCRIPTS / "progress.js",),
     "live/take.css": (SCRIPTS / "live" / "take.css",),
     "clicks/clicks.js": (HELPERS / "clicks" / "clicks.js",),
     "clicks/page.js": (SCRIPTS / "clicks" / "page.js",),

@@ -1,0 +1,59 @@
+"""What a reader has done: kept in the browser, shown on the front page."""
+
+import pytest
+from support.browser import AXE_RUN, needs_chromium
+
+pytestmark = needs_chromium
+REFUSED = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }});"
+
+
+def row(page):
+    return page.locator("article table tr", has=page.locator("a[href*='05_baselines']"))
+
+
+@pytest.fixture
+def tab(browser):
+    context = browser.new_context()
+    page = context.new_page()
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    context.close()
+    assert faults == []
+
+
+def test_what_is_done_is_shown_on_the_front_page_until_it_is_forgotten(tab, site, axe_source):
+    tab.goto(f"{site}/book/index.html")
+    before = row(tab).inner_text()
+    assert "of" not in before.split("\t")[-1]
+    tab.goto(f"{site}/book/05_baselines.html")
+    tab.locator("details.baby-choice summary").first.click()
+    boxes = tab.get_by_role("checkbox", name="Done")
+    count = boxes.count()
+    assert count == tab.locator(".exercise").count() > 3
+    boxes.nth(0).focus()
+    tab.keyboard.press("Space")
+    boxes.nth(1).check()
+    boxes.nth(1).uncheck()
+    tab.reload()
+    assert [box.is_checked() for box in boxes.all()] == [True] + [False] * (count - 1)
+    tab.goto(f"{site}/book/index.html")
+    assert row(tab).locator("td").last.inner_text() == f"1 of 1 questions, 1 of {count} exercises"
+    assert tab.get_by_role("columnheader", name="done").count() == 1
+    assert tab.evaluate(f"async () => {{ {axe_source}; return ({AXE_RUN})(); }}") == []
+    tab.set_viewport_size({"width": 375, "height": 800})
+    assert tab.evaluate("document.documentElement.scrollWidth") == 375
+    tab.get_by_role("button", name="Forget it").click()
+    assert row(tab).inner_text() == before
+    tab.reload()
+    assert row(tab).inner_text() == before
+
+
+def test_a_browser_that_refuses_storage_has_boxes_all_the_same(tab, site):
+    tab.add_init_script(REFUSED)
+    tab.goto(f"{site}/book/05_baselines.html")
+    box = tab.get_by_role("checkbox", name="Done").first
+    box.check()
+    assert box.is_checked()
+    tab.goto(f"{site}/book/index.html")
+    assert row(tab).locator("td").count() == 3
