@@ -108,6 +108,7 @@ GOOD_NEWS = {
     "That was the last pair",
     "A fit appears after",
     "From the clicks before the",
+    "What is done is kept",
 }
 
 

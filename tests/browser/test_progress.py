@@ -38,7 +38,7 @@ def test_what_is_done_is_shown_on_the_front_page_until_it_is_forgotten(tab, site
     tab.reload()
     assert [box.is_checked() for box in boxes.all()] == [True] + [False] * (count - 1)
     tab.goto(f"{site}/book/index.html")
-    assert row(tab).locator("td").last.inner_text() == f"1 of 1 questions, 1 of {count} exercises"
+    assert row(tab).locator("td").last.inner_text() == f"questions 1 of 1, exercises 1 of {count}"
     assert tab.get_by_role("columnheader", name="done").count() == 1
     assert tab.evaluate(f"async () => {{ {axe_source}; return ({AXE_RUN})(); }}") == []
     tab.set_viewport_size({"width": 375, "height": 800})

@@ -58,9 +58,9 @@
       if (!totals[page]) continue;
       const done = new Set(kept[page]);
       const parts = Object.entries(totals[page]).map(
-        ([kind, names]) => `${names.filter((name) => done.has(name)).length} of ${names.length} ${kind}`,
+        ([kind, names]) => `${kind} ${names.filter((name) => done.has(name)).length} of ${names.length}`,
       );
-      add(link.closest("tr"), "td", parts.join(", "));
+      add(link.closest("tr"), "td", done.size ? parts.join(", ") : "");
       table = link.closest("table");
     }
     if (!table) return;
