@@ -76,6 +76,25 @@ FIRST_SCREENS = """() => {
     imports: top(imports),
   };
 }"""
+# Words of pictures that are too small to read on a phone, or cut off.
+SMALL_WORDS = """() => {
+  const width = document.documentElement.clientWidth;
+  const faults = [];
+  const cuts = e => getComputedStyle(e).overflowX !== "visible";
+  const clip = e => e.tagName === "BODY" ? null : cuts(e) ? e : clip(e.parentElement);
+  for (const svg of document.querySelectorAll("figure.baby-figure > svg")) {
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    for (const text of svg.querySelectorAll("text")) {
+      const {left, right} = text.getBoundingClientRect();
+      const size = parseFloat(getComputedStyle(text).fontSize) * scale;
+      const room = clip(svg)?.getBoundingClientRect() ?? { left: 0, right: width };
+      if (size && size < 11) faults.push(`${text.textContent}: ${size.toFixed(1)} px`);
+      if (left < Math.max(0, room.left) - 1 || right > Math.min(width, room.right) + 1)
+        faults.push(`${text.textContent}: from ${left.toFixed(0)} to ${right.toFixed(0)}`);
+    }
+  }
+  return faults;
+}"""
 SCREENS_TO_READ = """() => {
   const height = selector => document.querySelector(selector)?.getBoundingClientRect().height ?? 0;
   return (height("article") - height("section#exercises")) / innerHeight;
@@ -116,6 +135,7 @@ def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
         found["axe"] += [f"{scheme}: {fault}" for fault in page.evaluate(AXE_RUN, rules)]
     page.set_viewport_size(PHONE)
     found["begins"].append(page.evaluate(FIRST_SCREENS))
+    found["words"] = page.evaluate(SMALL_WORDS)
     page.set_viewport_size(ZOOMED)
     found["too_wide"] = page.evaluate(TOO_WIDE)
     context.close()
@@ -146,6 +166,10 @@ def test_formulas_are_typeset(found):
 
 def test_pictures_have_words(found):
     assert found["pictures"] == []
+
+
+def test_words_of_pictures_can_be_read_on_a_phone(found):
+    assert found["words"] == []
 
 
 def test_no_page_is_too_long_to_read_in_one_sitting(found):
