@@ -11,14 +11,24 @@ styles; what a notebook needs as well, and what a live figure takes along, is in
 ``javascript.json`` is how all of our scripts are formatted and checked: ``npm --prefix book/_site run check``.
 """
 
+import hashlib
+from pathlib import Path
+
 from kept_figures import give_html
 
 from _site import api_check, assets, figures, modules, old_addresses, progress, readers_copies, theme
 from _site.teaching_notes import TeachingNotes, TeachingPlans
 
 
+def code_now() -> str:
+    """What writes the pages, as one short text that changes when it does."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(modules.recipe() + b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 def setup(app):
     """Register the extension with Sphinx."""
+    app.add_config_value("site_code", code_now(), "html")  # pages that other code wrote are written again
     app.add_directive("teaching-notes", TeachingNotes)
     app.add_directive("teaching-plans", TeachingPlans)
     app.connect("builder-inited", assets.copy_vendor_files)

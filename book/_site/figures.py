@@ -4,6 +4,7 @@ import html
 import itertools
 import json
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,9 +42,10 @@ def write_files(app, exception) -> None:
     if exception or app.builder.format != "html":
         return
     folder = Path(app.outdir, "figures")
-    folder.mkdir(exist_ok=True)
-    for page in Path(app.outdir, "book").glob("*.html"):
-        for found in DATA.findall(page.read_text("utf-8")):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in app.env.found_docs:  # pages that are no longer in the book may still lie there
+        for found in DATA.findall(Path(app.outdir, f"{name}.html").read_text("utf-8")):
             data = json.loads(found)
             (folder / data["file"]["name"]).write_text(text_of(data), "utf-8")
 

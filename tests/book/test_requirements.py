@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -97,6 +98,13 @@ print(rlhf_helpers.__file__)
 for name in sys.argv[2:]:
     print(f"{name}=={metadata.version(name)}")
 """
+
+
+def test_the_wheel_has_every_file_of_the_package(tmp_path):
+    build_our_wheel(ROOT, tmp_path)
+    (wheel,) = tmp_path.iterdir()
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "rlhf_helpers").rglob("*.*")}
+    assert {name for name in files if not name.endswith(".pyc")} - set(zipfile.ZipFile(wheel).namelist()) == set()
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the oldest versions are made for the oldest Python")

@@ -117,6 +117,14 @@ def test_a_file_is_accessible_and_fits_a_phone_in_light_and_in_dark(open_page, h
 
 
 @needs_chromium
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_file_plays_by_itself_unless_motion_is_to_be_little(open_page, html_dir, motion):
+    figure = arrive(open_page((html_dir / "figures" / f"{TRAINS}.html").as_uri(), reduced_motion=motion))
+    assert bool(drive(figure, "return figure.playing")) == (motion == "no-preference")
+    assert drive(figure, "return figure.frame.step === figure.data.steps") == (motion == "reduce")
+
+
+@needs_chromium
 def test_without_scripts_a_file_says_what_it_needs(open_page, html_dir):
     page = open_page((html_dir / "figures" / f"{TRAINS}.html").as_uri(), java_script_enabled=False)
     assert "needs JavaScript" in page.inner_text("body")

@@ -32,6 +32,14 @@ async function startFigure(slide) {
   const [grid, controls, presets, sentences] = ["grid", "controls", "presets", "sentences"].map((name) =>
     figure.querySelector(`.baby-${name}`),
   );
+  if (figure.querySelector(".baby-main > .baby-panel:nth-child(3), .baby-chips")) {
+    const others = document.createElement("button");
+    others.type = "button";
+    others.className = "baby-button baby-others";
+    others.textContent = "Other charts";
+    others.onclick = () => figure.classList.toggle("turned");
+    (controls.querySelector(".baby-buttons") ?? controls).append(others);
+  }
   if (presets) {
     const foot = grid.appendChild(document.createElement("div"));
     foot.className = "baby-foot";
@@ -45,13 +53,6 @@ async function startFigure(slide) {
     };
     new ResizeObserver(place).observe(grid);
   }
-  if (!figure.querySelector(".baby-main > .baby-panel:nth-child(3), .baby-chips")) return;
-  const others = document.createElement("button");
-  others.type = "button";
-  others.className = "baby-button baby-others";
-  others.textContent = "Other charts";
-  others.onclick = () => figure.classList.toggle("turned");
-  (controls.querySelector(".baby-buttons") ?? controls).append(others);
 }
 
 // A focused control keeps its keys; Escape gives the keys back to the slides.
