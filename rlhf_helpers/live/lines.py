@@ -39,7 +39,7 @@ def line_of_error(function: Callable, error: BaseException) -> int | None:
     """Return the line in which a function was when an error came, None if it was not running."""
     number, trace = None, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code is _code(function):
+                if trace.tb_frame.f_code in _codes(function):
             number = trace.tb_lineno
         trace = trace.tb_next
     return number
@@ -48,10 +48,18 @@ def line_of_error(function: Callable, error: BaseException) -> int | None:
 def line_now(function: Callable) -> int | None:
     """Return the line in which a function is that called what is running, None if it did not."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code is not _code(function):
+    while frame is not None and frame.f_code not in _codes(function):
         frame = frame.f_back
     return frame and frame.f_lineno
 
 
 def _code(function: Callable) -> CodeType | None:
     return getattr(function, "__code__", None)
+
+
+def _codes(function: Callable) -> list[CodeType]:
+    """The code of a function and of those that it defines, such as the loss that `torch.func.grad` is given."""
+    found = [code] if (code := _code(function)) else []
+    for one in found:
+        found += [inner for inner in one.co_consts if isinstance(inner, CodeType)]
+    return found

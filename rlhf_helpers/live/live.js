@@ -32,7 +32,7 @@ export function draw(el, spec) {
     const pitch = panel.letters || panel.beside ? 30 : 36; // pixels from one row of chips to the next
     if (panel.kind === "chips") place.style.setProperty("--pitch", `${pitch}px`);
     const svg = place.appendChild(document.createElementNS(SVG, "svg"));
-    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-hidden", "true"); // there is nothing to see yet
     return { panel, box, place, svg, memory: {} };
   });
   (pictures.firstChild ?? main.firstChild).classList.add("baby-first");
@@ -47,7 +47,8 @@ export function draw(el, spec) {
       if (width < 40) continue;
       const { scene, words } = DRAWERS[panel.kind](panel, frame, { width, height, edges }, spec, memory);
       set(svg, { width, height, viewBox: `0 0 ${width} ${height}`, "font-size": FONT });
-      set(svg, { "aria-label": `${panel.title ? `${panel.title}: ` : ""}${words}` });
+      set(svg, { role: "img", "aria-label": `${panel.title ? `${panel.title}: ` : ""}${words}` });
+      svg.removeAttribute("aria-hidden");
       patch(svg, scene);
     }
     if (edges.left > before) paint(); // numbers of a later panel asked for more room

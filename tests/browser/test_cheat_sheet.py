@@ -7,6 +7,7 @@ def test_it_prints_on_one_page(browser, site):
     page = browser.new_page(color_scheme="dark")
     page.goto(f"{site}/book/cheat_sheet.html")
     page.wait_for_function("document.querySelectorAll('.baby-sheet mjx-container').length > 10")
-    paper = page.pdf(format="A4")
-    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
+    for paper in ("A4", "Letter"):
+        printed = page.pdf(format=paper, margin=dict.fromkeys(("top", "bottom", "left", "right"), "1cm"))
+        assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1, paper
     page.close()

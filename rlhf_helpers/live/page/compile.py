@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     import onnx
 
 TEMPLATES = Path(__file__).parent / "templates"  # in place of those of emx-onnx-cgen with the same names
-INSTALL = 'python -m pip install "baby-rlhf[publish]", or -r requirements/publish.txt in a copy of the book'
+INSTALL = (
+    "python -m pip install -r requirements/publish.txt, in a copy of the book; elsewhere "
+    '"baby-rlhf[publish] @ git+<address of the copy>"'
+)
 SECTION = "signature"  # of a module: names, types and shapes of what its function `model` is given pointers to
 TYPES = {1: "float32", 7: "int64"}  # of ONNX's, those that states, controls and series have
 # One level for all figures, by this rule: the smallest code within a tenth of the time of the fastest. Measured on PPO,

@@ -286,6 +286,7 @@ class Figure {
   }
 
   paint() {
+    if (this.element.dataset.state !== "ready") return; // the still and its words are of the default run
     const stopped = this.trouble.length > 0;
     const controls = Object.keys(this.values);
     const status = stopped ? writeStop(this.trouble, this.frame.step, controls, this.trains) : this.status();
@@ -628,7 +629,7 @@ function begin(element) {
   near.observe(element);
   if (figures.length > 1 || !figure.trains || CALM || query.has("figure")) return;
   figure.alone = true;
-  inView.observe(figure.update.boxes[0]);
+  inView.observe(element.querySelector(".baby-first"));
   document.addEventListener("visibilitychange", () => figure.tend());
 }
 
