@@ -39,7 +39,7 @@ def line_of_error(function: Callable, error: BaseException) -> int | None:
     """Return the line in which a function was when an error came, None if it was not running."""
     number, trace = None, error.__traceback__
     while trace is not None:
-                if trace.tb_frame.f_code in _codes(function):
+        if trace.tb_frame.f_code in _codes(function):
             number = trace.tb_lineno
         trace = trace.tb_next
     return number

@@ -29,7 +29,7 @@ def death(series):
 
 
 @page.says(
-    "Case 1. A loss that moves, and a reward that does not.",
+    "Case 1. A busy loss, and a reward that never climbs.",
     "Push the slider up to 1. The line stays where it is, to the last digit.",
 )
 def test_no_learning_rate_moves_case_1():
