@@ -8,11 +8,12 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import _site
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from _site import modules
+from _site import figures, modules
 from onnx import TensorProto, helper
 from support import node
 from support.chapters import CHAPTERS
@@ -176,3 +177,21 @@ def test_a_page_carries_the_module_in_place_of_the_graph(monkeypatch, caplog):
         wanted = {"module": base64.b64encode(module).decode()} if module else {}
         assert found == {"caption": "a <b>"} | wanted
     assert warned == ['book/page: the figure "a <b>" has no module and stays a picture: python book/_site/modules.py']
+
+
+def test_a_page_that_is_no_longer_in_the_book_has_no_figures(tmp_path):
+    script = '<script type="application/json" class="baby-live-data">{}</script>'
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "gone.html").write_text(script.format("{}"), "utf-8")
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "gone-1.html").touch()
+    env = SimpleNamespace(found_docs=set())
+    figures.write_files(SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path, env=env), None)
+    assert list((tmp_path / "figures").iterdir()) == []
+
+
+def test_pages_that_other_code_wrote_are_written_again(monkeypatch, tmp_path):
+    before = _site.code_now()
+    (tmp_path / "figures.py").write_text("x = 1", "utf-8")
+    monkeypatch.setattr(_site, "__file__", str(tmp_path / "__init__.py"))
+    assert _site.code_now() != before
