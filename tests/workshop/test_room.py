@@ -295,11 +295,13 @@ def test_a_sandbox_holds_a_learner_who_fills_it():
 
         forks = tell("perl -e 'for (1..600) { defined(my $it = fork) or die $!; $it or sleep 60 } print 1'")
         file = tell(f"truncate -s {sandbox['FILE']} file; (echo more >> file); stat -c %s file")
-        temporary = tell("head -c 1G /dev/zero > /tmp/file; stat -c %s /tmp/file")
+        temporary = tell("for it in /tmp /dev/shm; do head -c 1G /dev/zero > $it/file; stat -c %s $it/file; done")
+        memory = tell("for it in / /dev /etc; do echo > $it/file && echo $it; done; echo > /dev/null && echo written")
     assert forks.stderr.startswith("Resource temporarily unavailable")
     assert not forks.stdout
     assert int(file.stdout) == sandbox["FILE"]
-    assert 0 < int(temporary.stdout) <= sandbox["TEMPORARY"]
+    assert [0 < int(size) <= sandbox["TEMPORARY"] for size in temporary.stdout.split()] == [True, True]
+    assert memory.stdout.split() == ["written"]
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="no prlimit on this machine: it belongs to Linux")
