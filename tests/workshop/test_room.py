@@ -9,6 +9,7 @@ import re
 import runpy
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -278,6 +279,16 @@ os.symlink({str(room.folder / "pwned")!r}, "04_ppo.ipynb")  # the hub writes a m
     assert asyncio.run(as_learner(room, "ada", lay_links)) == {"learners"}
     asyncio.run(as_learner(room, "ada", lambda ada: ada.ask("GET", "/user/ada/api/status")))
     assert not (room.folder / "pwned").exists()
+
+
+@in_a_sandbox
+def test_no_kernel_has_a_debugger_whose_port_asks_nobody_for_a_word(tmp_path):
+    look = "import ipykernel.debugger; print(ipykernel.debugger._is_debugpy_available)"
+    python = [sys.executable, "-c", look]
+    assert subprocess.run(python, capture_output=True, text=True).stdout == "True\n"
+    command = [sys.executable, str(ROOM / "sandbox.py"), str(tmp_path), *python]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
 
 
 @in_a_sandbox
