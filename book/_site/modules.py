@@ -46,7 +46,10 @@ def file_of(graph: bytes) -> Path:
 
 @functools.cache
 def recipe() -> bytes:
-    """All that a module depends on besides its graph: the compilers' versions and options, and our C code."""
+    """Of what a module depends on besides its graph: the compilers' versions and options, and our C code.
+
+    After a change of ``compile.py`` itself, delete ``modules/``.
+    """
     versions = (BOOK.parent / "requirements" / "publish.txt").read_bytes()
     return versions + " ".join(OPTIONS).encode() + b"".join(file.read_bytes() for file in sorted(TEMPLATES.iterdir()))
 

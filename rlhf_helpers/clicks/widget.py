@@ -155,7 +155,9 @@ def _edited(old: list[dict], new: list[dict], file: list[dict] | None) -> list[d
         return new
     if new[: len(old)] == old:
         return file + new[len(old) :]
-    if new == old[:-1] and old[-1] in file:  # the last click was taken back
+    if new == old[:-1]:  # the last click was taken back
+        if old[-1] not in file:
+            return file  # elsewhere too
         place = len(file) - 1 - file[::-1].index(old[-1])
         return file[:place] + file[place + 1 :]
     return new

@@ -14,6 +14,9 @@ from rlhf_helpers.live.guidance import Preset, Say
 from rlhf_helpers.live.lines import name_of
 from rlhf_helpers.live.rules import FIELD, FORMAT
 
+ADDRESS = ("figure", "seed", "step", "moves")
+"""What the address of a state says besides the controls."""
+
 
 def check_controls(function: Callable, controls: Mapping, training: bool) -> None:
     """Raise TypeError unless the controls are widgets with numbers, and the function's keywords."""
@@ -31,6 +34,8 @@ def check_controls(function: Callable, controls: Mapping, training: bool) -> Non
     keywords = {p.name: p for p in parameters if p.kind in (kinds.KEYWORD_ONLY, kinds.POSITIONAL_OR_KEYWORD)}
     open_ended = any(p.kind is kinds.VAR_KEYWORD for p in parameters)
     for name, control in controls.items():
+        if name in ADDRESS:
+            raise TypeError(f"controls must not be called {', '.join(ADDRESS)}, which an address needs, got {name!r}")
         if name not in keywords and not open_ended:
             raise TypeError(f"controls must be keywords of {name_of(function)}, {sorted(keywords)}, got {name!r}")
         if not isinstance(control, ValueWidget) or not isinstance(control.value, Real):

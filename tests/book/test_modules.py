@@ -20,6 +20,7 @@ from support.chapters import CHAPTERS
 from support.graphs import published_data
 
 from rlhf_helpers.live.page import compile
+from rlhf_helpers.live.page.classic import classic
 
 KILOBYTES = 30  # that a module may have, gzipped
 
@@ -72,6 +73,20 @@ def some() -> list:
     by_size = sorted(graphs(), key=len)
     found = {kind.__name__: next(filter(kind, by_size), None) for kind in (len, backwards, constant)}
     return [pytest.param(graph, id=name) for name, graph in found.items() if graph]
+
+
+def test_a_module_does_not_say_which_python_packed_it(compilers, monkeypatch):
+    packs = compile.gzip.compress
+    found = []
+    for system in (b"\3", b"\xff"):  # as Python 3.12 and 3.13 have it there
+
+        def pack(data, *settings, system=system, **more):
+            packed = packs(data, *settings, **more)
+            return packed[:9] + system + packed[10:]
+
+        monkeypatch.setattr(compile.gzip, "compress", pack)
+        found.append(compile.compile_graph(tiny("Neg")))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("graph", some())
@@ -158,6 +173,25 @@ def test_what_cannot_be_compiled_is_named_with_its_figure_and_a_way_out(compiler
     assert list((tmp_path / "modules").iterdir()) == []
 
 
+def test_a_module_that_no_chapter_uses_is_removed(monkeypatch, tmp_path):
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "0123456789abcdef.wasm.gz").write_bytes(b"")
+    monkeypatch.setattr(modules, "BOOK", tmp_path)
+    monkeypatch.setattr(modules, "MODULES", tmp_path / "modules")
+    assert modules.main() == 0
+    assert list((tmp_path / "modules").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['import { a as b } from "./m.js";', 'import * as m from "./m.js";', "export { a };", "export let a = 1;"],
+)
+def test_a_line_that_a_plain_script_cannot_have_is_named(tmp_path, line):
+    (tmp_path / "page.js").write_text(f"const a = 1;\n{line}\n", "utf-8")
+    with pytest.raises(ValueError, match="page.js: a plain script cannot have"):
+        classic(tmp_path / "page.js")
+
+
 def test_a_type_that_no_page_has_is_named():
     with pytest.raises(compile.CompileError, match="`series/y` must hold float32 or int64"):
         compile._told(helper.make_tensor_value_info("series/y", TensorProto.DOUBLE, [2]))
@@ -168,15 +202,18 @@ def test_a_page_carries_the_module_in_place_of_the_graph(monkeypatch, caplog):
     warned = []
     monkeypatch.setattr(modules.logger, "warning", lambda words, *rest: warned.append(words % rest))
     for published, module in ((graph, modules.file_of(graph).read_bytes()), (b"another", None)):
-        data = {"caption": "a <b>", "graph": base64.b64encode(published).decode()}
+        data = {"caption": "a </script>", "graph": base64.b64encode(published).decode()}
         text = json.dumps(data).replace("<", "\\u003c")
         body = f'<script type="application/json" class="baby-live-data">{text}</script>'
         context = {"body": body}
         modules.put_modules(SimpleNamespace(), "book/page", "", context, None)
         found = json.loads(modules.DATA.search(context["body"])[1])
         wanted = {"module": base64.b64encode(module).decode()} if module else {}
-        assert found == {"caption": "a <b>"} | wanted
-    assert warned == ['book/page: the figure "a <b>" has no module and stays a picture: python book/_site/modules.py']
+        assert found == {"caption": "a </script>"} | wanted
+        assert context["body"].endswith("</script><baby-live-end></baby-live-end>")
+    assert warned == [
+        'book/page: the figure "a </script>" has no module and stays a picture: python book/_site/modules.py'
+    ]
 
 
 def test_a_page_that_is_no_longer_in_the_book_has_no_figures(tmp_path):

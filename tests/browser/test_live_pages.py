@@ -215,6 +215,62 @@ def test_a_damaged_or_missing_module_is_told(reader, damage):
     fails_with_a_word(figure)
 
 
+def test_another_try_is_made_at_what_a_link_says(reader):
+    name, index = first_that_trains()
+    query = f"?figure={index + 1}&kl_coeff=0.03&seed=1&step=7"
+    page = reader.open(name, query, before=lambda page: page.add_init_script(BLOCKED))
+    figure = arrive(page, index)
+    fails_with_a_word(figure)
+    page.evaluate("() => { WebAssembly.compile = kept; }")
+    figure.get_by_role("button", name="Try again").click()
+    figure.evaluate(UNTIL, "figure.element.dataset.state === 'ready'")
+    assert drive(figure, "return [figure.frame.step, figure.seed, figure.values.kl_coeff]") == [7, 1, 0.03]
+
+
+def test_an_exception_in_a_run_that_plays_by_itself_is_told(reader):
+    name, index = first_that_trains_first()
+    page = reader.open(name, calm=False)
+    figure = page.locator("figure.baby-live").nth(index)
+    figure.locator(".baby-first").scroll_into_view_if_needed()
+    figure.evaluate(UNTIL, "figure.playing")
+    drive(figure, "figure.engine.model = () => { throw new Error('unreachable') }")
+    fails_with_a_word(figure)
+
+
+def test_step_stops_a_run_that_plays(reader):
+    name, index = first_that_trains()
+    figure = start(reader.open(name), index)
+    figure.get_by_role("button", name="Play", exact=True).click()
+    wait_for_step(figure, 3)
+    step = drive(figure, "await figure.step(); return figure.frame.step")
+    assert figure.get_by_role("button", name="Play", exact=True).is_visible()
+    figure.page.wait_for_timeout(300)
+    assert drive(figure, "return figure.frame.step") == step
+
+
+# Hears what observers hear, so that a test can say it too: `tell` gives the observer of a panel some entries at once.
+TOLD = """globalThis.tell = null;
+globalThis.IntersectionObserver = class extends IntersectionObserver {
+  constructor(hear, options) {
+    super(hear, options);
+    if (!options?.threshold) return;
+    globalThis.tell = (...seen) => hear(seen.map((isIntersecting) => ({ isIntersecting })), this);
+  }
+};"""
+
+
+def test_of_what_was_seen_the_last_counts(reader):
+    name, index = first_that_trains_first()
+    page = reader.open(name, calm=False, before=lambda page: page.add_init_script(TOLD))
+    figure = page.locator("figure.baby-live").nth(index)
+    figure.locator(".baby-first").scroll_into_view_if_needed()
+    figure.evaluate(UNTIL, "figure.playing")
+    page.evaluate("tell(true, false)")
+    assert not drive(figure, "return figure.playing")
+    page.evaluate("tell(false, true)")
+    figure.evaluate(UNTIL, "figure.playing")
+
+
 def test_an_exception_in_a_run_is_told(reader):
     name, index = first_that_trains()
     page = reader.open(name)

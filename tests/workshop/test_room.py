@@ -9,6 +9,7 @@ import re
 import runpy
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -219,8 +220,7 @@ for place in ("/usr/pwned", "/etc/pwned", {str(CONFIG.parent / "pwned")!r}, {str
 @in_a_sandbox
 def test_ports_of_others_say_no(room):
     async def visit(ada):
-        # of a kernel only the one on which it takes, with a word that it made up, what its own child processes print
-        port, _ = ports_of(room.server_of("emmy"))
+        port, *_ = ports_of(room.server_of("emmy"))  # her server's; a kernel's takes what its own child processes print
         address = f"http://127.0.0.1:{port}/user/emmy/api/contents"
         await ada.run(
             [
@@ -281,6 +281,16 @@ os.symlink({str(room.folder / "pwned")!r}, "04_ppo.ipynb")  # the hub writes a m
 
 
 @in_a_sandbox
+def test_no_kernel_has_a_debugger_whose_port_asks_nobody_for_a_word(tmp_path):
+    look = "import ipykernel.debugger; print(ipykernel.debugger._is_debugpy_available)"
+    python = [sys.executable, "-c", look]
+    assert subprocess.run(python, capture_output=True, text=True).stdout == "True\n"
+    command = [sys.executable, str(ROOM / "sandbox.py"), str(tmp_path), *python]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+@in_a_sandbox
 def test_a_sandbox_holds_a_learner_who_fills_it():
     """Without the book's environment, so that an account that may read nothing can run it: root has no such limits."""
     sandbox = runpy.run_path(str(ROOM / "sandbox.py"))
@@ -295,11 +305,13 @@ def test_a_sandbox_holds_a_learner_who_fills_it():
 
         forks = tell("perl -e 'for (1..600) { defined(my $it = fork) or die $!; $it or sleep 60 } print 1'")
         file = tell(f"truncate -s {sandbox['FILE']} file; (echo more >> file); stat -c %s file")
-        temporary = tell("head -c 1G /dev/zero > /tmp/file; stat -c %s /tmp/file")
+        temporary = tell("for it in /tmp /dev/shm; do head -c 1G /dev/zero > $it/file; stat -c %s $it/file; done")
+        memory = tell("for it in / /dev /etc; do echo > $it/file && echo $it; done; echo > /dev/null && echo written")
     assert forks.stderr.startswith("Resource temporarily unavailable")
     assert not forks.stdout
     assert int(file.stdout) == sandbox["FILE"]
-    assert 0 < int(temporary.stdout) <= sandbox["TEMPORARY"]
+    assert [0 < int(size) <= sandbox["TEMPORARY"] for size in temporary.stdout.split()] == [True, True]
+    assert memory.stdout.split() == ["written"]
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="no prlimit on this machine: it belongs to Linux")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 PROCESSES = 512  # threads count too; a server and a kernel have about 40
-TEMPORARY = 512 * 2**20  # bytes in /tmp
+TEMPORARY = 512 * 2**20  # bytes in /tmp, and in /dev/shm
 FILE = 2 * 2**30  # bytes of the largest file
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
 # what programs look up: names, time, certificates, fonts
@@ -25,6 +25,8 @@ SETTINGS += ("passwd", "resolv.conf", "ssl")
 # the environment, and the package where it is installed in place
 PACKAGE = Path(importlib.util.find_spec("rlhf_helpers").origin).parent
 ENVIRONMENT = (Path(sys.base_prefix), Path(sys.prefix), PACKAGE)
+# a kernel's debugger listens on a port, and whoever connects runs code there: nobody gets one
+DEBUGGER = importlib.util.find_spec("debugpy")
 
 
 def command(folder: Path, wanted: Sequence[str], environment: Iterable[Path] = ENVIRONMENT) -> list[str]:
@@ -42,7 +44,12 @@ def command(folder: Path, wanted: Sequence[str], environment: Iterable[Path] = E
         words += ["--symlink", os.readlink(place), place] if link else ["--ro-bind-try", place, place]
     for place in (*(f"/etc/{name}" for name in SETTINGS), *map(str, environment)):
         words += ["--ro-bind-try", place, place]
-    words += ["--bind", str(folder), str(folder), "--chdir", str(folder), "--"]
+    if DEBUGGER:
+        place = str(Path(DEBUGGER.origin).parent)
+        words += ["--tmpfs", place, "--remount-ro", place]
+    words += ["--bind", str(folder), str(folder), "--chdir", str(folder)]
+    # what is not on a disk is in memory: only `/tmp` and `/dev/shm` take something, and both have a size
+    words += ["--size", str(TEMPORARY), "--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/", "--"]
     return [*words, "prlimit", f"--nproc={PROCESSES}", f"--fsize={FILE}", *wanted]
 
 

@@ -197,7 +197,7 @@ class Figure {
   sharing() {
     const box = build("div", "baby-share");
     this.share = button(COPY, async () => {
-      if (this.element.dataset.state === "failed") return this.start();
+      if (this.element.dataset.state === "failed") return this.start(this.linked);
       const address = this.address();
       showAddress(address);
       if (await copy(address)) this.say(COPIED);
@@ -333,13 +333,15 @@ class Figure {
     if (!this.alone || this.element.dataset.state !== "ready") return;
     const seen = this.inView && !document.hidden;
     if (!seen) this.pause();
-    else if (!this.playing) {
-      if (this.frame.step >= this.data.steps) {
-        await this.restart();
-        this.previous = undefined; // nobody saw the run before
-      }
-      if (this.alone) this.play();
+    else if (!this.playing) await this.attempt(() => this.playAlone());
+  }
+
+  async playAlone() {
+    if (this.frame.step >= this.data.steps) {
+      await this.restart();
+      this.previous = undefined; // nobody saw the run before
     }
+    if (this.alone && this.inView && !document.hidden) await this.play();
   }
 
   // A reader has touched a control: from now on nothing happens by itself.
@@ -356,6 +358,7 @@ class Figure {
   }
 
   async step() {
+    this.pause();
     if (this.frame.step >= this.data.steps) await this.restart();
     await this.advance(1);
   }
@@ -610,8 +613,8 @@ const near = new IntersectionObserver(
   { rootMargin: AHEAD },
 );
 const inView = new IntersectionObserver(
-  ([{ isIntersecting }]) => {
-    figures[0].inView = isIntersecting;
+  (entries) => {
+    figures[0].inView = entries.at(-1).isIntersecting; // what is true by now, if it was too busy to hear of it before
     figures[0].tend();
   },
   { threshold: 0.5 },
@@ -623,7 +626,8 @@ function begin(element) {
   figures.push(figure);
   element.dispatchEvent(new Event("baby-live", { bubbles: true })); // take.js adds to it
   if (figure.name === query.get("figure")) {
-    figure.start(figure.settingsFrom(query));
+    figure.linked = figure.settingsFrom(query); // for another try too
+    figure.start(figure.linked);
     addEventListener("load", () => element.scrollIntoView());
   }
   near.observe(element);

@@ -102,3 +102,16 @@ def test_a_page_gets_the_pairs_without_a_kernel_and_escaped():
     assert html.count("</script>") == 1
     spec = json.loads(html.split('class="baby-clicks-data">')[1].split("</script>")[0])
     assert spec["pairs"] == [[{"value": "</script>", "features": [9.0]}, {"value": "b", "features": [1.0]}]]
+
+
+def test_what_is_taken_back_here_may_be_gone_from_the_file_or_in_it_twice(tmp_path):
+    one, other = (ask(PAIRS, name="test", path=tmp_path / "c.json") for _ in range(2))
+    first, second = row([0, 0, 1], [0, 0, 2]), row([1, 1, 1], [1, 1, 2])
+    one.rows = [first]
+    other.rows = [second]
+    other.rows = [first, second, first]
+    one.rows = []
+    assert one.rows == [first, second]  # the last of the two is gone
+    other.rows = []
+    one.rows = [first]
+    assert (one.trouble, load_clicks(tmp_path / "c.json")) == ("", [])

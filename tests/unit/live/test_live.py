@@ -549,6 +549,11 @@ def test_rules_speak_up():
             TypeError,
             "controls must be keywords of drift, ['kl_coeff', 'learning_rate'], got 'gamma'",
         ),
+        (
+            lambda: training(lambda state, noise, *, seed: None, seed=FloatSlider()),
+            TypeError,
+            "controls must not be called figure, seed, step, moves, which an address needs, got 'seed'",
+        ),
         (lambda: training(kl_coeff=0.1), TypeError, "kl_coeff must be an ipywidgets control with a number"),
         (lambda: training(kl_coeff=ipywidgets.Text("a")), TypeError, "kl_coeff must be an ipywidgets control"),
         (
