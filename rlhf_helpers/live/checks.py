@@ -33,9 +33,9 @@ def check_controls(function: Callable, controls: Mapping, training: bool) -> Non
         parameters = [p for p in parameters if p not in positional[:2]]
     keywords = {p.name: p for p in parameters if p.kind in (kinds.KEYWORD_ONLY, kinds.POSITIONAL_OR_KEYWORD)}
     open_ended = any(p.kind is kinds.VAR_KEYWORD for p in parameters)
+    if taken := [name for name in controls if name in ADDRESS]:
+        raise TypeError(f"controls must not be called {', '.join(ADDRESS)}, which an address needs, got {taken[0]!r}")
     for name, control in controls.items():
-        if name in ADDRESS:
-            raise TypeError(f"controls must not be called {', '.join(ADDRESS)}, which an address needs, got {name!r}")
         if name not in keywords and not open_ended:
             raise TypeError(f"controls must be keywords of {name_of(function)}, {sorted(keywords)}, got {name!r}")
         if not isinstance(control, ValueWidget) or not isinstance(control.value, Real):
