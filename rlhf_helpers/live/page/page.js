@@ -292,8 +292,10 @@ class Figure {
     const status = stopped ? writeStop(this.trouble, this.frame.step, controls, this.trains) : this.status();
     this.update({ ...this.frame, status, error: stopped, playing: this.playing });
     if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
-    if (this.frame.step)
-      this.cost.textContent = `${Number(Math.max(0.01, this.spent / this.frame.step).toPrecision(2))} ms an update`;
+    if (this.frame.step) {
+      const cost = Math.max(0.01, this.spent / this.frame.step);
+      this.cost.textContent = `${cost < 1 ? cost.toFixed(2) : Number(cost.toPrecision(2))} ms an update`;
+    }
     this.element.dataset.step = this.frame.step;
   }
 
