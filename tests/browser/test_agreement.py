@@ -21,6 +21,7 @@ PAGES = {path.stem: published_data(path) for path in CHAPTERS if published_data(
 # Walks a figure's engine through some steps; a frame is everything that it had and made, one tensor after the other.
 # An evaluation whose series are not finite is taken back by the engine: it is the last frame.
 WALK = """async (figure, settings, steps, tell) => {
+  figure.alone = false; // or it plays by itself meanwhile, on the same engine
   await figure.use({...figure.defaults(), ...settings});
   const {engine, values, trains} = figure;
   const frames = [];
@@ -48,6 +49,7 @@ SEND = f"""async ({{liveFigure: figure}}, jobs) => {{
 # The same as a hash for each job. What is no number has many forms, all alike to a reader: it counts as one.
 HASH = f"""async (index, jobs) => {{
   const element = document.querySelectorAll("figure.baby-live")[index];
+  element.liveFigure.alone = false;
   await element.liveFigure.start();
   const hashes = [];
   for (const [settings, steps] of jobs) {{
