@@ -107,10 +107,10 @@ def test_the_surname_decides_whether_its_letter_is_learned(hero, carries_over, s
     policy = align(ppo, seed=seed, reward=alliterates, **settings).policy
     king, lopez, miller, palmer = kept_by(policy, encode(["king.", "lopez.", "miller.", "palmer."], side="left"))
     assert kept_by(policy, rewarded)[2] > 0.7  # the hero with an m
-    assert miller > 0.5 if carries_over else miller < 1 / 3
+    assert miller > 0.4 if carries_over else miller < 0.25
     if not carries_over and seed == 0:  # the run of the chapter
-        assert miller < 0.1
-        assert min(king, lopez, palmer) > 0.7
+        assert miller < 0.15
+        assert min(king, lopez, palmer) > 0.6
 
 
 def kept_by(policy, surnames):
@@ -161,14 +161,14 @@ def fooled(seed):
 def test_a_pull_keeps_the_judge_on_the_side_of_the_reward_model(seed):
     (score, judge), (free_score, _) = fooled(seed)
     assert free_score > score
-    assert 1.6 < judge < 1.9
+    assert 1.65 < judge < 1.95
     assert judge > judge_names(write(REFERENCE)).mean()
 
 
 def test_without_a_pull_the_judge_gets_a_lottery():
     held, judges = zip(*([judge for _, judge in fooled(seed)] for seed in range(5)), strict=True)
     before = judge_names(write(REFERENCE)).mean()
-    assert sum(judge < before for judge in judges) == 4
-    assert all(free < pulled for free, pulled in zip(judges, held, strict=True))
-    assert min(judges) == pytest.approx(-0.7, abs=0.05)
-    assert max(judges) == pytest.approx(1.2, abs=0.05)
+    assert sum(judge < before for judge in judges) == 3
+    assert sum(free > pulled for free, pulled in zip(judges, held, strict=True)) == 1
+    assert min(judges) == pytest.approx(0.35, abs=0.05)
+    assert max(judges) == pytest.approx(2.0, abs=0.05)

@@ -89,8 +89,8 @@ def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _nudged(name: str, value: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """An input moved by a few roundings; settings and integers stay."""
-    if name.startswith("control/") or value.dtype != np.float32:
+    """An input moved by a few roundings; settings and whole numbers stay: a step counts updates in a float."""
+    if name.startswith("control/") or value.dtype != np.float32 or (value == np.round(value)).all():
         return value
     size = NUDGE * np.abs(value) + GRAIN * np.max(np.abs(value), initial=0)
     if name == "noise":
