@@ -22,7 +22,7 @@ import onnxruntime
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "workshop")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "workshop"), str(ROOT / "book")]
 from support.browser import CHROMIUM, serve  # noqa: E402
 from support.chapters import CHAPTERS  # noqa: E402
 from support.graphs import published_data, unpacked  # noqa: E402
