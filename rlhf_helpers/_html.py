@@ -2,6 +2,7 @@
 
 import base64
 import html
+import json
 import os
 import re
 import zlib
@@ -16,6 +17,11 @@ KEPT = "application/vnd.baby-rlhf.figure"
 def inline(text: str) -> str:
     """Return plain text as HTML; text in backticks becomes code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+def in_script(data: dict) -> str:
+    """Return JSON that can be the content of a script element."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def publishing() -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from _site.modules import DATA
-from rlhf_helpers.live.page.document import document, in_script, needs_weights, title_of
+from rlhf_helpers._html import in_script
+from rlhf_helpers.live.page.document import document, needs_weights, title_of
 
 
 def address_of(config) -> str:

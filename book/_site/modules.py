@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sphinx.util import logging
 
+from rlhf_helpers._html import in_script
 from rlhf_helpers.live.page.compile import OPTIONS, TEMPLATES
 
 HERE = Path(__file__).resolve().parent
@@ -65,8 +66,7 @@ def put_modules(app, pagename, templatename, context, doctree) -> None:
         else:
             words = '%s: the figure "%s" has no module and stays a picture: python book/_site/modules.py'
             logger.warning(words, pagename, data["caption"])
-        text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-        return f"{found[0].replace(found[1], text)}<baby-live-end></baby-live-end>"  # where page.js begins
+        return f"{found[0].replace(found[1], in_script(data))}<baby-live-end></baby-live-end>"  # where page.js begins
 
     if "baby-live-data" in context.get("body", ""):
         context["body"] = DATA.sub(with_module, context["body"])

@@ -7,7 +7,6 @@ from given uniforms, a backward pass, Adam).
 import base64
 import contextlib
 import io
-import json
 import logging
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from rlhf_helpers._html import in_script
 from rlhf_helpers.names.pretraining import WEIGHTS
 
 OPSET, IR_VERSION = 20, 10  # of every graph, whatever the exporter would choose
@@ -168,10 +168,9 @@ def page_data(figure) -> dict:
 
 def published(markup: str, figure) -> str:
     """Return a figure's HTML with the data from which ``page.js`` runs it, and a sentence for pages without scripts."""
-    data = json.dumps(page_data(figure), separators=(",", ":")).replace("<", "\\u003c")
     word = "This is a picture of the default run. With JavaScript, the figure runs here, in the page."
     note = f'<p class="baby-noscript">{word}</p>'
-    script = f'<script type="application/json" class="baby-live-data">{data}</script>'
+    script = f'<script type="application/json" class="baby-live-data">{in_script(page_data(figure))}</script>'
     return markup.replace("<figcaption>", f"{note}<figcaption>", 1).replace("</figure>", f"{script}</figure>", 1)
 
 

@@ -227,11 +227,17 @@ def test_another_try_is_made_at_what_a_link_says(reader):
     assert drive(figure, "return [figure.frame.step, figure.seed, figure.values.kl_coeff]") == [7, 1, 0.03]
 
 
-def test_an_exception_in_a_run_that_plays_by_itself_is_told(reader):
+def first_that_plays(reader):
+    """A page that opens with a figure that trains, and this figure, brought into view: it plays by itself."""
     name, index = first_that_trains_first()
     page = reader.open(name, calm=False)
     figure = page.locator("figure.baby-live").nth(index)
     figure.locator(".baby-first").scroll_into_view_if_needed()
+    return page, figure
+
+
+def test_an_exception_in_a_run_that_plays_by_itself_is_told(reader):
+    _, figure = first_that_plays(reader)
     figure.evaluate(UNTIL, "figure.playing")
     drive(figure, "figure.engine.model = () => { throw new Error('unreachable') }")
     fails_with_a_word(figure)
@@ -418,10 +424,7 @@ new PerformanceObserver(list => {
 
 
 def test_the_first_figure_plays_by_itself_while_it_is_seen_until_a_reader_touches_it(reader):
-    name, index = first_that_trains_first()
-    page = reader.open(name, calm=False)
-    figure = page.locator("figure.baby-live").nth(index)
-    figure.locator(".baby-first").scroll_into_view_if_needed()
+    page, figure = first_that_plays(reader)
     figure.evaluate(UNTIL, "figure.playing && figure.frame.step > 2 && figure.frame.step < figure.data.steps")
     for other in page.locator("figure.baby-live").all()[1:]:
         assert not drive(other, "return Boolean(figure.playing || figure.alone)")
@@ -442,8 +445,7 @@ def test_the_first_figure_plays_by_itself_while_it_is_seen_until_a_reader_touche
     figure.get_by_role("button", name="Play", exact=True).click()
     figure.evaluate(UNTIL, "figure.playing")
     page.close()
-    pausing = reader.open(name, calm=False).locator("figure.baby-live").nth(index)
-    pausing.locator(".baby-first").scroll_into_view_if_needed()
+    _, pausing = first_that_plays(reader)
     pausing.evaluate(UNTIL, "figure.playing")
     pausing.get_by_role("button", name="Pause", exact=True).click()
     assert not drive(pausing, "return figure.playing || figure.alone")

@@ -10,7 +10,7 @@ from string import Template
 
 import numpy as np
 
-from rlhf_helpers._html import PALETTE, inline
+from rlhf_helpers._html import PALETTE, in_script, inline
 from rlhf_helpers.live.page.classic import classic
 from rlhf_helpers.names.pretraining import WEIGHTS
 
@@ -58,11 +58,6 @@ def weights_script(file: Path = WEIGHTS) -> str:
     planes = np.fromfile(file, np.uint8).reshape(-1, 4).T[:0:-1]
     numbers = base64.b64encode(gzip.compress(planes.tobytes(), 9, mtime=0)).decode()
     return f"(globalThis.babyWeights ??= {{}})[{json.dumps(file.name)}] = {json.dumps(numbers)};\n"
-
-
-def in_script(data: dict) -> str:
-    """Return JSON that can be the content of a script element."""
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 @functools.cache
