@@ -7,9 +7,9 @@ from pathlib import Path
 from sphinx.errors import ExtensionError
 
 from _site.npm import HERE, PACKAGES, NpmError, install_packages
-from rlhf_helpers.live.page.classic import classic
 from rlhf_helpers.live.page.document import SCRIPTS as FIGURE_SCRIPTS
 from rlhf_helpers.live.page.document import weights_script
+from rlhf_helpers.live.scripts import classic
 
 # npm package -> the prefix its files lose in vendor/<package>, and the files that pages need
 VENDOR = {

@@ -9,6 +9,7 @@ import traitlets
 
 from rlhf_helpers._html import PALETTE
 from rlhf_helpers.live.guidance import Preset
+from rlhf_helpers.live.scripts import DRAWING, widget
 
 HERE = Path(__file__).parent
 
@@ -16,7 +17,7 @@ HERE = Path(__file__).parent
 class Canvas(anywidget.AnyWidget):
     """The drawing: ``live.js`` turns the specification and the present frame into SVG."""
 
-    _esm = HERE / "live.js"
+    _esm = widget(*DRAWING)
     _css = PALETTE + (HERE / "live.css").read_text("utf-8")
     spec = traitlets.Dict().tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import ipywidgets
@@ -33,6 +33,7 @@ class LiveFigure(ipywidgets.VBox):
         self._known = self.settings()
         self.canvas = Canvas(spec=definition.spec(), frame=self.session.frame())
         self.canvas.add_class("baby-canvas")
+        self.canvas.on_msg(lambda _widget, asked, _buffers: self._guard(lambda: self._asked(asked)))
         grid = ipywidgets.Box([self.canvas, self._controls_box()])
         grid.add_class("baby-grid")
         super().__init__([grid])
@@ -198,6 +199,11 @@ class LiveFigure(ipywidgets.VBox):
         except Exception as error:  # a click has nobody to raise to
             self.session.error = error
         self._refresh()
+
+    def _asked(self, asked: Mapping) -> None:
+        """What a reader did in the drawing: ``{"set": [control, value]}``."""
+        name, value = asked["set"]
+        self.set(**{name: value})
 
     def _restart(self) -> None:
         self.pause()

@@ -131,6 +131,7 @@ class Session:
             "rows": self.rows(),
             "now": now,
             "marks": [{"step": mark["step"], "text": write_mark(mark)} for mark in self.marks],
+            "settings": self.run.controls,
             "status": self.status(),
             "error": self.error is not None,
             "playing": playing,

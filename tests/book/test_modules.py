@@ -20,7 +20,7 @@ from support.chapters import CHAPTERS
 from support.graphs import published_data
 
 from rlhf_helpers.live.page import compile
-from rlhf_helpers.live.page.classic import classic
+from rlhf_helpers.live.scripts import classic
 
 KILOBYTES = 30  # that a module may have, gzipped
 

@@ -1,7 +1,6 @@
 """The drawing module in a real browser: every panel, narrow and wide, with numbers that are not always kind."""
 
 import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,13 +15,12 @@ from rlhf_helpers.plots import COLORS
 
 pytestmark = needs_chromium
 
-LIVE = Path(__file__).resolve().parents[2] / "rlhf_helpers" / "live"
 WIDTHS = (260, 343, 720)
 OPEN = """async ([code, css, spec, frame]) => {
     const style = document.head.appendChild(document.createElement("style"));
     style.textContent = css;
     document.body.className = "baby-live";
-    const { draw } = await import("data:text/javascript;charset=utf-8," + encodeURIComponent(code));
+    const { draw } = (await import("data:text/javascript;charset=utf-8," + encodeURIComponent(code))).default;
     const root = document.body.appendChild(document.createElement("div"));
     window.update = draw(root, spec);
     window.update(frame);
@@ -116,7 +114,7 @@ def page(browser):
 
 def opened(page, fig, frame=None):
     """Draw a figure's frame in a bare page and look at it."""
-    code, css = (LIVE / "live.js").read_text("utf-8"), str(Canvas._css)
+    code, css = str(Canvas._esm), str(Canvas._css)
     page.set_content("<!doctype html><html><body style='margin:0'></body></html>")
     page.evaluate(OPEN, [code, css, fig.canvas.spec, frame or fig.canvas.frame | {"previous": fig.canvas.previous}])
     return page.evaluate(LOOK)

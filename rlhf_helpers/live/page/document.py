@@ -11,13 +11,13 @@ from string import Template
 import numpy as np
 
 from rlhf_helpers._html import PALETTE, in_script, inline
-from rlhf_helpers.live.page.classic import classic
+from rlhf_helpers.live.scripts import DRAWING, classic
 from rlhf_helpers.names.pretraining import WEIGHTS
 
 HERE = Path(__file__).parent
 LIVE = HERE.parent
 # What runs a figure, each behind those that it imports.
-SCRIPTS = (HERE / "engine.js", LIVE / "live.js", HERE / "rules.js", HERE / "clipboard.js", HERE / "page.js")
+SCRIPTS = (HERE / "engine.js", *DRAWING, HERE / "rules.js", HERE / "clipboard.js", HERE / "page.js")
 STYLES = (LIVE / "live.css", HERE / "page.css", HERE / "figure.css")
 
 

@@ -53,7 +53,9 @@ class Figure {
     this.controls = build("div", "baby-controls");
     grid.append(canvas, this.controls);
     this.element.insertBefore(grid, caption);
-    this.update = draw(canvas, this.data.spec);
+    this.update = draw(canvas, this.data.spec, {
+      set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
+    });
     for (const [index, still] of stills.entries()) {
       still.classList.add("baby-still");
       this.update.boxes[index].append(still);
@@ -282,7 +284,14 @@ class Figure {
       [...(this.rows[name] ?? []), value],
     ]);
     const marks = this.marks.map((mark) => ({ step: mark.step, text: writeMark(mark) }));
-    this.frame = { step, rows: Object.fromEntries(present), previous: this.previous, now: this.now, marks };
+    this.frame = {
+      step,
+      rows: Object.fromEntries(present),
+      previous: this.previous,
+      now: this.now,
+      marks,
+      settings: { ...this.values },
+    };
   }
 
   paint() {

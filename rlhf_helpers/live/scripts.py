@@ -1,15 +1,18 @@
-"""Modules of JavaScript as one plain script: a page loads it from a file too, and whatever type a server gives it."""
+"""Modules of JavaScript as one script: plain for a page, which loads it from a file too, a module for a kernel."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 IMPORT = re.compile(r'^import \{(\s*\w+(?:,\s*\w+)*,?\s*)\} from "\./(\w+)\.js";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
-DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+HERE = Path(__file__).parent
+DRAWING = tuple(HERE / f"{name}.js" for name in ("numbers", "ink", "axes", "drawers", "live"))
+"""What draws a figure, each behind those that it imports."""
 
 
 def classic(*modules: Path) -> str:
-    """Join modules, each in a scope of its own.
+    """Join modules to a plain script, each in a scope of its own.
 
     Args:
         modules: files, each behind those that it imports; they import names from one another, and nothing else.
@@ -17,12 +20,25 @@ def classic(*modules: Path) -> str:
     Raises:
         ValueError: a module imports or exports in a way that this does not know.
     """
+    return f"(() => {{\n{_joined(modules)}}})();\n"
+
+
+def widget(*modules: Path) -> str:
+    """Join modules to one module for a kernel, whose default export is what the last one exports.
+
+    Args:
+        modules: as in :func:`classic`.
+    """
+    return f"{_joined(modules)}export default {modules[-1].stem};\n"
+
+
+def _joined(modules: Sequence[Path]) -> str:
     parts = []
     for module in modules:
         source = module.read_text("utf-8")
         names = ", ".join(EXPORT.findall(source))
-        body = IMPORT.sub(r"const {\1} = \2;", DEFAULT.sub("const _ = ", EXPORT.sub("", source)))
+        body = IMPORT.sub(r"const {\1} = \2;", EXPORT.sub("", source))
         if left := re.search(r"^(?:import|export)\b.*", body, re.MULTILINE):
             raise ValueError(f"{module.name}: a plain script cannot have `{left[0]}`")
         parts.append(f"const {module.stem} = (() => {{\n{body}return {{ {names} }};\n}})();\n")
-    return f"(() => {{\n{''.join(parts)}}})();\n"
+    return "".join(parts)

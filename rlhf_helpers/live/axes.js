@@ -1,0 +1,143 @@
+// Axes, the names of lines, and marks.
+
+import { color, FONT, measure, path, text } from "./ink.js";
+import { decades, niceStep, power, r, ticks, tickText } from "./numbers.js";
+
+const AT_END = 0.3; // of the width: longer names of lines stand above the plot, not where the lines end
+const LINE = 17; // pixels from one row of names to the next
+const WIDEST = " −0.00"; // the value of a line
+
+// Axes of a plot, with the names of its lines above it where they would take too much of its width.
+export function frameAxes(panel, room, [x0, x1], values, lines, spec, memory, log = false, names = null) {
+  const { width, height, edges } = room;
+  const { right, above } = namesOfLines(spec, width);
+  const head = panel.y_label || panel.kind === "curves" || names; // a line of words over the plot
+  const legend = above ? namesAbove(lines, width, head ? 1 : 0) : { rows: 0, scene: [] };
+  const [low, high] = limits(panel, values, memory, log);
+  const yTicks = log ? decades(low, high) : ticks(low, high, 4);
+  edges.left = Math.ceil(
+    Math.max(edges.left, ...yTicks.map((v) => measure(log ? power(v) : tickText(v, yTicks)) + 12)),
+  );
+  const top = (head ? 26 : 10) + legend.rows * LINE;
+  const plot = { x: edges.left, y: top, width: 0, height: height - top - (panel.x_label ? 42 : 26) };
+  plot.width = Math.max(width - plot.x - right, 40);
+  const X = (v) => ((v - x0) / (x1 - x0 || 1)) * plot.width;
+  const Y = (v) => plot.height - ((v - low) / (high - low || 1)) * plot.height;
+  const scene = [...legend.scene];
+  for (const v of yTicks) {
+    const y = plot.y + Y(v);
+    scene.push(
+      path(`M${plot.x} ${r(y)}h${r(plot.width)}`, "currentColor", { "stroke-opacity": 0.13, "stroke-width": 1 }),
+    );
+    scene.push(
+      text(plot.x - 7, y + 4, log ? power(v) : tickText(v, yTicks), { "text-anchor": "end", "fill-opacity": 0.8 }),
+    );
+  }
+  const floor = plot.y + plot.height;
+  if (names) {
+    const every = Math.ceil(Math.max(...names.map((n) => measure(n) + 6)) / (plot.width / names.length));
+    for (let i = 0; i < names.length; i += every)
+      scene.push(text(plot.x + X(i + 0.5), floor + 17, names[i], { "text-anchor": "middle", "fill-opacity": 0.8 }));
+  } else {
+    scene.push(
+      path(`M${plot.x} ${r(floor)}h${r(plot.width)}`, "currentColor", { "stroke-opacity": 0.5, "stroke-width": 1 }),
+    );
+    const xTicks = ticks(x0, x1, plot.width < 260 ? 3 : 5);
+    for (const v of xTicks)
+      scene.push(
+        text(plot.x + X(v), floor + 17, tickText(v, xTicks), { "text-anchor": "middle", "fill-opacity": 0.8 }),
+      );
+  }
+  if (panel.x_label) scene.push(text(plot.x + plot.width / 2, floor + 35, panel.x_label, { "text-anchor": "middle" }));
+  if (panel.y_label) scene.push(text(0, 12, panel.y_label, {}));
+  return { plot, X, Y, above, scene };
+}
+
+// All plots of a figure have one right edge: the room that the longest name of a line takes at its end, or none.
+function namesOfLines(spec, width) {
+  const wide = spec.panels.flatMap((panel) =>
+    (panel.kind === "curves" ? panel.names : (panel.kind === "plot" && panel.ys) || [])
+      .map((name) => panel.looks[name].label)
+      .filter(Boolean)
+      .map((label) => measure(label + (panel.kind === "curves" ? WIDEST : ""))),
+  );
+  const right = Math.max(0, ...wide) + 16;
+  const above = right > AT_END * width;
+  return { right: above || !wide.length ? 8 : right, above };
+}
+
+// The names of lines in rows, each behind a piece of its line.
+function namesAbove(lines, width, row) {
+  const scene = [];
+  const first = row;
+  let x = 0;
+  for (const line of lines.filter((one) => one.label)) {
+    const wide = 22 + measure(line.label + (line.value === undefined ? "" : WIDEST));
+    if (x && x + wide > width) [x, row] = [0, row + 1];
+    const y = 12 + row * LINE;
+    const look = { "stroke-dasharray": line.dash.join(" ") };
+    scene.push(path(`M${r(x)} ${r(y - 4)}h17`, color(line.quantity), look));
+    const words = line.value === undefined ? line.label : `${line.label} ${line.value}`;
+    scene.push(text(x + 22, y, words, { fill: color(line.quantity), "font-weight": 600 }));
+    x += wide + 14;
+  }
+  return { rows: scene.length ? row - first + 1 : 0, scene };
+}
+
+function limits(panel, values, memory, log) {
+  if (panel.y_range) return log ? panel.y_range.map(Math.log10) : panel.y_range;
+  let [low, high] = [Math.min(...values), Math.max(...values)];
+  if (!values.length) [low, high] = [0, 1];
+  if (log) [low, high] = [Math.floor(low), Math.max(Math.ceil(high), Math.floor(low) + 1)];
+  else {
+    if (low > 0 && low < 0.6 * high) low = 0;
+    if (high < 0 && high > 0.6 * low) high = 0;
+    if (high - low < 1e-9) [low, high] = [low - 0.5, high + 0.5];
+    const step = niceStep(high - low, 4);
+    [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
+  }
+  // a range that breathes in and out would make every curve jump: it only grows, until the panel is emptied
+  const wide = memory.range;
+  if (wide && low >= wide[0] && high <= wide[1] && high - low > 0.35 * (wide[1] - wide[0])) return wide;
+  memory.range = [low, high];
+  return memory.range;
+}
+
+export function endLabels(all, plot) {
+  const ends = all.filter((end) => end.text);
+  const order = ends.map((_, i) => i).sort((a, b) => ends[a].y - ends[b].y);
+  const gap = FONT + 3;
+  const places = [];
+  let floor = 2;
+  for (const i of order) {
+    places[i] = Math.max(Math.min(Math.max(ends[i].y, 0), plot.height), floor);
+    floor = places[i] + gap;
+  }
+  let ceiling = plot.height - 5; // above the axis, whose numbers begin there
+  for (const i of [...order].reverse()) {
+    places[i] = Math.min(places[i], ceiling);
+    ceiling = places[i] - gap;
+  }
+  return ends.map((end, i) => {
+    const label = end.value === undefined ? end.text : `${end.text} ${end.value}`;
+    return text(plot.x + Math.min(end.x, plot.width) + 9, plot.y + places[i] + 4, label, {
+      fill: end.color,
+      class: "baby-halo",
+      "font-weight": 600,
+    });
+  });
+}
+
+export function markTexts(marks, X, plot, panel, width) {
+  const scene = [];
+  let edge = Infinity; // the newest mark is told first
+  const from = panel.y_label ? measure(panel.y_label) + 10 : 0;
+  for (const mark of [...marks].reverse()) {
+    const wide = measure(mark.text, 11);
+    const x = Math.min(Math.max(plot.x + X(mark.step) - wide / 2, from), width - wide - 2);
+    if (x < from || x + wide > edge - 8) continue;
+    scene.push(text(x, 12, mark.text, { "font-size": 11, "fill-opacity": 0.85 }));
+    edge = x;
+  }
+  return scene;
+}

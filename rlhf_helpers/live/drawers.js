@@ -1,0 +1,377 @@
+// The panels: (panel, frame, {width, height, edges}, spec, memory) -> {scene, words}
+
+import { endLabels, frameAxes, markTexts } from "./axes.js";
+import { calm, color, dot, FONT, inner, measure, pane, path, sentence, square, surface, text, trace } from "./ink.js";
+import { number, r, shortProbability, usable } from "./numbers.js";
+
+const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure plays
+
+function curves(panel, frame, room, spec, memory) {
+  const lines = panel.names.map((name) => ({
+    ...panel.looks[name],
+    y: frame.rows[name] || [],
+    before: frame.previous?.[name] || [],
+  }));
+  const scale = panel.log ? Math.log10 : (v) => v;
+  const values = lines.flatMap((line) => [...line.y, ...line.before]).filter((v) => usable(v, panel.log));
+  const named = lines.map((line) => ({ ...line, value: number(line.y[line.y.length - 1]) }));
+  const axes = frameAxes(panel, room, [0, spec.steps], values.map(scale), named, spec, memory, panel.log);
+  const { X, Y, plot } = axes;
+  const at = (v) => (usable(v, panel.log) ? Y(scale(v)) : null);
+  const inside = [];
+  for (const line of lines) {
+    if (line.before.length > 1)
+      inside.push(
+        path(
+          trace(line.before, (_, i) => X(i), at),
+          color(line.quantity),
+          { "stroke-opacity": 0.28, "stroke-width": 1.4 },
+        ),
+      );
+  }
+  for (const mark of frame.marks)
+    inside.push(
+      path(`M${r(X(mark.step))} 0V${plot.height}`, "currentColor", {
+        "stroke-opacity": 0.45,
+        "stroke-width": 1,
+        "stroke-dasharray": "2 3",
+      }),
+    );
+  const ends = [];
+  for (const line of lines) {
+    const last = line.y.length - 1;
+    inside.push(
+      path(
+        trace(line.y, (_, i) => X(i), at),
+        color(line.quantity),
+        { "stroke-dasharray": line.dash.join(" "), class: "baby-line" },
+      ),
+    );
+    const y = at(line.y[last]);
+    if (y === null) continue;
+    ends.push({ x: X(last), y, text: line.label, value: number(line.y[last]), color: color(line.quantity) });
+  }
+  const scene = [...axes.scene, pane(plot, inside), ...markTexts(frame.marks, X, plot, panel, room.width)];
+  for (const end of ends)
+    if (end.y > -2 && end.y < plot.height + 2) scene.push(dot(plot.x + end.x, plot.y + end.y, end.color, 3.2));
+  if (!axes.above) scene.push(...endLabels(ends, plot));
+  return { scene, words: sentence(ends) };
+}
+
+function plot(panel, frame, room, spec, memory) {
+  const { width } = room;
+  const xs = panel.ys.length ? frame.now[panel.x] : [];
+  const lines = panel.ys.map((name) => ({ ...panel.looks[name], y: frame.now[name] || [] }));
+  const points = panel.points.flatMap(([px, py]) =>
+    [].concat(frame.now[px]).map((x, i) => ({ x, y: [].concat(frame.now[py])[i], ...panel.looks[py] })),
+  );
+  const trails = panel.trails.map(([px, py]) => ({
+    ...panel.looks[py],
+    x: frame.rows[px] || [],
+    y: frame.rows[py] || [],
+  }));
+  const values = [lines, trails]
+    .flat()
+    .flatMap((line) => line.y)
+    .concat(points.map((p) => p.y))
+    .filter((v) => usable(v));
+  const wide = [...xs, ...(panel.ys.length ? [] : points.map((p) => p.x).concat(trails.flatMap((t) => t.x)))].filter(
+    (v) => usable(v),
+  );
+  const across = panel.x_range || (wide.length ? [Math.min(...wide), Math.max(...wide)] : [0, 1]);
+  const axes = frameAxes(panel, room, across, values, lines, spec, memory);
+  const { X, Y } = axes;
+  const at = (v) => (usable(v) ? Y(v) : null);
+  const inside = trails.map((line) =>
+    path(
+      trace(line.y, (_, i) => X(line.x[i]), at),
+      color(line.quantity),
+      { "stroke-width": 1.4, "stroke-opacity": 0.6 },
+    ),
+  );
+  const ends = [];
+  for (const line of lines) {
+    inside.push(
+      path(
+        trace(line.y, (_, i) => X(xs[i]), at),
+        color(line.quantity),
+        { "stroke-dasharray": line.dash.join(" "), class: "baby-line" },
+      ),
+    );
+    const seen = line.y.map((_, i) => i).filter((i) => usable(line.y[i]) && xs[i] <= across[1]);
+    const last = seen[seen.length - 1];
+    if (seen.length) ends.push({ x: X(xs[last]), y: Y(line.y[last]), text: line.label, color: color(line.quantity) });
+  }
+  const scene = [...axes.scene, pane(axes.plot, inside), ...(axes.above ? [] : endLabels(ends, axes.plot))];
+  for (const point of points.filter((p) => usable(p.x) && usable(p.y))) {
+    const [x, y] = [axes.plot.x + X(point.x), axes.plot.y + Y(point.y)];
+    scene.push(dot(x, y, color(point.quantity), 5.5));
+    if (!point.named) continue;
+    const wide = measure(point.label);
+    const fits = x + 9 + wide < width;
+    const [from, to] = fits ? [x + 9, x + 9 + wide] : [x - 9 - wide, x - 9];
+    const passes = (v, i) => {
+      const [right, down] = [axes.plot.x + X(xs[i]), axes.plot.y + Y(v)];
+      return right > from && right < to && down > y - 20 && down < y - 3; // a line where the label would be
+    };
+    const above = y > 22 && !lines.some((line) => line.y.some((v, i) => usable(v) && passes(v, i)));
+    const side = {
+      "text-anchor": fits ? "start" : "end",
+      fill: color(point.quantity),
+      class: "baby-halo",
+      "font-weight": 600,
+    };
+    scene.push(text(fits ? from : to, above ? y - 7 : y + 16, point.label, side));
+  }
+  const words = points.map((p) => `${p.label} ${number(p.y)} at ${panel.x_label || panel.x} ${number(p.x)}`).join(", ");
+  return { scene, words: words || lines.map((line) => line.label).join(", ") };
+}
+
+function bars(panel, frame, room, spec, memory) {
+  const groups = panel.names.map((name) => ({ ...panel.looks[name], y: [].concat(frame.now[name]) }));
+  const single = groups.every((group) => group.y.length === 1);
+  const names = single
+    ? groups.map((g) => g.label)
+    : panel.ticks.length
+      ? panel.ticks
+      : groups[0].y.map((_, i) => `${i}`);
+  const columns = single ? [groups.map((g) => g.y[0])] : groups.map((g) => g.y);
+  const values = [0, ...columns.flat()].filter((v) => usable(v));
+  const legend = !single && groups.length > 1;
+  const axes = frameAxes(
+    { ...panel, x_label: single ? "" : panel.x_label },
+    room,
+    [0, names.length],
+    values,
+    [],
+    spec,
+    memory,
+    false,
+    names,
+  );
+  const { X, Y } = axes;
+  const wide = Math.min(((X(1) - X(0)) * 0.78) / columns.length, 56);
+  const inside = [];
+  const texts = [];
+  for (const [k, column] of columns.entries()) {
+    for (const [i, v] of column.entries()) {
+      if (!usable(v)) continue;
+      const group = groups[single ? i : k];
+      const accent = panel.accent === i && columns.length === 1 && !single;
+      const x = X(i + 0.5) + (k - columns.length / 2) * wide;
+      inside.push([
+        "rect",
+        {
+          x: r(x + 0.5),
+          width: r(wide - 1),
+          y: r(Math.min(Y(0), Y(v))),
+          height: r(Math.abs(Y(v) - Y(0))),
+          fill: surface(accent ? "accent" : group.quantity),
+          "fill-opacity": accent || group.quantity ? 0.85 : 0.5,
+        },
+      ]);
+      if (single)
+        texts.push(
+          text(axes.plot.x + X(i + 0.5), axes.plot.y + Y(v) + (v >= 0 ? -5 : 14), number(v), {
+            "text-anchor": "middle",
+          }),
+        );
+    }
+  }
+  inside.push(path(`M0 ${r(Y(0))}H${axes.plot.width}`, "currentColor", { "stroke-opacity": 0.6, "stroke-width": 1 }));
+  const scene = [...axes.scene, pane(axes.plot, inside), ...texts];
+  let place = panel.y_label ? measure(panel.y_label) + 18 : axes.plot.x;
+  if (legend)
+    for (const group of groups) {
+      scene.push(text(place, 12, group.label, { fill: color(group.quantity), "font-weight": 600 }));
+      place += measure(group.label) + 18;
+    }
+  return {
+    scene,
+    words: groups.map((g) => `${g.label} ${g.y.map(number).join(", ")}`).join("; "),
+  };
+}
+
+function strip(panel, frame, { width, height }) {
+  const probs = frame.now[panel.name];
+  const quantity = panel.quantity || panel.looks[panel.name].quantity || "policy";
+  const cell = Math.min(width / probs.length, (height - 22) / 0.9, 64);
+  const words = probs.map((p, i) => `token ${i} ${shortProbability(p)}`).join(", ");
+  return { scene: squares(probs, cell, 0, panel.accent, quantity), words };
+}
+
+// A distribution over tokens: a square each, as full as it is likely, its number on it and its probability below.
+function squares(probs, cell, y, marked, quantity) {
+  const side = inner(cell);
+  return probs.flatMap((p, i) => {
+    const x = i * cell + 1.5;
+    const [weight, size] = [i === marked ? 700 : 400, side > 36 ? 14 : FONT];
+    const middle = { "text-anchor": "middle" };
+    return [
+      ...square(x, y + 1.5, side, p, i === marked, quantity),
+      text(x + side / 2, y + 2 + side / 2 + FONT * 0.36, `${i}`, {
+        ...middle,
+        "font-weight": weight,
+        "font-size": size,
+      }),
+      text(x + side / 2, y + side + 16, shortProbability(p), { ...middle, "font-size": 11 }),
+    ];
+  });
+}
+
+// The loop of RLHF: tokens fall out of the policy's strip, are paid, squares fill, and a leash pulls them back.
+function loop(panel, frame, { width }, _spec, memory) {
+  const probs = frame.now[panel.policy];
+  const now = frame.now[panel.completions].slice(0, panel.rows);
+  const falls = frame.playing && !calm.matches;
+  if (!falls || !memory.ids || performance.now() - memory.begun > HOLD)
+    Object.assign(memory, { ids: now, begun: performance.now(), turn: 1 - (memory.turn ?? 0) });
+  const { ids, turn } = memory;
+  const cell = Math.min(width / probs.length, 44);
+  const pitch = Math.min(width * 0.094, (width - 62) / ids[0].length, 34);
+  const [side, chip] = [inner(cell), inner(pitch)];
+  const top = 22;
+  const floor = top + side + 20; // below the probabilities
+  const first = floor + 34;
+  const strong = { "font-weight": 600 };
+  const scene = [
+    text(0, 13, `On a leash: straying costs KL ${number(frame.now[panel.kl])}`, {
+      fill: color("kl"),
+      ...strong,
+    }),
+    ...squares(probs, cell, top, panel.accent, "policy"),
+  ];
+  for (const [i, p] of probs.entries()) {
+    const [x, from] = [i * cell + 1.5, top + 1.5 + side * (1 - p)];
+    const to = top + 1.5 + side * (1 - 1 / probs.length);
+    const [tip, way] = [x + side * 0.86, to > from ? 1 : -1];
+    scene.push(path(`M${r(x - 1)} ${r(to)}h${r(side + 2)}`, color("kl"), { "stroke-width": 1.6 }));
+    const pull = `M${r(tip)} ${r(from)}V${r(to)}m-3.5 ${-4 * way}l3.5 ${4 * way}l3.5 ${-4 * way}`;
+    scene.push(path(Math.abs(to - from) > 6 ? pull : "", color("kl"), { "stroke-width": 1.6 }));
+  }
+  const arrow = (x, from, to) =>
+    `M${r(x)} ${r(from)}V${r(to)}m-4 ${from < to ? -5 : 5}l4 ${from < to ? 5 : -5}l4 ${from < to ? -5 : 5}`;
+  const right = Math.min(width, cell * probs.length) - 9;
+  scene.push(
+    path(arrow(8, floor + 4, first - 4), color("policy"), {}),
+    text(18, floor + 21, "It writes", { fill: color("policy"), ...strong }),
+    path(arrow(right, first + pitch * 0.7, floor + 4), color("reward"), {}),
+    text(right - 10, floor + 21, "Paid tokens become likelier", {
+      fill: color("reward"),
+      ...strong,
+      "text-anchor": "end",
+    }),
+  );
+  const pays = ids.map((row) => row.filter((id) => id === panel.accent).length);
+  for (const [b, row] of ids.entries()) {
+    const y = first + b * pitch;
+    for (const [t, id] of row.entries()) {
+      const [x, paid] = [t * pitch + 1.5, id === panel.accent];
+      const motion = falls
+        ? {
+            class: `baby-fall-${turn}`,
+            style: `--x:${r(id * cell - x)}px;--y:${r(top - y)}px;--late:${b * 150 + t * 25}ms`,
+          }
+        : {};
+      const face = text(x + chip / 2, y + chip / 2 + FONT * 0.36, `${id}`, {
+        "text-anchor": "middle",
+        "font-weight": paid ? 700 : 400,
+      });
+      scene.push(["g", motion, null, [...square(x, y, chip, paid ? 1 : 0, paid, "policy"), face]]);
+    }
+    const word = { fill: color("reward"), "font-weight": 700 };
+    if (falls) Object.assign(word, { class: `baby-pay-${turn}`, style: `--late:${b * 150 + row.length * 25 + 350}ms` });
+    scene.push(text(row.length * pitch + 8, y + chip / 2 + FONT * 0.36, `pays ${pays[b]}`, word));
+  }
+  const below = first + ids.length * pitch + 14;
+  scene.push(text(0, below, "Somebody pays for what was written", { fill: color("reward"), ...strong }));
+  const written = now.map((row) => `${row.join(" ")}, paid ${row.filter((id) => id === panel.accent).length}`);
+  const words = `token ${panel.accent} ${shortProbability(probs[panel.accent])}; it writes ${written.join("; ")}`;
+  return { scene, words };
+}
+
+function table(panel, frame, { width, height }) {
+  const rows = frame.now[panel.name];
+  const quantity = panel.quantity || panel.looks[panel.name].quantity || "policy";
+  const left = 38;
+  const top = 38;
+  const cell = Math.min((width - left - 2) / rows[0].length, (height - top - 2) / rows.length, 30);
+  const side = cell - Math.max(2, cell * 0.12);
+  const wide = cell * rows[0].length;
+  const scene = [text(left + wide / 2, 12, panel.column_label, { "text-anchor": "middle" })];
+  const turned = top + (cell * rows.length) / 2;
+  scene.push(text(11, turned, panel.row_label, { "text-anchor": "middle", transform: `rotate(-90 11 ${r(turned)})` }));
+  for (const i of rows[0].keys()) {
+    const weight = i === panel.accent ? 700 : 400;
+    scene.push(text(left + i * cell + side / 2, 31, `${i}`, { "text-anchor": "middle", "font-weight": weight }));
+  }
+  for (const [s, row] of rows.entries()) {
+    scene.push(text(left - 8, top + s * cell + side / 2 + 4, `${s}`, { "text-anchor": "end" }));
+    for (const [i, p] of row.entries())
+      scene.push(...square(left + i * cell, top + s * cell, side, p, i === panel.accent, quantity, 1));
+  }
+  const said =
+    panel.accent === null
+      ? ""
+      : rows.map((row, s) => `after ${s}, token ${panel.accent}: ${shortProbability(row[panel.accent])}`).join("; ");
+  return { scene, words: said };
+}
+
+function chips(panel, frame, { width, height }, _spec, memory) {
+  const ids = [].concat(frame.now[panel.name]);
+  const rows = (Array.isArray(ids[0]) ? ids : [ids]).slice(0, panel.rows);
+  const top = panel.beside ? 18 : 0;
+  const pitch = (height - top) / panel.rows;
+  const wide = panel.beside ? width - 120 : width;
+  const cell = Math.min(wide / rows[0].length, pitch);
+  const side = inner(cell);
+  const face = (id) => (panel.letters ? panel.letters[id] : `${id}`);
+  const scene = [];
+  for (const [b, row] of rows.entries()) {
+    for (const [t, id] of row.entries()) {
+      if (id < 0) continue;
+      const accent = id === panel.accent;
+      const [x, y] = [t * cell + 1.5, top + b * pitch + 1.5];
+      scene.push(...square(x, y, side, accent ? 1 : 0, accent, "policy"));
+      const weight = accent ? 700 : 400;
+      const [cx, cy] = [x + side / 2, y + side / 2 + FONT * 0.36];
+      scene.push(text(cx, cy, face(id), { "text-anchor": "middle", "font-weight": weight }));
+    }
+  }
+  const said = rows.map((row) =>
+    row
+      .filter((id) => id >= 0)
+      .map(face)
+      .join(panel.letters ? "" : " "),
+  );
+  if (panel.beside) {
+    const beside = frame.now[panel.beside].slice(0, rows.length);
+    const left = cell * rows[0].length + 10;
+    scene.push(...barsBeside(beside, panel.looks[panel.beside], left, width, { top, pitch, side }, memory));
+    for (const [b, v] of beside.entries()) said[b] += `, ${panel.looks[panel.beside].label} ${number(v)}`;
+  }
+  return { scene, words: said.join("; ") };
+}
+
+// A bar at the end of each row, to the left below zero, with its number; one scale that only grows.
+function barsBeside(values, look, left, right, { top, pitch, side }, memory) {
+  memory.widest = Math.max(memory.widest ?? 1, ...values.filter((v) => usable(v)).map(Math.abs));
+  const [zero, half] = [(left + right) / 2 - 10, (right - left) / 2 - 36];
+  const scene = [text(zero, 12, look.label, { "text-anchor": "middle", fill: color(look.quantity) })];
+  for (const [b, v] of values.entries()) {
+    if (!usable(v)) continue;
+    const [x, y] = [zero + (half * v) / memory.widest, top + b * pitch + 1.5];
+    const box = { x: r(Math.min(zero, x)), y: r(y + 2), width: r(Math.abs(x - zero)), height: r(side - 4) };
+    scene.push(["rect", { ...box, fill: surface(look.quantity), "fill-opacity": look.quantity ? 0.8 : 0.5 }]);
+    scene.push(text(Math.max(zero, x) + 5, y + side / 2 + 4, `${v > 0 ? "+" : ""}${number(v)}`, { "font-size": 11 }));
+  }
+  scene.push(
+    path(`M${r(zero)} ${top}v${r(pitch * values.length)}`, "currentColor", {
+      "stroke-opacity": 0.6,
+      "stroke-width": 1,
+    }),
+  );
+  return scene;
+}
+
+export const DRAWERS = { curves, plot, bars, strip, table, chips, loop };

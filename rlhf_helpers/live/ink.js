@@ -1,0 +1,100 @@
+// What all drawings are made of: colors, shapes and words as a scene, [tag, attributes, text, children] each, and the
+// function that makes an element's children those of a scene.
+
+import { r } from "./numbers.js";
+
+export const SVG = "http://www.w3.org/2000/svg";
+export const FONT = 12;
+export const color = (quantity) => (quantity ? `var(--q-${quantity})` : "currentColor"); // see palette.css
+// as text a color needs more contrast than as a surface
+export const surface = (quantity) => color(quantity === "accent" || quantity === "old" ? `${quantity}-fill` : quantity);
+export const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+export function square(x, y, side, level, accent, quantity, line = 1.2) {
+  const height = side * Math.min(Math.max(level || 0, 0), 1);
+  const fill = surface(accent ? "accent" : quantity);
+  return [
+    ["rect", { x: r(x), y: r(y + side - height), width: r(side), height: r(height), fill, "fill-opacity": 0.6 }],
+    [
+      "rect",
+      {
+        x: r(x),
+        y: r(y),
+        width: r(side),
+        height: r(side),
+        fill: "none",
+        stroke: accent ? fill : "currentColor",
+        "stroke-opacity": accent ? 1 : 0.32,
+        "stroke-width": accent ? line * 1.6 : line,
+      },
+    ],
+  ];
+}
+
+export const inner = (cell) => cell - Math.max(3, cell * 0.1);
+export const pane = (plot, children) => [
+  "svg",
+  { x: plot.x, y: plot.y, width: r(plot.width), height: r(plot.height), overflow: "hidden" },
+  null,
+  children,
+];
+export const path = (d, stroke, more) => [
+  "path",
+  { d, stroke, fill: "none", "stroke-width": 2.2, "stroke-linejoin": "round", ...more },
+];
+export const dot = (cx, cy, fill, radius) => ["circle", { cx: r(cx), cy: r(cy), r: radius, fill }];
+export const text = (x, y, words, more) => ["text", { x: r(x), y: r(y), fill: "currentColor", ...more }, words];
+export const sentence = (ends) =>
+  ends
+    .filter((end) => end.text)
+    .map((end) => `${end.text} ${end.value}`)
+    .join(", ");
+
+export function trace(values, x, y) {
+  let d = "";
+  let open = false;
+  values.forEach((v, i) => {
+    const height = y(v);
+    if (height === null) open = false;
+    else {
+      d += `${open ? "L" : "M"}${r(x(v, i))} ${r(height)}`;
+      open = true;
+    }
+  });
+  return d;
+}
+
+let pen = null;
+export function measure(words, size = FONT) {
+  pen ||= document.createElement("canvas").getContext("2d");
+  pen.font = `600 ${size}px system-ui, sans-serif`;
+  return pen.measureText(words).width;
+}
+
+export function add(el, tag, name) {
+  const child = el.appendChild(document.createElement(tag));
+  child.className = name;
+  return child;
+}
+
+export function set(node, attributes) {
+  for (const [key, value] of Object.entries(attributes))
+    if (node.getAttribute(key) !== String(value)) node.setAttribute(key, value);
+}
+
+// Make an element's children those of the scene, [tag, attributes, text, children] each, touching only what differs.
+export function patch(parent, scene) {
+  scene.forEach(([tag, attributes, words, children], i) => {
+    let node = parent.children[i];
+    if (!node || node.tagName !== tag) {
+      const fresh = document.createElementNS(SVG, tag);
+      node ? parent.replaceChild(fresh, node) : parent.appendChild(fresh);
+      node = fresh;
+    }
+    for (const name of node.getAttributeNames()) if (!(name in attributes)) node.removeAttribute(name);
+    set(node, attributes);
+    if (children) patch(node, children);
+    else if (node.textContent !== (words || "")) node.textContent = words || "";
+  });
+  while (parent.children.length > scene.length) parent.lastChild.remove();
+}

@@ -1,0 +1,50 @@
+// Numbers as a drawing writes them, and where an axis has its ticks.
+
+export const r = (v) => Math.round(v * 10) / 10;
+export const usable = (v, log = false) => typeof v === "number" && Number.isFinite(v) && (!log || v > 0);
+const minus = (words) => words.replace("-", "−");
+
+export function number(v) {
+  if (!usable(v)) return "–";
+  const size = Math.abs(v);
+  if (size && (size < 0.005 || size >= 1e5)) return minus(v.toExponential(1));
+  return minus(v.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2));
+}
+
+// A probability in few characters: .10, 0, 1
+export function shortProbability(p) {
+  if (!usable(p)) return "–";
+  return p < 0.005 ? "0" : p > 0.995 ? "1" : p.toFixed(2).replace("0.", ".");
+}
+
+export function niceStep(range, count) {
+  const rough = range / count;
+  const base = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 2.5, 5, 10].find((m) => m * base >= rough * 0.999) * base;
+}
+
+export function ticks(low, high, count) {
+  const step = niceStep(high - low || 1, count);
+  const first = Math.ceil(low / step - 1e-6);
+  const last = Math.floor(high / step + 1e-6);
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+}
+
+export function decades(low, high) {
+  const step = Math.max(1, Math.ceil((high - low) / 4));
+  return ticks(low, high, 100).filter(
+    (v) => Math.abs(v / step - Math.round(v / step)) < 1e-6 && Math.abs(v - Math.round(v)) < 1e-6,
+  );
+}
+
+export function tickText(v, all) {
+  const step = all.length > 1 ? Math.abs(all[1] - all[0]) : Math.abs(v) || 1;
+  if (step >= 1e5 || step < 1e-4) return minus(v.toExponential(0));
+  const digits = Math.max(
+    0,
+    ...[0, 1, 2, 3, 4].filter((d) => Math.abs(step * 10 ** d - Math.round(step * 10 ** d)) > 1e-6).map((d) => d + 1),
+  );
+  return minus((Math.abs(v) < 1e-12 ? 0 : v).toFixed(digits));
+}
+
+export const power = (v) => (v >= -3 && v <= 3 ? `${+(10 ** v).toPrecision(1)}` : `1e${minus(`${Math.round(v)}`)}`);
