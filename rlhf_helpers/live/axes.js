@@ -2,10 +2,12 @@
 
 import { color, FONT, measure, path, text } from "./ink.js";
 import { decades, niceStep, power, r, ticks, tickText } from "./numbers.js";
+import { writeMark } from "./settings.js";
 
 const AT_END = 0.3; // of the width: longer names of lines stand above the plot, not where the lines end
 const LINE = 17; // pixels from one row of names to the next
 const WIDEST = " −0.00"; // the value of a line
+const told = "baby-told"; // what the cross-hair says in its own words
 
 // Axes of a plot, with the names of its lines above it where they would take too much of its width.
 export function frameAxes(panel, room, [x0, x1], values, lines, spec, memory, log = false, names = null) {
@@ -45,12 +47,27 @@ export function frameAxes(panel, room, [x0, x1], values, lines, spec, memory, lo
     const xTicks = ticks(x0, x1, plot.width < 260 ? 3 : 5);
     for (const v of xTicks)
       scene.push(
-        text(plot.x + X(v), floor + 17, tickText(v, xTicks), { "text-anchor": "middle", "fill-opacity": 0.8 }),
+        text(plot.x + X(v), floor + 17, tickText(v, xTicks), {
+          "text-anchor": "middle",
+          "fill-opacity": 0.8,
+          class: told,
+        }),
       );
   }
-  if (panel.x_label) scene.push(text(plot.x + plot.width / 2, floor + 35, panel.x_label, { "text-anchor": "middle" }));
+  if (panel.x_label)
+    scene.push(
+      text(plot.x + plot.width / 2, floor + 35, panel.x_label, { "text-anchor": "middle", class: names ? "" : told }),
+    );
   if (panel.y_label) scene.push(text(0, 12, panel.y_label, {}));
-  return { plot, X, Y, above, scene };
+  // what the cross-hair has to know
+  const legendOf = (values) =>
+    namesAbove(
+      lines.map((line, i) => ({ ...line, value: values[i] })),
+      width,
+      head ? 1 : 0,
+    );
+  const reads = { X, plot, width, rows: panel.x_label ? 2 : 1, legend: (values) => legendOf(values).scene };
+  return { plot, X, Y, above, scene, reads };
 }
 
 // All plots of a figure have one right edge: the room that the longest name of a line takes at its end, or none.
@@ -75,10 +92,10 @@ function namesAbove(lines, width, row) {
     const wide = 22 + measure(line.label + (line.value === undefined ? "" : WIDEST));
     if (x && x + wide > width) [x, row] = [0, row + 1];
     const y = 12 + row * LINE;
-    const look = { "stroke-dasharray": line.dash.join(" ") };
-    scene.push(path(`M${r(x)} ${r(y - 4)}h17`, color(line.quantity), look));
+    scene.push(path(`M${r(x)} ${r(y - 4)}h17`, color(line.quantity), { "stroke-dasharray": line.dash.join(" ") }));
     const words = line.value === undefined ? line.label : `${line.label} ${line.value}`;
-    scene.push(text(x + 22, y, words, { fill: color(line.quantity), "font-weight": 600 }));
+    const look = { fill: color(line.quantity), "font-weight": 600 };
+    scene.push(text(x + 22, y, words, line.value === undefined ? look : { ...look, class: told }));
     x += wide + 14;
   }
   return { rows: scene.length ? row - first + 1 : 0, scene };
@@ -122,21 +139,22 @@ export function endLabels(all, plot) {
     const label = end.value === undefined ? end.text : `${end.text} ${end.value}`;
     return text(plot.x + Math.min(end.x, plot.width) + 9, plot.y + places[i] + 4, label, {
       fill: end.color,
-      class: "baby-halo",
+      class: end.value === undefined ? "baby-halo" : `baby-halo ${told}`,
       "font-weight": 600,
     });
   });
 }
 
-export function markTexts(marks, X, plot, panel, width) {
+export function markTexts(marks, X, plot, panel, width, choices) {
   const scene = [];
   let edge = Infinity; // the newest mark is told first
   const from = panel.y_label ? measure(panel.y_label) + 10 : 0;
   for (const mark of [...marks].reverse()) {
-    const wide = measure(mark.text, 11);
+    const words = writeMark(mark, choices);
+    const wide = measure(words, 11);
     const x = Math.min(Math.max(plot.x + X(mark.step) - wide / 2, from), width - wide - 2);
     if (x < from || x + wide > edge - 8) continue;
-    scene.push(text(x, 12, mark.text, { "font-size": 11, "fill-opacity": 0.85 }));
+    scene.push(text(x, 12, words, { "font-size": 11, "fill-opacity": 0.85, class: told }));
     edge = x;
   }
   return scene;

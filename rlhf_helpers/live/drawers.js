@@ -38,7 +38,7 @@ function curves(panel, frame, room, spec, memory) {
       }),
     );
   const ends = [];
-  for (const line of lines) {
+  for (const [k, line] of lines.entries()) {
     const last = line.y.length - 1;
     inside.push(
       path(
@@ -49,13 +49,31 @@ function curves(panel, frame, room, spec, memory) {
     );
     const y = at(line.y[last]);
     if (y === null) continue;
-    ends.push({ x: X(last), y, text: line.label, value: number(line.y[last]), color: color(line.quantity) });
+    ends.push({ line: k, x: X(last), y, text: line.label, value: number(line.y[last]), color: color(line.quantity) });
   }
-  const scene = [...axes.scene, pane(plot, inside), ...markTexts(frame.marks, X, plot, panel, room.width)];
+  const marks = (some) => markTexts(some, X, plot, panel, room.width, spec.choices);
+  const scene = [...axes.scene, pane(plot, inside), ...marks(frame.marks)];
   for (const end of ends)
     if (end.y > -2 && end.y < plot.height + 2) scene.push(dot(plot.x + end.x, plot.y + end.y, end.color, 3.2));
   if (!axes.above) scene.push(...endLabels(ends, plot));
-  return { scene, words: sentence(ends) };
+  const names = (index) => {
+    const values = lines.map((line) => number(line.y[index]));
+    if (axes.above) return axes.reads.legend(values);
+    return endLabels(
+      ends.map((end) => ({ ...end, value: values[end.line] })),
+      plot,
+    );
+  };
+  const reads = {
+    ...axes.reads,
+    axis: "",
+    word: "update",
+    xs: lines[0].y.map((_, i) => i),
+    lines: lines.map((line) => ({ label: line.label, color: color(line.quantity), y: line.y, at })),
+    names,
+    marks,
+  };
+  return { scene, words: sentence(ends), reads };
 }
 
 function plot(panel, frame, room, spec, memory) {
@@ -124,7 +142,16 @@ function plot(panel, frame, room, spec, memory) {
     scene.push(text(fits ? from : to, above ? y - 7 : y + 16, point.label, side));
   }
   const words = points.map((p) => `${p.label} ${number(p.y)} at ${panel.x_label || panel.x} ${number(p.x)}`).join(", ");
-  return { scene, words: words || lines.map((line) => line.label).join(", ") };
+  const reads = xs.length && {
+    ...axes.reads,
+    axis: panel.x,
+    word: panel.x_label || panel.x,
+    xs,
+    lines: lines.map((line) => ({ label: line.label, color: color(line.quantity), y: line.y, at })),
+    names: () => [],
+    marks: () => [],
+  };
+  return { scene, words: words || lines.map((line) => line.label).join(", "), reads };
 }
 
 function bars(panel, frame, room, spec, memory) {

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from rlhf_helpers._html import in_script
+from rlhf_helpers.live.controls import choices_of
 from rlhf_helpers.names.pretraining import WEIGHTS
 
 OPSET, IR_VERSION = 20, 10  # of every graph, whatever the exporter would choose
@@ -211,8 +212,7 @@ def _control(name: str, widget) -> dict:
         return data | {"kind": "linear", "min": widget.min, "max": widget.max, "step": widget.step}
     if kind == "Checkbox":
         return data | {"kind": "switch"}
-    options = zip(widget._options_labels, widget._options_values, strict=True)
-    return data | {"kind": "choice", "options": [[label, float(value)] for label, value in options]}
+    return data | {"kind": "choice", "options": choices_of(widget)}
 
 
 def _shorten(proto) -> None:

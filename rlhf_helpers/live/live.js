@@ -2,17 +2,19 @@
 // `update(frame)`, which shows one frame. A kernel hosts it as an anywidget (`render`), a page by itself.
 // How high a panel is, `live.css` says, so that its place is known before there is anything to draw.
 //
-//   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training}
-//   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, marks: [{step, text}],
-//           settings: {control: value}, status, error, playing}
+//   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training,
+//          choices: {control: [[words, value], ..]}: what its values are called, if they are
+//   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, settings: {control: value},
+//           marks: [{step, name, from, to}], status, error, playing}
 //   host   {set(control, value)}: what a reader does in the drawing, done by whoever runs the figure
 
+import { crossHair } from "./cross_hair.js";
 import { DRAWERS } from "./drawers.js";
 import { add, calm, FONT, patch, SVG, set } from "./ink.js";
 
 const PICTURES = ["loop", "strip", "table", "chips"]; // they stand together, before the charts
 
-export function draw(el, spec, _host) {
+export function draw(el, spec, host) {
   const status = add(el, "p", "baby-status");
   status.setAttribute("role", "status");
   const pictures = add(el, "div", "baby-pictures");
@@ -29,22 +31,26 @@ export function draw(el, spec, _host) {
     return { panel, box, place, svg, memory: {} };
   });
   (pictures.firstChild ?? main.firstChild).classList.add("baby-first");
+  const cross = crossHair(el, spec, host, panels);
   let frame = null;
   const room = {};
   const edges = { left: 30 }; // of all plots of the figure
   const paint = () => {
     if (!frame) return;
     const before = edges.left;
-    for (const { panel, place, svg, memory } of panels) {
+    for (const entry of panels) {
+      const { panel, place, svg, memory } = entry;
       const [width, height] = [Math.floor(place.clientWidth), Math.floor(place.clientHeight)];
       if (width < 40) continue;
-      const { scene, words } = DRAWERS[panel.kind](panel, frame, { width, height, edges }, spec, memory);
+      const { scene, words, reads } = DRAWERS[panel.kind](panel, frame, { width, height, edges }, spec, memory);
+      entry.reads = reads;
       set(svg, { width, height, viewBox: `0 0 ${width} ${height}`, "font-size": FONT });
       set(svg, { role: "img", "aria-label": `${panel.title ? `${panel.title}: ` : ""}${words}` });
       svg.removeAttribute("aria-hidden");
       patch(svg, scene);
     }
-    if (edges.left > before) paint(); // numbers of a later panel asked for more room
+    if (edges.left > before) return paint(); // numbers of a later panel asked for more room
+    cross(frame);
     // a screen reader hears where a run stops, not every step of it
     status.setAttribute("aria-live", frame.playing ? "off" : "polite");
     status.classList.toggle("baby-error", Boolean(frame.error));

@@ -88,8 +88,3 @@ def move_mark(marks: list[dict], name: str, old: float, new: float, *, step: int
     last.update(to=new, moved=step)
     if last["from"] == new:
         marks.remove(last)
-
-
-def write_mark(mark: Mapping) -> str:
-    """Return what is written over a mark."""
-    return f"{mark['name']} {write_number(mark['to'], '.3g')}"

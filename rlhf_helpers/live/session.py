@@ -9,7 +9,7 @@ import torch
 from rlhf_helpers.live import checks
 from rlhf_helpers.live.base import Panel, View
 from rlhf_helpers.live.guidance import Preset, Say
-from rlhf_helpers.live.rules import move_mark, write_mark, write_status, write_stop
+from rlhf_helpers.live.rules import move_mark, write_status, write_stop
 from rlhf_helpers.live.run import NotFinite, Run
 
 
@@ -130,7 +130,7 @@ class Session:
             "step": self.step,
             "rows": self.rows(),
             "now": now,
-            "marks": [{"step": mark["step"], "text": write_mark(mark)} for mark in self.marks],
+            "marks": [{key: mark[key] for key in ("step", "name", "from", "to")} for mark in self.marks],
             "settings": self.run.controls,
             "status": self.status(),
             "error": self.error is not None,

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from ipywidgets import FloatSlider
+from ipywidgets import Dropdown, FloatSlider
 from support.browser import needs_chromium
 
 from rlhf_helpers._html import PALETTE
@@ -22,7 +22,8 @@ OPEN = """async ([code, css, spec, frame]) => {
     document.body.className = "baby-live";
     const { draw } = (await import("data:text/javascript;charset=utf-8," + encodeURIComponent(code))).default;
     const root = document.body.appendChild(document.createElement("div"));
-    window.update = draw(root, spec);
+    window.asked = [];
+    window.update = draw(root, spec, { seek: (step) => window.asked.push(step) });
     window.update(frame);
 }"""
 LOOK = """() => {
@@ -193,6 +194,151 @@ def test_panels_of_a_figure_share_their_edges(page):
         rows = {name: [v * 12345 for v in values] for name, values in frame["rows"].items()}
         page.evaluate("frame => window.update(frame)", frame | {"rows": rows})
         assert page.evaluate(LOOK)["svgs"] == heights
+
+
+READ = """() => {
+    const shown = (svg) => [...svg.querySelectorAll("text")].filter(
+        t => getComputedStyle(t).visibility === "visible").map(t => t.textContent);
+    return [...document.querySelectorAll(".baby-place")].map((place) => ({
+        below: shown(place.querySelector(":scope > svg")),
+        above: shown(place.querySelector(".baby-cross > svg") ?? document.createElement("svg")),
+        line: place.querySelector(".baby-cross path")?.getAttribute("d").split(" ")[0],
+        plot: ["x", "width"].map(name => Number(place.querySelector(":scope > svg > svg").getAttribute(name))),
+        height: place.getBoundingClientRect().height,
+    }));
+}"""
+
+
+def written(value: float) -> str:
+    """A number as a drawing writes it, between 0.005 and 10."""
+    return f"{value:.2f}"
+
+
+def readable():
+    """A run of 20 updates in which two controls have moved."""
+    fig = live(
+        lambda state, noise, *, x, way: step(state, noise, x=x * (1 + way)),
+        start=lambda seed: {"t": torch.full((), 0.05)},
+        noise=(4, 8),
+        steps=40,
+        panels=[
+            Curves(["reward", "kl"], title="One", y_label="reward; KL"),
+            Curves(["loss"], title="Another"),
+            PANELS["plot"],
+        ],
+        caption="c",
+        x=FloatSlider(value=1, min=0, max=3),
+        way=Dropdown(options=[("there", 0), ("back", 1)], value=0),
+    )
+    fig.step(10)
+    fig.set(x=0.5)
+    fig.step(5)
+    fig.set(way=1)
+    fig.step(5)
+    return fig
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_pointer_reads_all_curves_at_one_update_and_moves_nothing(page, width):
+    fig = readable()
+    page.set_viewport_size({"width": width, "height": 1000})
+    before = opened(page, fig)
+    places = page.locator(".baby-place")
+    svg = places.nth(1).bounding_box()
+    quiet = page.evaluate(READ)
+    left, wide = quiet[1]["plot"]
+    for index in (0, 3, 10, 17, 20):
+        page.mouse.move(svg["x"] + left + wide * index / 40 + 0.3, svg["y"] + 30)
+        one, other, function = page.evaluate(READ)
+        for seen, names in ((one, ["reward", "kl"]), (other, ["loss"])):
+            for name in names:
+                label = "KL" if name == "kl" else name
+                assert f"{label} {written(fig.history[name][index])}" in seen["above"]
+            assert any(words.startswith(f"update {index}") for words in seen["above"])
+            assert not any(re.search(r"^(reward|KL|loss) ", words) for words in seen["below"])
+        assert one["line"] == other["line"]
+        assert not function["above"]
+        assert [place["height"] for place in (one, other, function)] == [place["height"] for place in quiet]
+        told = " ".join(other["above"])
+        assert f"x {1 if index < 10 else 0.5}" in told
+        assert f"way {'there' if index < 15 else 'back'}" in told, "the words of a choice, not its number"
+        near = [f"way {word}" for word, at in (("back", 15),) if abs(index - at) <= 2]
+        assert [words for words in one["above"] if re.match("(x|way) ", words)] == near + ["x 0.5"] * (index == 10)
+        overflow = """() => [...document.querySelectorAll(".baby-cross text")].filter(text => {
+            const [inner, outer] = [text, text.closest(".baby-place")].map(e => e.getBoundingClientRect());
+            return inner.left < outer.left - 1 || inner.right > outer.right + 2 || inner.bottom > outer.bottom + 2;
+        }).map(text => text.textContent)"""
+        assert page.evaluate(overflow) == []
+    assert page.evaluate("document.querySelector('.baby-heard').textContent") == "", "who points does not listen"
+    assert page.evaluate("window.asked") == []
+    page.mouse.down()
+    page.mouse.move(svg["x"] + left + 1, svg["y"] + 30)
+    page.mouse.up()
+    assert page.evaluate("window.asked")[-1] == 0, "a drag asks for an update"
+    page.mouse.move(1, 999)
+    assert page.evaluate(READ) == quiet
+    assert page.evaluate(LOOK)["texts"] == before["texts"]
+
+
+def test_a_figure_is_read_by_keyboard_alone_and_heard(page):
+    fig = readable()
+    page.set_viewport_size({"width": 720, "height": 1000})
+    opened(page, fig)
+    quiet = page.evaluate(READ)
+    focused = "() => [document.activeElement.getAttribute('aria-label'), document.activeElement.ariaValueText]"
+    heard = "document.querySelector('.baby-heard').textContent"
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused) == ["Read the curves", "update 20"]
+    ring = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate(ring) == "solid"
+    index = 20
+    for key, to in (("ArrowLeft", 19), ("PageDown", 9), ("ArrowRight", 10), ("Home", 0), ("ArrowLeft", 0), ("End", 20)):
+        page.keyboard.press(key)
+        index = to
+        assert page.evaluate(focused) == ["Read the curves", f"update {index}"]
+        values = ", ".join(
+            f"{label} {written(fig.history[name][index])}"
+            for label, name in (("reward", "reward"), ("KL", "kl"), ("loss", "loss"))
+        )
+        settings = f"x {1 if index < 10 else 0.5}, way {'there' if index < 15 else 'back'}"
+        mark = "; at update 10: x 0.5" if index in (9, 10) else ""
+        assert page.evaluate(heard) == f"{values}; {settings}{mark}"
+    page.keyboard.press("Escape")
+    assert page.evaluate(READ) == quiet
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused) == ["Read the functions", "x 2"]
+    page.keyboard.press("ArrowLeft")
+    grid, curve = fig.now["grid"], fig.now["curve"]
+    assert page.evaluate(focused)[1] == f"x {written(grid[-2])}"
+    assert page.evaluate(READ)[2]["above"] == [f"x {written(grid[-2])}: curve {written(curve[-2])}"]
+    assert not page.evaluate(READ)[0]["above"], "updates are another axis"
+    page.keyboard.press("Tab")
+    assert page.evaluate(READ) == quiet, "who goes on leaves nothing behind"
+
+
+def test_the_cross_hair_stays_where_it_is_while_a_figure_plays_and_is_cheap(page):
+    fig = readable()
+    page.set_viewport_size({"width": 720, "height": 1000})
+    opened(page, fig)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Home")
+    page.keyboard.press("PageUp")
+    fig.step(3)
+    page.evaluate("frame => window.update(frame)", fig.canvas.frame | {"playing": True})
+    assert page.evaluate("document.activeElement.ariaValueText") == "update 10"
+    assert f"reward {written(fig.history['reward'][10])}" in page.evaluate(READ)[0]["above"]
+    cost = page.evaluate("""() => {
+      const place = document.querySelector(".baby-place"), box = place.getBoundingClientRect();
+      const times = [];
+      for (let x = 60; x < 260; x++) {
+        const begun = performance.now();
+        const where = { clientX: box.left + x, clientY: box.top + 60, bubbles: true };
+        place.dispatchEvent(new PointerEvent("pointermove", where));
+        times.push(performance.now() - begun);
+      }
+      return times.sort((a, b) => a - b)[100];
+    }""")
+    assert cost < 2, "milliseconds for a move of the pointer"
 
 
 def test_rows_fall_while_it_plays_and_are_there_when_it_does_not(page):

@@ -20,7 +20,7 @@ const { numbers, statuses, known, stops, marks } = JSON.parse(readFileSync(0, "u
 const marked = ({ steps, moves }) => {
   const all = [];
   for (const [step, name, old, value] of moves) rules.moveMark(all, name, old, value, step, steps);
-  return all.map((mark) => [mark.step, rules.writeMark(mark)]);
+  return all.map((mark) => [mark.step, mark.name, mark.to]);
 };
 console.log(JSON.stringify({
   numbers: numbers.map(([value, form]) => rules.writeNumber(value, form)),

@@ -5,7 +5,7 @@
 import { copy } from "./clipboard.js";
 import { Engine, unzip } from "./engine.js";
 import { draw } from "./live.js";
-import { BUSY, FRAME, FRAMES, moveMark, writeMark, writeStatus, writeStop } from "./rules.js";
+import { BUSY, FRAME, FRAMES, moveMark, writeStatus, writeStop } from "./rules.js";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PAUSE = CALM ? 500 : FRAME; // from picture to picture
@@ -14,6 +14,12 @@ const LONG = -0.888; // as long as a number in the status line gets
 const COPY = "Copy a link to this state";
 const UNFIT = "The address does not fit this figure.";
 const COPIED = "The link is in your clipboard: this run, to the last bit, in every browser.";
+const WORDS = {
+  switch: [
+    ["off", 0],
+    ["on", 1],
+  ],
+}; // of the values of a control
 const AHEAD = "100%"; // of the window: a figure is made ready before a reader has scrolled to it
 const SCRIPT = document.currentScript.src;
 
@@ -53,9 +59,16 @@ class Figure {
     this.controls = build("div", "baby-controls");
     grid.append(canvas, this.controls);
     this.element.insertBefore(grid, caption);
-    this.update = draw(canvas, this.data.spec, {
-      set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
-    });
+    const choices = Object.fromEntries(
+      this.data.controls.map(({ name, kind, options }) => [name, WORDS[kind] ?? options]),
+    );
+    this.update = draw(
+      canvas,
+      { ...this.data.spec, choices },
+      {
+        set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
+      },
+    );
     for (const [index, still] of stills.entries()) {
       still.classList.add("baby-still");
       this.update.boxes[index].append(still);
@@ -283,13 +296,12 @@ class Figure {
       name,
       [...(this.rows[name] ?? []), value],
     ]);
-    const marks = this.marks.map((mark) => ({ step: mark.step, text: writeMark(mark) }));
     this.frame = {
       step,
       rows: Object.fromEntries(present),
       previous: this.previous,
       now: this.now,
-      marks,
+      marks: [...this.marks],
       settings: { ...this.values },
     };
   }

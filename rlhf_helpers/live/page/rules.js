@@ -75,6 +75,3 @@ export function moveMark(marks, name, old, value, step, steps) {
   Object.assign(last, { to: value, moved: step });
   if (last.from === value) marks.splice(marks.indexOf(last), 1);
 }
-
-// What is written over a mark.
-export const writeMark = ({ name, to }) => `${name} ${writeNumber(to, ".3g")}`;

@@ -210,7 +210,7 @@ def test_a_moved_slider_changes_what_is_shown_now_and_leaves_a_mark():
     np.testing.assert_array_equal(fig.now["samples"], samples)  # the same random numbers
     assert fig.canvas.frame["rows"]["optimum"][:5] == before["rows"]["optimum"][:5]
     assert fig.canvas.frame["rows"]["optimum"][5] != before["rows"]["optimum"][5]
-    assert fig.canvas.frame["marks"] == [{"step": 5, "text": "kl_coeff 1"}]
+    assert fig.canvas.frame["marks"] == [{"step": 5, "name": "kl_coeff", "from": 0.1, "to": 1.0}]
     assert "pull 1," in fig.canvas.frame["status"]
 
 
