@@ -2,8 +2,22 @@
 
 from rlhf_helpers.live.base import Panel
 from rlhf_helpers.live.figure import LiveFigure
-from rlhf_helpers.live.guidance import Preset, Say
+from rlhf_helpers.live.guidance import Preset, Say, Term
 from rlhf_helpers.live.live_call import live
 from rlhf_helpers.live.panels import Bars, Chips, Curves, Loop, Plot, Strip, Table
 
-__all__ = ["Bars", "Chips", "Curves", "LiveFigure", "Loop", "Panel", "Plot", "Preset", "Say", "Strip", "Table", "live"]
+__all__ = [
+    "Bars",
+    "Chips",
+    "Curves",
+    "LiveFigure",
+    "Loop",
+    "Panel",
+    "Plot",
+    "Preset",
+    "Say",
+    "Strip",
+    "Table",
+    "Term",
+    "live",
+]

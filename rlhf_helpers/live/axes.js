@@ -94,7 +94,7 @@ function namesAbove(lines, width, row) {
     const y = 12 + row * LINE;
     scene.push(path(`M${r(x)} ${r(y - 4)}h17`, color(line.quantity), { "stroke-dasharray": line.dash.join(" ") }));
     const words = line.value === undefined ? line.label : `${line.label} ${line.value}`;
-    const look = { fill: color(line.quantity), "font-weight": 600 };
+    const look = { fill: color(line.quantity), "font-weight": 600, "data-series": line.series };
     scene.push(text(x + 22, y, words, line.value === undefined ? look : { ...look, class: told }));
     x += wide + 14;
   }
@@ -140,17 +140,18 @@ export function endLabels(all, plot) {
     return text(plot.x + Math.min(end.x, plot.width) + 9, plot.y + places[i] + 4, label, {
       fill: end.color,
       class: end.value === undefined ? "baby-halo" : `baby-halo ${told}`,
+      "data-series": end.series,
       "font-weight": 600,
     });
   });
 }
 
-export function markTexts(marks, X, plot, panel, width, choices) {
+export function markTexts(marks, X, plot, panel, width, controls) {
   const scene = [];
   let edge = Infinity; // the newest mark is told first
   const from = panel.y_label ? measure(panel.y_label) + 10 : 0;
   for (const mark of [...marks].reverse()) {
-    const words = writeMark(mark, choices);
+    const words = writeMark(mark, controls);
     const wide = measure(words, 11);
     const x = Math.min(Math.max(plot.x + X(mark.step) - wide / 2, from), width - wide - 2);
     if (x < from || x + wide > edge - 8) continue;

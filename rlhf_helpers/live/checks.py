@@ -10,7 +10,7 @@ from ipywidgets import ValueWidget
 from rlhf_helpers._checks import check_count
 from rlhf_helpers.live.base import Panel
 from rlhf_helpers.live.controls import turn
-from rlhf_helpers.live.guidance import Preset, Say
+from rlhf_helpers.live.guidance import Preset, Say, Term
 from rlhf_helpers.live.lines import name_of
 from rlhf_helpers.live.rules import FIELD, FORMAT
 
@@ -67,6 +67,20 @@ def check_presets(presets: Sequence[Preset], controls: Mapping) -> None:
                 control.value = kept
             if abs(taken - value) > 1e-9 * max(1.0, abs(value)):
                 raise ValueError(f"{refused}, which becomes {taken}")
+
+
+def check_formula(formula: Sequence[Term | str], panels: Sequence[Panel], controls: Mapping) -> None:
+    """Raise unless the terms of a formula name lines that are drawn and controls that are there."""
+    drawn = sorted({name for panel in panels for name in panel.lines()})
+    for piece in formula:
+        if not isinstance(piece, Term | str):
+            raise TypeError(f"formula must be Term(text, ...) and texts between them, got {type(piece).__name__}")
+        if isinstance(piece, str):
+            continue
+        if strange := [name for name in piece.series if name not in drawn]:
+            raise ValueError(f"formula must name lines of panels, {drawn}, got {strange[0]!r} in {piece.text!r}")
+        if strange := [name for name in piece.controls if name not in controls]:
+            raise ValueError(f"formula must name controls, {sorted(controls)}, got {strange[0]!r} in {piece.text!r}")
 
 
 def check_arguments(start, noise, steps, panels, caption, seeds) -> None:

@@ -29,16 +29,6 @@ def turn(control: ipywidgets.ValueWidget, value: float) -> None:
     control.value = bool(value) if isinstance(control, ipywidgets.Checkbox) else value
 
 
-def choices_of(control: ipywidgets.ValueWidget) -> list[tuple[str, float]]:
-    """Return the words and the number of each choice of a control; none of a slider."""
-    if isinstance(control, ipywidgets.Checkbox):
-        return [("off", 0.0), ("on", 1.0)]
-    if not hasattr(control, "_options_labels"):
-        return []
-    options = zip(control._options_labels, control._options_values, strict=True)
-    return [(words, float(value)) for words, value in options]
-
-
 def box(kind: str, children: Sequence[ipywidgets.Widget], cls: type = ipywidgets.VBox) -> ipywidgets.Box:
     """Return a box that the styles know by name."""
     result = cls(children)

@@ -4,14 +4,14 @@
 //
 // A panel that can be read gives `reads`: {axis, word, xs, X, plot, width, rows, lines, names, marks}
 
-import { add, dot, measure, patch, path, SVG, set, text } from "./ink.js";
+import { add, dot, measure, of, patch, path, SVG, set, text } from "./ink.js";
 import { number, r } from "./numbers.js";
 import { inForce, near, writeMark, writeSetting } from "./settings.js";
 
 const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity };
 KEYS.End = Infinity;
 
-export function crossHair(el, spec, host, panels) {
+export function crossHair(el, spec, host, panels, painted) {
   let frame = null;
   let reading = null; // {axis, index, entry}: where, and the panel that was asked
   const layers = [];
@@ -36,14 +36,15 @@ export function crossHair(el, spec, host, panels) {
         "aria-valuetext": where(reads, index),
       });
     }
+    painted();
   }
 
   function scene(entry, index, asked) {
     const { reads } = entry;
     const { plot, xs, X, lines, width, rows, marks } = reads;
     const x = plot.x + X(xs[index]);
-    const dots = lines.flatMap(({ y, at, color }) =>
-      at(y[index]) === null ? [] : [dot(x, plot.y + at(y[index]), color, 3.6)],
+    const dots = lines.flatMap(({ series, y, at, color }) =>
+      at(y[index]) === null ? [] : [of(series, dot(x, plot.y + at(y[index]), color, 3.6))],
     );
     const words = [where(reads, index), ...(asked || reads.axis ? details(entry, index) : [])];
     const told = wrapped(words, width, rows).map((row, i) => ({ row, y: plot.y + plot.height + 17 + 18 * i }));
@@ -63,7 +64,7 @@ export function crossHair(el, spec, host, panels) {
   // What the rows below the axis say of a place: the settings at an update, the values of functions.
   function details({ reads }, index) {
     if (reads.axis) return reads.lines.filter(({ label }) => label).map((line) => inWords(line, index));
-    return Object.entries(inForce(frame, index)).map(([name, value]) => writeSetting(name, value, spec.choices));
+    return Object.entries(inForce(frame, index)).map(([name, value]) => writeSetting(name, value, spec.controls));
   }
 
   // All of it, in words.
@@ -73,7 +74,7 @@ export function crossHair(el, spec, host, panels) {
     if (reading.axis) return [...new Set(values)].join(", ");
     const settings = details(reading.entry, index);
     const moved = near(frame.marks, index, spec.steps);
-    const marks = moved.map((mark) => `at update ${mark.step}: ${writeMark(mark, spec.choices)}`);
+    const marks = moved.map((mark) => `at update ${mark.step}: ${writeMark(mark, spec.controls)}`);
     return [[...new Set(values)].join(", "), settings.join(", "), ...marks].filter(Boolean).join("; ");
   }
 

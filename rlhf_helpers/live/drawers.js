@@ -1,7 +1,22 @@
 // The panels: (panel, frame, {width, height, edges}, spec, memory) -> {scene, words}
 
 import { endLabels, frameAxes, markTexts } from "./axes.js";
-import { calm, color, dot, FONT, inner, measure, pane, path, sentence, square, surface, text, trace } from "./ink.js";
+import {
+  calm,
+  color,
+  dot,
+  FONT,
+  inner,
+  measure,
+  of,
+  pane,
+  path,
+  sentence,
+  square,
+  surface,
+  text,
+  trace,
+} from "./ink.js";
 import { number, r, shortProbability, usable } from "./numbers.js";
 
 const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure plays
@@ -9,6 +24,7 @@ const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure
 function curves(panel, frame, room, spec, memory) {
   const lines = panel.names.map((name) => ({
     ...panel.looks[name],
+    series: name,
     y: frame.rows[name] || [],
     before: frame.previous?.[name] || [],
   }));
@@ -44,17 +60,19 @@ function curves(panel, frame, room, spec, memory) {
       path(
         trace(line.y, (_, i) => X(i), at),
         color(line.quantity),
-        { "stroke-dasharray": line.dash.join(" "), class: "baby-line" },
+        { "stroke-dasharray": line.dash.join(" "), class: "baby-line", "data-series": line.series },
       ),
     );
     const y = at(line.y[last]);
     if (y === null) continue;
-    ends.push({ line: k, x: X(last), y, text: line.label, value: number(line.y[last]), color: color(line.quantity) });
+    const { label, quantity, series } = line;
+    ends.push({ line: k, series, x: X(last), y, text: label, value: number(line.y[last]), color: color(quantity) });
   }
-  const marks = (some) => markTexts(some, X, plot, panel, room.width, spec.choices);
+  const marks = (some) => markTexts(some, X, plot, panel, room.width, spec.controls);
   const scene = [...axes.scene, pane(plot, inside), ...marks(frame.marks)];
   for (const end of ends)
-    if (end.y > -2 && end.y < plot.height + 2) scene.push(dot(plot.x + end.x, plot.y + end.y, end.color, 3.2));
+    if (end.y > -2 && end.y < plot.height + 2)
+      scene.push(of(end.series, dot(plot.x + end.x, plot.y + end.y, end.color, 3.2)));
   if (!axes.above) scene.push(...endLabels(ends, plot));
   const names = (index) => {
     const values = lines.map((line) => number(line.y[index]));
@@ -69,7 +87,7 @@ function curves(panel, frame, room, spec, memory) {
     axis: "",
     word: "update",
     xs: lines[0].y.map((_, i) => i),
-    lines: lines.map((line) => ({ label: line.label, color: color(line.quantity), y: line.y, at })),
+    lines: lines.map(({ label, quantity, series, y }) => ({ label, series, color: color(quantity), y, at })),
     names,
     marks,
   };
@@ -79,7 +97,7 @@ function curves(panel, frame, room, spec, memory) {
 function plot(panel, frame, room, spec, memory) {
   const { width } = room;
   const xs = panel.ys.length ? frame.now[panel.x] : [];
-  const lines = panel.ys.map((name) => ({ ...panel.looks[name], y: frame.now[name] || [] }));
+  const lines = panel.ys.map((name) => ({ ...panel.looks[name], series: name, y: frame.now[name] || [] }));
   const points = panel.points.flatMap(([px, py]) =>
     [].concat(frame.now[px]).map((x, i) => ({ x, y: [].concat(frame.now[py])[i], ...panel.looks[py] })),
   );
@@ -113,12 +131,14 @@ function plot(panel, frame, room, spec, memory) {
       path(
         trace(line.y, (_, i) => X(xs[i]), at),
         color(line.quantity),
-        { "stroke-dasharray": line.dash.join(" "), class: "baby-line" },
+        { "stroke-dasharray": line.dash.join(" "), class: "baby-line", "data-series": line.series },
       ),
     );
     const seen = line.y.map((_, i) => i).filter((i) => usable(line.y[i]) && xs[i] <= across[1]);
     const last = seen[seen.length - 1];
-    if (seen.length) ends.push({ x: X(xs[last]), y: Y(line.y[last]), text: line.label, color: color(line.quantity) });
+    if (!seen.length) continue;
+    const { label, quantity, series } = line;
+    ends.push({ series, x: X(xs[last]), y: Y(line.y[last]), text: label, color: color(quantity) });
   }
   const scene = [...axes.scene, pane(axes.plot, inside), ...(axes.above ? [] : endLabels(ends, axes.plot))];
   for (const point of points.filter((p) => usable(p.x) && usable(p.y))) {
@@ -147,7 +167,7 @@ function plot(panel, frame, room, spec, memory) {
     axis: panel.x,
     word: panel.x_label || panel.x,
     xs,
-    lines: lines.map((line) => ({ label: line.label, color: color(line.quantity), y: line.y, at })),
+    lines: lines.map(({ label, quantity, series, y }) => ({ label, series, color: color(quantity), y, at })),
     names: () => [],
     marks: () => [],
   };

@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from rlhf_helpers._html import in_script
-from rlhf_helpers.live.controls import choices_of
 from rlhf_helpers.names.pretraining import WEIGHTS
 
 OPSET, IR_VERSION = 20, 10  # of every graph, whatever the exporter would choose
@@ -153,7 +152,7 @@ def page_data(figure) -> dict:
     definition = figure.definition
     data = {
         "spec": definition.spec(),
-        "controls": [_control(name, widget) for name, widget in figure.controls.items()],
+        "controls": [described(name, widget) for name, widget in figure.controls.items()],
         "steps": definition.steps,
         "noise": definition.noise,
         "caption": definition.caption,
@@ -202,8 +201,8 @@ def _is_in_the_book(array: np.ndarray) -> bool:
     return array.dtype == np.float32 and array.astype("<f4").tobytes() == WEIGHTS.read_bytes()
 
 
-def _control(name: str, widget) -> dict:
-    """Describe an ipywidgets control to the page."""
+def described(name: str, widget) -> dict:
+    """Describe an ipywidgets control to a page, and to the drawing."""
     kind = type(widget).__name__
     data = {"name": name, "label": widget.description, "value": float(widget.value)}
     if kind == "FloatLogSlider":
@@ -212,7 +211,8 @@ def _control(name: str, widget) -> dict:
         return data | {"kind": "linear", "min": widget.min, "max": widget.max, "step": widget.step}
     if kind == "Checkbox":
         return data | {"kind": "switch"}
-    return data | {"kind": "choice", "options": choices_of(widget)}
+    options = zip(widget._options_labels, widget._options_values, strict=True)
+    return data | {"kind": "choice", "options": [[label, float(value)] for label, value in options]}
 
 
 def _shorten(proto) -> None:

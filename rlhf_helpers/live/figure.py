@@ -10,7 +10,7 @@ import numpy as np
 
 from rlhf_helpers._html import inline, kept, publishing
 from rlhf_helpers.live import export
-from rlhf_helpers.live.controls import Canvas, box, choices_of, preset_bar, run_bar, turn
+from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, turn
 from rlhf_helpers.live.guidance import Preset
 from rlhf_helpers.live.picture import picture
 from rlhf_helpers.live.rules import BUSY, FRAME, FRAMES
@@ -31,8 +31,8 @@ class LiveFigure(ipywidgets.VBox):
         self.session = Session(definition)
         self._task: asyncio.Task | None = None
         self._known = self.settings()
-        choices = {name: choices_of(control) for name, control in controls.items()}
-        self.canvas = Canvas(spec=definition.spec() | {"choices": choices}, frame=self.session.frame())
+        told = [export.described(name, control) for name, control in controls.items()]
+        self.canvas = Canvas(spec=definition.spec() | {"controls": told}, frame=self.session.frame())
         self.canvas.add_class("baby-canvas")
         self.canvas.on_msg(lambda _widget, asked, _buffers: self._guard(lambda: self._asked(asked)))
         grid = ipywidgets.Box([self.canvas, self._controls_box()])

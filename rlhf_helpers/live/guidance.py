@@ -1,6 +1,6 @@
-"""What guides a reader: presets, which are settings worth a look, and sentences when a series goes too far."""
+"""What guides a reader: presets, sentences when a series goes too far, and a formula in its terms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -48,3 +48,25 @@ class Say:
         """Whether it speaks now."""
         high = self.above is not None and value > self.above
         return step >= self.after and (high or (self.below is not None and value < self.below))
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of a figure's formula, which lights up together with its curves, its sliders and its line of code.
+
+    Args:
+        text: how it is written in the formula.
+        series: the series that show it: curves, or functions y(x).
+        controls: the controls that set it.
+        code: the line that computes it.
+    """
+
+    text: str
+    series: Sequence[str] = ()
+    controls: Sequence[str] = ()
+    code: str = ""
+
+    def __post_init__(self):
+        for name in ("series", "controls"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))

@@ -43,6 +43,7 @@ export const path = (d, stroke, more) => [
   { d, stroke, fill: "none", "stroke-width": 2.2, "stroke-linejoin": "round", ...more },
 ];
 export const dot = (cx, cy, fill, radius) => ["circle", { cx: r(cx), cy: r(cy), r: radius, fill }];
+export const of = (series, [tag, attributes, ...rest]) => [tag, { ...attributes, "data-series": series }, ...rest];
 export const text = (x, y, words, more) => ["text", { x: r(x), y: r(y), fill: "currentColor", ...more }, words];
 export const sentence = (ends) =>
   ends

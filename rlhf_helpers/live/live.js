@@ -3,7 +3,7 @@
 // How high a panel is, `live.css` says, so that its place is known before there is anything to draw.
 //
 //   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training,
-//          choices: {control: [[words, value], ..]}: what its values are called, if they are
+//          controls: [{name, label, kind, options}], formula: [text or {text, series, controls, code}, ..]}
 //   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, settings: {control: value},
 //           marks: [{step, name, from, to}], status, error, playing}
 //   host   {set(control, value)}: what a reader does in the drawing, done by whoever runs the figure
@@ -11,6 +11,7 @@
 import { crossHair } from "./cross_hair.js";
 import { DRAWERS } from "./drawers.js";
 import { add, calm, FONT, patch, SVG, set } from "./ink.js";
+import { formula } from "./terms.js";
 
 const PICTURES = ["loop", "strip", "table", "chips"]; // they stand together, before the charts
 
@@ -18,6 +19,7 @@ export function draw(el, spec, host) {
   const status = add(el, "p", "baby-status");
   status.setAttribute("role", "status");
   const pictures = add(el, "div", "baby-pictures");
+  const light = formula(el, spec);
   const main = add(el, "div", "baby-main");
   const panels = spec.panels.map((panel) => {
     const box = add(PICTURES.includes(panel.kind) ? pictures : main, "div", `baby-panel baby-${panel.kind}`);
@@ -31,7 +33,7 @@ export function draw(el, spec, host) {
     return { panel, box, place, svg, memory: {} };
   });
   (pictures.firstChild ?? main.firstChild).classList.add("baby-first");
-  const cross = crossHair(el, spec, host, panels);
+  const cross = crossHair(el, spec, host, panels, light);
   let frame = null;
   const room = {};
   const edges = { left: 30 }; // of all plots of the figure

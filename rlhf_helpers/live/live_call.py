@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from rlhf_helpers.live import checks
 from rlhf_helpers.live.base import Panel
 from rlhf_helpers.live.figure import LiveFigure
-from rlhf_helpers.live.guidance import Preset, Say
+from rlhf_helpers.live.guidance import Preset, Say, Term
 from rlhf_helpers.live.session import Definition
 
 
@@ -21,6 +21,7 @@ def live(
     says: Sequence[Say] = (),
     presets: Sequence[Preset] = (),
     seeds: int = 5,
+    formula: Sequence[Term | str] = (),
     **controls,
 ) -> LiveFigure:
     """Make a figure with controls: it trains, or it only computes, whatever ``function`` says.
@@ -38,6 +39,7 @@ def live(
         says: sentences that appear when a series goes too far.
         presets: settings worth a look, each a button with a sentence.
         seeds: how many seeds there are to choose from.
+        formula: what is computed, in terms and the texts between them; a term lights up with all that shows it.
         **controls: ipywidgets controls with numbers, named like the function's keywords.
 
     Returns:
@@ -52,6 +54,7 @@ def live(
     checks.check_controls(function, controls, training=start is not None)
     defaults = {name: float(control.value) for name, control in controls.items()}
     checks.check_presets(presets, controls)
+    checks.check_formula(formula, panels, controls)
     definition = Definition(
         function=function,
         start=start,
@@ -64,5 +67,6 @@ def live(
         presets=tuple(presets),
         seeds=int(seeds),
         defaults=defaults,
+        formula=tuple(formula),
     )
     return LiveFigure(definition, controls)

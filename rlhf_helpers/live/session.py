@@ -1,14 +1,14 @@
 """A live figure without a screen: what its author defined, the run a reader is in, and the frames to draw."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
 from rlhf_helpers.live import checks
 from rlhf_helpers.live.base import Panel, View
-from rlhf_helpers.live.guidance import Preset, Say
+from rlhf_helpers.live.guidance import Preset, Say, Term
 from rlhf_helpers.live.rules import move_mark, write_status, write_stop
 from rlhf_helpers.live.run import NotFinite, Run
 
@@ -28,6 +28,7 @@ class Definition:
     presets: tuple[Preset, ...]
     seeds: int
     defaults: Mapping[str, float]
+    formula: tuple[Term | str, ...] = ()
 
     @property
     def trains(self) -> bool:
@@ -40,7 +41,9 @@ class Definition:
 
     def spec(self) -> dict:
         """What the drawing module has to know, in JSON."""
-        return {"panels": [panel.spec() for panel in self.panels], "steps": self.steps, "training": self.trains}
+        spec = {"panels": [panel.spec() for panel in self.panels], "steps": self.steps, "training": self.trains}
+        formula = [piece if isinstance(piece, str) else asdict(piece) for piece in self.formula]
+        return spec | ({"formula": formula} if formula else {})
 
     def tracked(self) -> list[str]:
         """Series whose history is drawn."""

@@ -2,13 +2,15 @@
 
 const short = (value) => String(Number(value.toPrecision(3)));
 
-// "kl_coeff 0.3", "method SPO", "pull on"; choices: {control: [[words, value], ...]}
-export function writeSetting(name, value, choices) {
-  const choice = choices[name]?.find(([, one]) => one === value);
+// "kl_coeff 0.3", "method SPO", "pull on"
+export function writeSetting(name, value, controls) {
+  const { kind, options = [] } = controls.find((control) => control.name === name);
+  if (kind === "switch") return `${name} ${value ? "on" : "off"}`;
+  const choice = options.find(([, one]) => one === value);
   return `${name} ${choice ? choice[0] : short(value)}`;
 }
 
-export const writeMark = ({ name, to }, choices) => writeSetting(name, to, choices);
+export const writeMark = ({ name, to }, controls) => writeSetting(name, to, controls);
 
 // The settings at an update, from those of the frame and from where they moved.
 export function inForce({ settings, marks }, step) {

@@ -9,7 +9,7 @@ from support.browser import needs_chromium
 
 from rlhf_helpers._html import PALETTE
 from rlhf_helpers.clicks import Clicks
-from rlhf_helpers.live import Bars, Chips, Curves, Loop, Plot, Strip, Table, live
+from rlhf_helpers.live import Bars, Chips, Curves, Loop, Plot, Strip, Table, Term, live
 from rlhf_helpers.live.controls import Canvas
 from rlhf_helpers.plots import COLORS
 
@@ -83,7 +83,7 @@ PANELS = {
 }
 
 
-def figure(*panels):
+def figure(*panels, formula=()):
     fig = live(
         step,
         start=lambda seed: {"t": torch.zeros(())},
@@ -92,6 +92,7 @@ def figure(*panels):
         panels=panels,
         caption="c",
         status="reward {reward:.2f}",
+        formula=formula,
         x=FloatSlider(value=1, min=0, max=3),
     )
     fig.step(15)
@@ -339,6 +340,56 @@ def test_the_cross_hair_stays_where_it_is_while_a_figure_plays_and_is_cheap(page
       return times.sort((a, b) => a - b)[100];
     }""")
     assert cost < 2, "milliseconds for a move of the pointer"
+
+
+def test_a_term_its_curve_its_slider_and_its_code_light_up_together(page):
+    """Whichever of them is asked: by pointer, by focus, by a tap; they stay so while the figure plays."""
+    terms = [Term("R", "reward", code="R = pay(y)"), Term("x", controls="x"), Term("KL", "kl", "x", "k = kl(p)")]
+    fig = figure(PANELS["curves"], formula=[terms[0], " − ", terms[1], " × ", terms[2]])
+    opened(page, fig)
+    page.evaluate("""() => {
+      const controls = document.body.appendChild(document.createElement("div"));
+      controls.className = "baby-controls";
+      controls.innerHTML = `<label class="baby-control"><span class="baby-words">x</span>
+        <input type="range" name="x"></label>`;
+      document.body.prepend(controls);
+    }""")
+    lit = """() => [...document.querySelectorAll(".baby-on")].map(
+      (node) => node.dataset.series ?? node.textContent.trim().split("\n")[0])"""
+    dim = "() => [...document.querySelectorAll('.baby-term, path')].map(e => getComputedStyle(e).opacity)"
+    assert page.evaluate("document.querySelector('.baby-terms').textContent") == "R − x × KL"
+    assert page.evaluate("document.querySelector('.baby-code').textContent") == "R = pay(y)\nk = kl(p)\n"
+    page.evaluate("frame => window.update(frame)", fig.canvas.frame)
+    with_kl = {"x", "KL", "k = kl(p)", "kl"}
+    for name, what in (
+        (".baby-title", None),
+        (".baby-term >> nth=2", with_kl),
+        (".baby-row >> nth=1", with_kl),
+        (".baby-words", with_kl),
+        (".baby-term >> nth=0", {"R", "R = pay(y)", "reward"}),
+        (".baby-term >> nth=1", {"x"}),
+    ):
+        page.locator(name).hover()
+        assert set(page.evaluate(lit)) == (what or set()), name
+        page.evaluate("frame => window.update(frame)", fig.canvas.frame | {"playing": True})
+        assert set(page.evaluate(lit)) == (what or set()), "a new picture"
+        assert ("0.3" in page.evaluate(dim)) == bool(what)
+    name = page.locator("text[data-series=kl]").first.bounding_box()
+    page.mouse.move(name["x"] + 3, name["y"] + 5)
+    page.mouse.move(name["x"] + 5, name["y"] + 5)
+    assert set(page.evaluate(lit)) == with_kl, "the name of a curve, which the cross-hair wrote anew"
+    page.mouse.move(1, 599)
+    assert page.evaluate(lit) == []
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name") == "x"
+    assert set(page.evaluate(lit)) == with_kl
+    page.keyboard.press("Tab")
+    assert set(page.evaluate(lit)) == {"R", "R = pay(y)", "reward"}
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("[...document.querySelectorAll('.baby-term')].map(b => b.ariaPressed)")[0] == "true"
+    page.keyboard.press("Escape")
+    assert set(page.evaluate(lit)) == {"x"}
 
 
 def test_rows_fall_while_it_plays_and_are_there_when_it_does_not(page):

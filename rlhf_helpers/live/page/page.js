@@ -14,12 +14,6 @@ const LONG = -0.888; // as long as a number in the status line gets
 const COPY = "Copy a link to this state";
 const UNFIT = "The address does not fit this figure.";
 const COPIED = "The link is in your clipboard: this run, to the last bit, in every browser.";
-const WORDS = {
-  switch: [
-    ["off", 0],
-    ["on", 1],
-  ],
-}; // of the values of a control
 const AHEAD = "100%"; // of the window: a figure is made ready before a reader has scrolled to it
 const SCRIPT = document.currentScript.src;
 
@@ -59,16 +53,9 @@ class Figure {
     this.controls = build("div", "baby-controls");
     grid.append(canvas, this.controls);
     this.element.insertBefore(grid, caption);
-    const choices = Object.fromEntries(
-      this.data.controls.map(({ name, kind, options }) => [name, WORDS[kind] ?? options]),
-    );
-    this.update = draw(
-      canvas,
-      { ...this.data.spec, choices },
-      {
-        set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
-      },
-    );
+    const { controls, spec } = this.data;
+    const host = { set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)) };
+    this.update = draw(canvas, { ...spec, controls }, host);
     for (const [index, still] of stills.entries()) {
       still.classList.add("baby-still");
       this.update.boxes[index].append(still);

@@ -17,7 +17,22 @@ from anywidget._util import enable_custom_widget_manager_once
 from ipywidgets import Checkbox, Dropdown, FloatLogSlider, FloatSlider, IntSlider
 
 from rlhf_helpers._html import KEPT
-from rlhf_helpers.live import Bars, Chips, Curves, Loop, Plot, Preset, Say, Strip, Table, export, figure, live, rules
+from rlhf_helpers.live import (
+    Bars,
+    Chips,
+    Curves,
+    Loop,
+    Plot,
+    Preset,
+    Say,
+    Strip,
+    Table,
+    Term,
+    export,
+    figure,
+    live,
+    rules,
+)
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.live.session import five_digits
 
@@ -612,6 +627,17 @@ def test_rules_speak_up():
         (lambda: training(start=lambda seed: 3), TypeError, "start must return a dict of tensors, got int"),
         (lambda: training(status="{kl"), ValueError, "status must use braces for names and formats alone, got '{kl'"),
         (lambda: training(status="{kl:d}"), ValueError, "status must use formats such as .2f"),
+        (lambda: training(formula=[1]), TypeError, "formula must be Term(text, ...) and texts between them, got int"),
+        (
+            lambda: training(formula=[Term("L", "loss")]),
+            ValueError,
+            "formula must name lines of panels, ['kl', 'optimum', 'reward'], got 'loss' in 'L'",
+        ),
+        (
+            lambda: training(formula=[Term("b", controls="beta")]),
+            ValueError,
+            "formula must name controls, ['kl_coeff', 'learning_rate'], got 'beta' in 'b'",
+        ),
         (lambda: training(presets=["fast"]), TypeError, "presets must be Preset(name, text, values), got str"),
         (
             lambda: training(presets=[Preset("fast", "Look.", {"gamma": 1})]),
