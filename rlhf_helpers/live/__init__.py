@@ -4,6 +4,23 @@ from rlhf_helpers.live.base import Panel
 from rlhf_helpers.live.figure import LiveFigure
 from rlhf_helpers.live.guidance import Preset, Say
 from rlhf_helpers.live.live_call import live
-from rlhf_helpers.live.panels import Bars, Chips, Curves, Loop, Plot, Strip, Table
+from rlhf_helpers.live.panels import Bars, Chips, Curves, Heads, Letters, Loop, Plot, Strip, Table
+from rlhf_helpers.live.word import Word
 
-__all__ = ["Bars", "Chips", "Curves", "LiveFigure", "Loop", "Panel", "Plot", "Preset", "Say", "Strip", "Table", "live"]
+__all__ = [
+    "Bars",
+    "Chips",
+    "Curves",
+    "Heads",
+    "Letters",
+    "LiveFigure",
+    "Loop",
+    "Panel",
+    "Plot",
+    "Preset",
+    "Say",
+    "Strip",
+    "Table",
+    "Word",
+    "live",
+]

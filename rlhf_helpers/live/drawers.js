@@ -3,6 +3,7 @@
 import { endLabels, frameAxes, markTexts } from "./axes.js";
 import { calm, color, dot, FONT, inner, measure, pane, path, sentence, square, surface, text, trace } from "./ink.js";
 import { number, r, shortProbability, usable } from "./numbers.js";
+import { heads, letters } from "./writing.js";
 
 const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure plays
 
@@ -374,4 +375,4 @@ function barsBeside(values, look, left, right, { top, pitch, side }, memory) {
   return scene;
 }
 
-export const DRAWERS = { curves, plot, bars, strip, table, chips, loop };
+export const DRAWERS = { curves, plot, bars, strip, table, chips, loop, letters, heads };

@@ -2,17 +2,19 @@
 // `update(frame)`, which shows one frame. A kernel hosts it as an anywidget (`render`), a page by itself.
 // How high a panel is, `live.css` says, so that its place is known before there is anything to draw.
 //
-//   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training}
+//   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training,
+//          words: {control: {letters, length, end}}: how those are spelled that hold a word}
 //   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, marks: [{step, text}],
 //           settings: {control: value}, status, error, playing}
 //   host   {set(control, value)}: what a reader does in the drawing, done by whoever runs the figure
 
 import { DRAWERS } from "./drawers.js";
 import { add, calm, FONT, patch, SVG, set } from "./ink.js";
+import { write } from "./writing.js";
 
 const PICTURES = ["loop", "strip", "table", "chips"]; // they stand together, before the charts
 
-export function draw(el, spec, _host) {
+export function draw(el, spec, host) {
   const status = add(el, "p", "baby-status");
   status.setAttribute("role", "status");
   const pictures = add(el, "div", "baby-pictures");
@@ -40,7 +42,10 @@ export function draw(el, spec, _host) {
       if (width < 40) continue;
       const { scene, words } = DRAWERS[panel.kind](panel, frame, { width, height, edges }, spec, memory);
       set(svg, { width, height, viewBox: `0 0 ${width} ${height}`, "font-size": FONT });
-      set(svg, { role: "img", "aria-label": `${panel.title ? `${panel.title}: ` : ""}${words}` });
+      set(svg, {
+        role: panel.word ? "group" : "img",
+        "aria-label": `${panel.title ? `${panel.title}: ` : ""}${words}`,
+      });
       svg.removeAttribute("aria-hidden");
       patch(svg, scene);
     }
@@ -53,6 +58,7 @@ export function draw(el, spec, _host) {
     if (status.textContent !== text) status.textContent = text;
     keepRoom(status, room);
   };
+  for (const { panel, svg, memory } of panels) if (panel.word) write(svg, panel, spec, memory, host, paint);
   const observer = new ResizeObserver(() => requestAnimationFrame(paint));
   for (const { place } of panels) observer.observe(place);
   let painted = 0;

@@ -7,7 +7,7 @@ from pathlib import Path
 IMPORT = re.compile(r'^import \{(\s*\w+(?:,\s*\w+)*,?\s*)\} from "\./(\w+)\.js";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 HERE = Path(__file__).parent
-DRAWING = tuple(HERE / f"{name}.js" for name in ("numbers", "ink", "axes", "drawers", "live"))
+DRAWING = tuple(HERE / f"{name}.js" for name in ("numbers", "ink", "axes", "writing", "drawers", "live"))
 """What draws a figure, each behind those that it imports."""
 
 
