@@ -15,6 +15,8 @@ class Memory:
     """What a :class:`TinyGPT` remembers of the positions it has read: a key-value cache.
 
     Hand the same memory to every call, and each call has to read only what is new. One memory is for one batch.
+    It also keeps what the last call looked at: ``weights[n]`` are the attention weights of block n, (B, H, L, K), from
+    each of the L new positions to all K so far.
 
     Example:
         >>> policy = TinyGPT(generator=torch.Generator().manual_seed(0))
@@ -28,6 +30,7 @@ class Memory:
 
     def __init__(self):
         self.kept: dict[int | str, Tensor] = {}
+        self.weights: dict[int, Tensor] = {}
 
     def extend(self, name: int | str, new: Tensor, dim: int) -> Tensor:
         """Put what is new behind what is kept under a name, along a dimension, and return all of it."""
@@ -152,7 +155,9 @@ class Block(nn.Module):
         parts = parts.permute(2, 0, 3, 1, 4).reshape(3, rows, new, -1)  # (3, B H, L, D / H)
         query, (key, value) = parts[0], memory.extend(number, parts[1:], 2)  # keys and values of all K positions
         scores = torch.baddbmm(hidden, query, key.transpose(1, 2), alpha=query.shape[-1] ** -0.5)  # (B H, L, K)
-        mixed = torch.bmm(scores.softmax(-1), value).view(-1, self.heads, new, value.shape[-1])  # (B, H, L, D / H)
+        weights = scores.softmax(-1)
+        memory.weights[number] = weights.view(-1, self.heads, *weights.shape[1:])
+        mixed = torch.bmm(weights, value).view(-1, self.heads, new, value.shape[-1])  # (B, H, L, D / H)
         stream = stream + self.mix(mixed.transpose(1, 2).reshape(stream.shape))
         return stream + self.down(relu(self.up(self.norm_2(stream))))
 

@@ -4,12 +4,15 @@ from rlhf_helpers.live.base import Panel
 from rlhf_helpers.live.figure import LiveFigure
 from rlhf_helpers.live.guidance import Preset, Say, Term
 from rlhf_helpers.live.live_call import live
-from rlhf_helpers.live.panels import Bars, Chips, Curves, Loop, Plot, Strip, Table
+from rlhf_helpers.live.panels import Bars, Chips, Curves, Heads, Letters, Loop, Plot, Strip, Table
+from rlhf_helpers.live.word import Word
 
 __all__ = [
     "Bars",
     "Chips",
     "Curves",
+    "Heads",
+    "Letters",
     "LiveFigure",
     "Loop",
     "Panel",
@@ -19,5 +22,6 @@ __all__ = [
     "Strip",
     "Table",
     "Term",
+    "Word",
     "live",
 ]

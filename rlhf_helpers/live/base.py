@@ -1,7 +1,7 @@
 """What all panels have in common."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +12,12 @@ from rlhf_helpers.plots.style import label_of, quantity_of
 
 @dataclass(frozen=True)
 class View:
-    """What there is to draw: the curves so far, what is true now, where settings changed."""
+    """What there is to draw: the curves so far, what is true now, where settings changed, and what they are."""
 
     history: Mapping[str, np.ndarray]
     now: Mapping[str, np.ndarray]
     marks: Sequence[int] = ()
+    settings: Mapping[str, float | str] = field(default_factory=dict)
 
 
 class Panel:

@@ -9,10 +9,11 @@ from ipywidgets import ValueWidget
 
 from rlhf_helpers._checks import check_count
 from rlhf_helpers.live.base import Panel
-from rlhf_helpers.live.controls import turn
+from rlhf_helpers.live.controls import setting, turn
 from rlhf_helpers.live.guidance import Preset, Say, Term
 from rlhf_helpers.live.lines import name_of
 from rlhf_helpers.live.rules import FIELD, FORMAT
+from rlhf_helpers.live.word import Word
 
 ADDRESS = ("figure", "seed", "step", "moves")
 """What the address of a state says besides the controls."""
@@ -38,10 +39,11 @@ def check_controls(function: Callable, controls: Mapping, training: bool) -> Non
     for name, control in controls.items():
         if name not in keywords and not open_ended:
             raise TypeError(f"controls must be keywords of {name_of(function)}, {sorted(keywords)}, got {name!r}")
-        if not isinstance(control, ValueWidget) or not isinstance(control.value, Real):
+        number = isinstance(control, ValueWidget) and isinstance(control.value, Real)
+        if not number and not isinstance(control, Word):
             raise TypeError(
                 f"{name} must be an ipywidgets control with a number (FloatSlider, FloatLogSlider, IntSlider, "
-                f"Checkbox, Dropdown), got {control!r}"
+                f"Checkbox, Dropdown) or a Word, got {control!r}"
             )
     missing = [n for n, p in keywords.items() if p.default is kinds.empty and n not in controls]
     if missing:
@@ -60,12 +62,12 @@ def check_presets(presets: Sequence[Preset], controls: Mapping) -> None:
             refused = f"presets must set values that controls can take, got {name}={value} in {preset.name!r}"
             try:
                 turn(control, value)
-                taken = float(control.value)
+                taken = setting(control)
             except Exception as error:
                 raise ValueError(f"{refused}: {error}") from None
             finally:
                 control.value = kept
-            if abs(taken - value) > 1e-9 * max(1.0, abs(value)):
+            if taken != value and abs(taken - value) > 1e-9 * max(1.0, abs(value)):
                 raise ValueError(f"{refused}, which becomes {taken}")
 
 
@@ -81,6 +83,14 @@ def check_formula(formula: Sequence[Term | str], panels: Sequence[Panel], contro
             raise ValueError(f"formula must name lines of panels, {drawn}, got {strange[0]!r} in {piece.text!r}")
         if strange := [name for name in piece.controls if name not in controls]:
             raise ValueError(f"formula must name controls, {sorted(controls)}, got {strange[0]!r} in {piece.text!r}")
+
+
+def check_words(panels: Sequence[Panel], controls: Mapping) -> None:
+    """Raise ValueError unless panels that show what is written name a control that holds a word."""
+    words = [name for name, control in controls.items() if isinstance(control, Word)]
+    for panel in panels:
+        if hasattr(panel, "word") and panel.word not in words:
+            raise ValueError(f"word must name a control that is a Word, {words}, got {panel.word!r}")
 
 
 def check_arguments(start, noise, steps, panels, caption, seeds) -> None:
@@ -99,7 +109,7 @@ def check_arguments(start, noise, steps, panels, caption, seeds) -> None:
         raise ValueError("panels must be at least one, got none")
     for panel in panels:
         if not isinstance(panel, Panel):
-            raise TypeError(f"panels must be Curves, Bars, Strip, Table, Chips, Loop or Plot, got {panel!r}")
+            raise TypeError(f"panels must be Curves, Bars or another Panel, got {panel!r}")
         if panel.tracks() and start is None:
             raise ValueError(f"panels must show no history where there is no start, got {type(panel).__name__}")
 

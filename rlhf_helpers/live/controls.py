@@ -10,6 +10,7 @@ import traitlets
 from rlhf_helpers._html import PALETTE
 from rlhf_helpers.live.guidance import Preset
 from rlhf_helpers.live.scripts import DRAWING, widget
+from rlhf_helpers.live.word import Word
 
 HERE = Path(__file__).parent
 
@@ -24,9 +25,16 @@ class Canvas(anywidget.AnyWidget):
     previous = traitlets.Dict().tag(sync=True)
 
 
-def turn(control: ipywidgets.ValueWidget, value: float) -> None:
-    """Set a control to a number; a checkbox is off at 0."""
+def turn(control: ipywidgets.ValueWidget, value: float | str) -> None:
+    """Set a control to a number, or to a word; a checkbox is off at 0."""
+    if isinstance(control, Word):
+        control.spelling.check(value)
     control.value = bool(value) if isinstance(control, ipywidgets.Checkbox) else value
+
+
+def setting(control: ipywidgets.ValueWidget) -> float | str:
+    """Return what a control is set to: a number, or a word."""
+    return control.written if isinstance(control, Word) else float(control.value)
 
 
 def box(kind: str, children: Sequence[ipywidgets.Widget], cls: type = ipywidgets.VBox) -> ipywidgets.Box:

@@ -18,6 +18,7 @@ import {
   trace,
 } from "./ink.js";
 import { number, r, shortProbability, usable } from "./numbers.js";
+import { heads, letters } from "./writing.js";
 
 const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure plays
 
@@ -421,4 +422,4 @@ function barsBeside(values, look, left, right, { top, pitch, side }, memory) {
   return scene;
 }
 
-export const DRAWERS = { curves, plot, bars, strip, table, chips, loop };
+export const DRAWERS = { curves, plot, bars, strip, table, chips, loop, letters, heads };

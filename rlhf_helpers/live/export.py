@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from rlhf_helpers._html import in_script
+from rlhf_helpers.live.controls import setting
 from rlhf_helpers.names.pretraining import WEIGHTS
 
 OPSET, IR_VERSION = 20, 10  # of every graph, whatever the exporter would choose
@@ -53,7 +54,8 @@ def flat(definition) -> tuple[Callable, dict[str, Tensor]]:
     """
     state = definition.start(0) if definition.trains else {}
     noise = {} if definition.noise is None else {NOISE: torch.full(definition.noise, 0.5)}
-    controls = {CONTROL + name: torch.tensor(value) for name, value in definition.defaults.items()}
+    values = {name: spelling.ids(definition.defaults[name]) for name, spelling in definition.words.items()}
+    controls = {CONTROL + name: torch.tensor(value) for name, value in (definition.defaults | values).items()}
 
     def evaluate(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         chosen = {name.removeprefix(CONTROL): x for name, x in given.items() if name.startswith(CONTROL)}
@@ -204,7 +206,9 @@ def _is_in_the_book(array: np.ndarray) -> bool:
 def described(name: str, widget) -> dict:
     """Describe an ipywidgets control to a page, and to the drawing."""
     kind = type(widget).__name__
-    data = {"name": name, "label": widget.description, "value": float(widget.value)}
+    data = {"name": name, "label": widget.description, "value": setting(widget)}
+    if kind == "Word":
+        return data | {"kind": "word", "told": widget.told} | asdict(widget.spelling)
     if kind == "FloatLogSlider":
         return data | {"kind": "log", "base": widget.base, "min": widget.min, "max": widget.max, "step": widget.step}
     if kind in ("FloatSlider", "IntSlider"):

@@ -10,11 +10,12 @@ import numpy as np
 
 from rlhf_helpers._html import inline, kept, publishing
 from rlhf_helpers.live import export
-from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, turn
+from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, setting, turn
 from rlhf_helpers.live.guidance import Preset
 from rlhf_helpers.live.picture import picture
 from rlhf_helpers.live.rules import BUSY, FRAME, FRAMES
 from rlhf_helpers.live.session import Definition, Session
+from rlhf_helpers.live.word import Word
 
 
 class LiveFigure(ipywidgets.VBox):
@@ -72,9 +73,9 @@ class LiveFigure(ipywidgets.VBox):
         """Whether it is running by itself."""
         return self._task is not None
 
-    def settings(self) -> dict[str, float]:
+    def settings(self) -> dict[str, float | str]:
         """The controls' present values."""
-        return {name: float(control.value) for name, control in self.controls.items()}
+        return {name: setting(control) for name, control in self.controls.items()}
 
     def picture(self):
         """Draw the still picture of the run with the first settings and seed 0, in double precision.
@@ -125,7 +126,7 @@ class LiveFigure(ipywidgets.VBox):
         if self.error is not None:
             raise self.error
 
-    def set(self, **values: float) -> None:
+    def set(self, **values: float | str) -> None:
         """Move controls, as a reader would."""
         for name, value in values.items():
             if name not in self.controls:
@@ -137,7 +138,8 @@ class LiveFigure(ipywidgets.VBox):
     def use(self, preset: Preset) -> None:
         """Make a preset's settings, say what there is to see, and play from the start."""
         self.pause()
-        for name, value in (self.definition.defaults | preset.values).items():
+        words = {name: value for name, value in self.settings().items() if name in self.definition.words}
+        for name, value in (self.definition.defaults | words | preset.values).items():
             turn(self.controls[name], value)
         self.sentence.value = inline(preset.text)
         if self.definition.trains:
@@ -181,7 +183,7 @@ class LiveFigure(ipywidgets.VBox):
         for name, control in self.controls.items():
             control.description = control.description or name.replace("_", " ")
             control.observe(lambda change, name=name: self._moved(name), names="value")
-            rows.append(control)
+            rows += [control, control.message] if isinstance(control, Word) else [control]
         if self.definition.presets:
             buttons, self.sentence, bar = preset_bar(self.definition.presets)
             for button, preset in zip(buttons, self.definition.presets, strict=True):

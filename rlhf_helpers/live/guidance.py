@@ -11,12 +11,13 @@ class Preset:
     Args:
         name: what is written on the button.
         text: the sentence.
-        values: control name -> value; the other controls go back to where they were at first.
+        values: control name -> value (a word for a :class:`Word`); the other controls go back to where they were at
+            first, and other words stay.
     """
 
     name: str
     text: str
-    values: Mapping[str, float]
+    values: Mapping[str, float | str]
 
 
 @dataclass(frozen=True)

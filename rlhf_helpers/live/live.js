@@ -3,7 +3,8 @@
 // How high a panel is, `live.css` says, so that its place is known before there is anything to draw.
 //
 //   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training,
-//          controls: [{name, label, kind, options}], formula: [text or {text, series, controls, code}, ..]}
+//          controls: [{name, label, kind, options}], formula: [text or {text, series, controls, code}, ..],
+//          words: {control: {letters, length, end}}: how those are spelled that hold a word}
 //   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, settings: {control: value},
 //           marks: [{step, name, from, to}], status, error, playing}
 //   host   {set(control, value)}: what a reader does in the drawing, done by whoever runs the figure
@@ -12,6 +13,7 @@ import { crossHair } from "./cross_hair.js";
 import { DRAWERS } from "./drawers.js";
 import { add, calm, FONT, patch, SVG, set } from "./ink.js";
 import { formula } from "./terms.js";
+import { write } from "./writing.js";
 
 const PICTURES = ["loop", "strip", "table", "chips"]; // they stand together, before the charts
 
@@ -47,7 +49,10 @@ export function draw(el, spec, host) {
       const { scene, words, reads } = DRAWERS[panel.kind](panel, frame, { width, height, edges }, spec, memory);
       entry.reads = reads;
       set(svg, { width, height, viewBox: `0 0 ${width} ${height}`, "font-size": FONT });
-      set(svg, { role: "img", "aria-label": `${panel.title ? `${panel.title}: ` : ""}${words}` });
+      set(svg, {
+        role: panel.word ? "group" : "img",
+        "aria-label": `${panel.title ? `${panel.title}: ` : ""}${words}`,
+      });
       svg.removeAttribute("aria-hidden");
       patch(svg, scene);
     }
@@ -61,6 +66,7 @@ export function draw(el, spec, host) {
     if (status.textContent !== text) status.textContent = text;
     keepRoom(status, room);
   };
+  for (const { panel, svg, memory } of panels) if (panel.word) write(svg, panel, spec, memory, host, paint);
   const observer = new ResizeObserver(() => requestAnimationFrame(paint));
   for (const { place } of panels) observer.observe(place);
   let painted = 0;

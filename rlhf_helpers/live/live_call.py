@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 
 from rlhf_helpers.live import checks
 from rlhf_helpers.live.base import Panel
+from rlhf_helpers.live.controls import setting
 from rlhf_helpers.live.figure import LiveFigure
 from rlhf_helpers.live.guidance import Preset, Say, Term
 from rlhf_helpers.live.session import Definition
+from rlhf_helpers.live.word import Word
 
 
 def live(
@@ -29,7 +31,8 @@ def live(
     Args:
         function: with ``start``: ``(state, noise, *, <controls>) -> (state, series)``, one update; the series
             describe the state that came in. Without: ``(*, <controls>) -> series``. Pure torch: dicts of
-            tensors in and out, the controls as 0-d tensors of the state's dtype, nothing else read or written.
+            tensors in and out, the controls as 0-d tensors of the state's dtype (a
+            :class:`Word` as its ids), nothing else read or written.
         start: seed -> state, a dict of tensors.
         noise: shape of the uniforms in [0, 1) that one update uses; None for none.
         steps: length of a run, in updates.
@@ -40,7 +43,7 @@ def live(
         presets: settings worth a look, each a button with a sentence.
         seeds: how many seeds there are to choose from.
         formula: what is computed, in terms and the texts between them; a term lights up with all that shows it.
-        **controls: ipywidgets controls with numbers, named like the function's keywords.
+        **controls: ipywidgets controls with numbers, or a :class:`Word`, named like the function's keywords.
 
     Returns:
         A widget to end a cell with. A page without a kernel shows the picture of its default run.
@@ -52,9 +55,10 @@ def live(
     checks.check_arguments(start, noise, steps, panels, caption, seeds)
     noise = None if noise is None else tuple(map(int, noise))
     checks.check_controls(function, controls, training=start is not None)
-    defaults = {name: float(control.value) for name, control in controls.items()}
+    defaults = {name: setting(control) for name, control in controls.items()}
     checks.check_presets(presets, controls)
     checks.check_formula(formula, panels, controls)
+    checks.check_words(panels, controls)
     definition = Definition(
         function=function,
         start=start,
@@ -68,5 +72,6 @@ def live(
         seeds=int(seeds),
         defaults=defaults,
         formula=tuple(formula),
+        words={name: control.spelling for name, control in controls.items() if isinstance(control, Word)},
     )
     return LiveFigure(definition, controls)

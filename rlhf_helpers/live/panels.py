@@ -7,7 +7,7 @@ import numpy as np
 
 from rlhf_helpers import plots
 from rlhf_helpers.live.base import Panel, names_of, number_in_words, pairs_of
-from rlhf_helpers.plots.style import quantity_of
+from rlhf_helpers.plots.style import label_of, quantity_of
 
 
 @dataclass(frozen=True)
@@ -324,3 +324,96 @@ class Plot(Panel):
             points=[(now[px], now[py], py) for px, py in self.points],
             trails=[(past[px], past[py], py) for px, py in self.trails],
         )
+
+
+@dataclass(frozen=True)
+class Letters(Panel):
+    """How likely each letter is to come next, as bars; a click on one writes it behind the word.
+
+    The letters are those of the control, in the order of their ids.
+
+    Args:
+        names: one or more series of probabilities, shape (V,) each.
+        word: the control that holds what is written, a :class:`Word`.
+        letters: what each id is called.
+        title: what is seen.
+        end: the id that ends a word, if one does; it is in the accent color.
+        labels, colors: as in :class:`Curves`.
+    """
+
+    names: Sequence[str]
+    word: str
+    letters: str
+    title: str = ""
+    end: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    colors: Mapping[str, str | None] = field(default_factory=dict)
+    kind = "letters"
+
+    def __post_init__(self):
+        object.__setattr__(self, "names", names_of(self.names, "names"))
+
+    def needs(self):
+        return dict.fromkeys(self.names, (1,))
+
+    def describe(self, view):
+        told = []
+        for name in self.names:
+            best = np.argsort(-view.now[name], kind="stable")[:3]
+            likely = ", ".join(f"{self.letters[i]} {number_in_words(view.now[name][i])}" for i in best)
+            told.append(f"{label_of(name, dict(self.labels))} {likely}")
+        return f'{self.title or "Letters"}: after "{view.settings[self.word]}" the likeliest: {"; ".join(told)}.'
+
+    def draw(self, view, ax=None):
+        return plots.bars(
+            {name: view.now[name] for name in self.names},
+            ax,
+            title=self.title,
+            x_label=f'the letter after "{view.settings[self.word]}"',
+            ticks=list(self.letters),
+            labels=dict(self.labels),
+            colors=dict(self.colors),
+        )
+
+
+@dataclass(frozen=True)
+class Heads(Panel):
+    """What each head of a transformer looks at: a row of squares for each, as full as the weight.
+
+    It shows the weights from the last letter of a word, or from the letter that a reader points at. What comes later
+    than that letter has no square: no weight can lie there.
+
+    Args:
+        name: series of weights, shape (heads, positions, positions): a row for each position that looks back.
+        word: the control that holds what is written, a :class:`Word`.
+        start: what the first position is called, before the first letter.
+        title: what is seen.
+        rows: how many heads there are, those of the first block first.
+        quantity: whose weights; from the name if None.
+    """
+
+    name: str
+    word: str
+    start: str
+    title: str = ""
+    rows: int = 4
+    quantity: str | None = None
+    kind = "heads"
+
+    def needs(self):
+        return {self.name: (3,)}
+
+    def describe(self, view):
+        text = self.start + view.settings[self.word]
+        weights = view.now[self.name][:, len(text) - 1, : len(text)]
+        rows = [
+            f"head {k + 1} " + ", ".join(f"{letter} {number_in_words(w)}" for letter, w in zip(text, row, strict=True))
+            for k, row in enumerate(weights)
+        ]
+        return f"{self.title or 'Heads'}: from {text[-1]}: {'; '.join(rows)}."
+
+    def draw(self, view, ax=None):
+        text = self.start + view.settings[self.word]
+        quantity = self.quantity or quantity_of(self.name) or "policy"
+        weights = view.now[self.name][:, len(text) - 1, : len(text)]
+        return plots.attention_rows(weights, text, ax, title=self.title, quantity=quantity)

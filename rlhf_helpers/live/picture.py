@@ -30,7 +30,7 @@ def picture(definition: Definition) -> CaptionedFigure:
     if definition.trains:
         status = f"After {run.step} updates{': ' if status else '.'}{status}"
     status = (status + stopped).strip()
-    view = View(run.history(), run.now)
+    view = View(run.history(), run.now, settings=run.controls)
     figures = [panel.draw(view).figure for panel in definition.panels]
     alts = [f"{panel.describe(view)} {status}".strip() for panel in definition.panels]
     return captioned(figures, alts, definition.caption, status=status, kind="baby-live")

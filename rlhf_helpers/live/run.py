@@ -1,6 +1,7 @@
 """A run without a screen: state, controls and random numbers in, state and series out, one update at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from rlhf_helpers._threads import one_thread
 from rlhf_helpers.live.lines import line_of_return, name_of
+from rlhf_helpers.live.word import Spelling
 
 
 class NotFinite(ArithmeticError):
@@ -44,16 +46,24 @@ class Run:
         start: seed -> state.
         noise: shape of the uniforms of one update; None for none.
         dtype: of state, noise and controls.
+        words: how the controls that hold a word are spelled.
     """
 
-    def __init__(self, function: Callable, start: Callable | None, noise: tuple | None, dtype: torch.dtype):
-        self.function, self.start, self.shape, self.dtype = function, start, noise, dtype
-        self.controls: dict[str, float] = {}
+    def __init__(
+        self,
+        function: Callable,
+        start: Callable | None,
+        noise: tuple | None,
+        dtype: torch.dtype,
+        words: Mapping[str, Spelling] = MappingProxyType({}),
+    ):
+        self.function, self.start, self.shape, self.dtype, self.words = function, start, noise, dtype, words
+        self.controls: dict[str, float | str] = {}
         self.step = 0
         self.rows: list[dict[str, np.ndarray]] = []
         self.now: dict[str, np.ndarray] = {}
 
-    def reset(self, seed: int, controls: Mapping[str, float]) -> None:
+    def reset(self, seed: int, controls: Mapping[str, float | str]) -> None:
         """Back to state 0 of a seed."""
         self.step, self.rows, self.noise, self.spare = 0, [], None, None
         self.generator = torch.Generator().manual_seed(seed)
@@ -78,7 +88,7 @@ class Run:
             uniforms = torch.rand(self.shape, generator=self.generator, dtype=torch.float32)
             self.noise = uniforms.to(self.dtype)
 
-    def evaluate(self, controls: Mapping[str, float]) -> None:
+    def evaluate(self, controls: Mapping[str, float | str]) -> None:
         """Ask the function about the present state, on one thread; fills ``now``.
 
         Raises:
@@ -87,7 +97,7 @@ class Run:
             ValueError: the function returns another state than it was given, or one of another shape.
         """
         self.controls = dict(controls)
-        tensors = {name: torch.tensor(float(value), dtype=self.dtype) for name, value in controls.items()}
+        tensors = {name: self._tensor(name, value) for name, value in controls.items()}
         default = torch.get_default_dtype()
         torch.set_default_dtype(self.dtype)
         try:
@@ -108,6 +118,12 @@ class Run:
         if bad:
             raise NotFinite(bad)
 
+    def _tensor(self, name: str, value: float | str) -> Tensor:
+        """What the function gets of a control: a number, or the ids of a word."""
+        if name in self.words:
+            return torch.tensor(self.words[name].ids(value))
+        return torch.tensor(float(value), dtype=self.dtype)
+
     def _unpack(self, result) -> tuple[dict[str, Tensor], Mapping]:
         if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Mapping)):
             name = name_of(self.function)
@@ -125,7 +141,7 @@ class Run:
                 )
         return {name: self._cast(value.detach()) for name, value in state.items()}, series
 
-    def commit(self, controls: Mapping[str, float]) -> None:
+    def commit(self, controls: Mapping[str, float | str]) -> None:
         """Go to the next state and evaluate there.
 
         Raises:

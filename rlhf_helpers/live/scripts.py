@@ -8,7 +8,8 @@ IMPORT = re.compile(r'^import \{(\s*\w+(?:,\s*\w+)*,?\s*)\} from "\./(\w+)\.js";
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 HERE = Path(__file__).parent
 DRAWING = tuple(
-    HERE / f"{name}.js" for name in ("numbers", "ink", "settings", "axes", "drawers", "cross_hair", "terms", "live")
+    HERE / f"{name}.js"
+    for name in ("numbers", "ink", "settings", "axes", "writing", "drawers", "cross_hair", "terms", "live")
 )
 """What draws a figure, each behind those that it imports."""
 

@@ -1,7 +1,7 @@
 """A live figure without a screen: what its author defined, the run a reader is in, and the frames to draw."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from rlhf_helpers.live.base import Panel, View
 from rlhf_helpers.live.guidance import Preset, Say, Term
 from rlhf_helpers.live.rules import move_mark, write_status, write_stop
 from rlhf_helpers.live.run import NotFinite, Run
+from rlhf_helpers.live.word import Spelling
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Definition:
     says: tuple[Say, ...]
     presets: tuple[Preset, ...]
     seeds: int
-    defaults: Mapping[str, float]
+    defaults: Mapping[str, float | str]
     formula: tuple[Term | str, ...] = ()
+    words: Mapping[str, Spelling] = field(default_factory=dict)
 
     @property
     def trains(self) -> bool:
@@ -37,13 +39,14 @@ class Definition:
 
     def run(self, dtype: torch.dtype) -> Run:
         """A run that has not begun."""
-        return Run(self.function, self.start, self.noise, dtype)
+        return Run(self.function, self.start, self.noise, dtype, self.words)
 
     def spec(self) -> dict:
         """What the drawing module has to know, in JSON."""
         spec = {"panels": [panel.spec() for panel in self.panels], "steps": self.steps, "training": self.trains}
         formula = [piece if isinstance(piece, str) else asdict(piece) for piece in self.formula]
-        return spec | ({"formula": formula} if formula else {})
+        words = {name: asdict(spelling) for name, spelling in self.words.items()}
+        return spec | ({"formula": formula} if formula else {}) | ({"words": words} if words else {})
 
     def tracked(self) -> list[str]:
         """Series whose history is drawn."""
@@ -73,7 +76,8 @@ class Session:
         self.seed = 0
         self.run.reset(0, definition.defaults)  # an author's error is raised at once
         checks.check_series(self.run.now, definition.panels, definition.says)
-        checks.check_status(definition.status, [*checks.numbers(self.run.now), *definition.defaults, "step", "seed"])
+        numbers = [name for name in definition.defaults if name not in definition.words]
+        checks.check_status(definition.status, [*checks.numbers(self.run.now), *numbers, "step", "seed"])
         self._rows: dict[str, list] = {name: [] for name in definition.tracked()}
 
     @property
@@ -106,8 +110,9 @@ class Session:
         self._try(self.run.reset, seed, settings)
 
     def mark(self, name: str, old: float, new: float) -> None:
-        """Remember that a control moved."""
-        move_mark(self.marks, name, old, new, step=self.run.step, steps=self.definition.steps)
+        """Remember that a control moved; a word asks, and leaves no mark."""
+        if name not in self.definition.words:
+            move_mark(self.marks, name, old, new, step=self.run.step, steps=self.definition.steps)
 
     def rows(self) -> dict[str, list]:
         """The histories that are drawn, up to now."""
@@ -142,7 +147,7 @@ class Session:
 
     def view(self) -> View:
         """What the still pictures are drawn from."""
-        return View(self.run.history(), self.run.now, [mark["step"] for mark in self.marks])
+        return View(self.run.history(), self.run.now, [mark["step"] for mark in self.marks], self.run.controls)
 
     def _try(self, action: Callable, *arguments) -> None:
         try:

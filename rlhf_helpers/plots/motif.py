@@ -3,7 +3,7 @@
 A distribution fills the squares, a completion is a row of chips, a policy is a table of squares.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -102,10 +102,11 @@ def token_strip(
     return ax
 
 
-def outline(ax: Axes, x: float, y: float, marked: bool, size: float = SIZE) -> None:
+def outline(ax: Axes, x: float, y: float, marked: bool, size: float = SIZE, *, dotted: bool = False) -> None:
     """Draw the border of a square."""
     color, alpha, width = (COLORS["accent"], 1.0, 1.8) if marked else (TEXT, 0.3, 0.9)
-    ax.add_patch(Rectangle((x, y), size, size, fill=False, edgecolor=color, alpha=alpha, linewidth=width))
+    look = {"linewidth": width, "linestyle": ":" if dotted else "-"}
+    ax.add_patch(Rectangle((x, y), size, size, fill=False, edgecolor=color, alpha=alpha, **look))
 
 
 @styled
@@ -180,6 +181,70 @@ def policy_table(
     ax.text(-1.15, rows / 2, row_label, ha="center", va="center", rotation=90, fontsize=10.5)
     write_title(ax, title, pad=44)
     return ax
+
+
+@styled
+def attention_rows(
+    weights,
+    text: Sequence[str],
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    quantity: str = "policy",
+    row_labels: Sequence[str] | None = None,
+) -> Axes:
+    """Draw what attention looks at: a row of squares for each head, filled as high as the weight.
+
+    Args:
+        weights: from one position to itself and those before it, shape (heads, positions).
+        text: what stands at each position, such as ``".anna"``; what is longer than the weights has not been read yet,
+            and no weight can lie there.
+        ax: where to draw; a new figure if None.
+        title: what is seen.
+        quantity: whose weights they are.
+        row_labels: a name for each head; head 1, head 2, ... if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: ``weights`` is not 2-D, or not weights between 0 and 1, or has more positions than ``text``.
+    """
+    weights = probabilities(weights, "weights", 2)
+    rows, seen = weights.shape
+    if seen > len(text):
+        raise ValueError(f"text must have at least {seen} positions, got {len(text)}")
+    ax = new_axes(ax, 0.42 * rows + 0.45 + 0.32 * bool(title))
+    for place, letter in enumerate(text):
+        now = place == seen - 1
+        if now:
+            ax.add_patch(Rectangle((place, -1), SIZE, SIZE, facecolor=COLORS["accent"], alpha=FILL, linewidth=0))
+        outline(ax, place, -1, now)
+        _inside(ax, place, -1, letter, 11.5, bold=now)
+    for row, levels in enumerate(weights):
+        name = row_labels[row] if row_labels else f"head {row + 1}"
+        ax.text(-0.3, row + SIZE / 2, name, ha="right", va="center_baseline", fontsize=10.5)
+        for place, level in enumerate(levels):
+            if level > 0.004:
+                box = Rectangle((place, row + SIZE), SIZE, -SIZE * level, facecolor=COLORS[quantity], alpha=FILL)
+                box.set_linewidth(0)
+                ax.add_patch(box)
+            outline(ax, place, row, False)
+            _inside(ax, place, row, short_probability(level), 9)
+        for place in range(seen, len(text)):
+            outline(ax, place, row, False, dotted=True)
+    bare(ax, max(len(text), 10), rows)
+    ax.set_ylim(rows, -1.1)
+    ax.set_xlim(-2, max(len(text), 10))
+    write_title(ax, title)
+    return ax
+
+
+def _inside(ax: Axes, x: float, y: float, words: str, size: float, bold: bool = False) -> None:
+    """Write into a square."""
+    weight = "bold" if bold else "normal"
+    place = x + SIZE / 2, y + SIZE / 2
+    ax.text(*place, words, ha="center", va="center_baseline", fontsize=size, fontweight=weight)
 
 
 @styled

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "workshop"), str(ROOT / "book")]
 from support.browser import CHROMIUM, serve  # noqa: E402
 from support.chapters import CHAPTERS  # noqa: E402
-from support.graphs import published_data, unpacked  # noqa: E402
+from support.graphs import control_inputs, published_data, unpacked  # noqa: E402
 
 HTML = ROOT / "_build" / "html"
 REPEATS = 5
@@ -93,7 +93,7 @@ def native(data: dict) -> float:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(base64.b64decode(data["graph"]), options)
     known = {f"state/{name}": value for name, value in unpacked(data["starts"][0]).items()}
-    known |= {f"control/{control['name']}": np.float32(control["value"]) for control in data["controls"]}
+    known |= control_inputs(data, {control["name"]: control["value"] for control in data["controls"]})
     known["noise"] = np.full(data["noise"] or [1], 0.5, np.float32)
     feeds = {value.name: np.asarray(known[value.name]) for value in session.get_inputs()}
     times = []

@@ -16,7 +16,7 @@ import torch
 from ipywidgets import FloatLogSlider
 from support import agreement
 from support.chapters import every_chapter, live_figures
-from support.graphs import published_data, run_in_onnxruntime, settings_to_try
+from support.graphs import control_inputs, published_data, run_in_onnxruntime, settings_to_try
 from torch.torch_version import TorchVersion
 
 from rlhf_helpers import ppo, training_step
@@ -30,8 +30,8 @@ def test_a_graph_computes_what_torch_does(path):
     for figure, data in zip(live_figures(path), published_data(path), strict=True):
         definition = figure.definition
         for settings, steps in settings_to_try(data):
-            controls = {name: torch.tensor(float(x)) for name, x in (definition.defaults | settings).items()}
-            known = {f"control/{name}": x.numpy() for name, x in controls.items()}
+            known = control_inputs(data, definition.defaults | settings)
+            controls = {name.removeprefix("control/"): torch.as_tensor(x) for name, x in known.items()}
             generator = torch.Generator().manual_seed(0)
             state = definition.start(0) if definition.trains else {}
             for step in range(steps + 1 if definition.trains else 1):

@@ -13,7 +13,7 @@ from support import agreement
 from support.browser import needs_chromium
 from support.chapters import CHAPTERS
 from support.firefox import firefox, needs_firefox
-from support.graphs import STEPS, published_data, settings_to_try
+from support.graphs import STEPS, control_inputs, published_data, settings_to_try
 from support.live_pages import arrive, run
 
 pytestmark = needs_chromium
@@ -90,7 +90,7 @@ def test_a_module_computes_what_its_graph_does(visit):
     for data, jobs, walks in zip(visit.data, visit.jobs, visit.walks, strict=True):
         defaults = {control["name"]: control["value"] for control in data["controls"]}
         for (settings, steps), walk in zip(jobs, walks, strict=True):
-            controls = {f"control/{name}": np.float32(value) for name, value in (defaults | settings).items()}
+            controls = control_inputs(data, defaults | settings)
             frames = [agreement.unpacked(frame) for frame in walk["frames"]]
             assert len(frames) == (steps + 1 if "starts" in data else 1) or walk["trouble"]
             for step, frame in enumerate(frames):

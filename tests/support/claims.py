@@ -144,7 +144,7 @@ class Figure:
             moves: controls moved later, by the update after which they are moved.
             settings: values of controls; they win over the preset's.
         """
-        values = {control["name"]: float(control["value"]) for control in self.data["controls"]}
+        values = {control["name"]: control["value"] for control in self.data["controls"]}
         if preset is not None:
             values |= {p["name"]: p["values"] for p in self.data["presets"]}[preset]
         assert set(settings) <= set(values), (set(settings), set(values))

@@ -10,6 +10,7 @@ import onnxruntime
 import torch
 from _site import modules
 
+from rlhf_helpers.live.word import Spelling
 from rlhf_helpers.names.pretraining import WEIGHTS
 
 STEPS = 50
@@ -34,14 +35,26 @@ def settings_to_try(data: dict) -> Iterator[tuple[dict, int]]:
             yield {control["name"]: end}, FEW
 
 
-def ends_of(control: dict) -> list[float]:
-    """The two ends of a control's range, or all its options."""
+def ends_of(control: dict) -> list[float | str]:
+    """The two ends of a control's range, or all its options; of a word none, a long one, and one that has ended."""
+    if control["kind"] == "word":
+        letters, length = control["letters"], control["length"]
+        return ["", letters[-length:], letters[1] + letters[control["end"]]]
     if control["kind"] == "switch":
         return [0, 1]
     if control["kind"] == "choice":
         return [value for _, value in control["options"]]
     ends = control["min"], control["max"]
     return [control["base"] ** end for end in ends] if control["kind"] == "log" else list(ends)
+
+
+def control_inputs(data: dict, settings: Mapping) -> dict[str, np.ndarray]:
+    """What a graph gets for the settings of a figure: a number for each, or the ids of a word."""
+    words = {c["name"]: Spelling(c["letters"], c["length"], c["end"]) for c in data["controls"] if c["kind"] == "word"}
+    return {
+        f"control/{name}": np.array(words[name].ids(value)) if name in words else np.float32(value)
+        for name, value in settings.items()
+    }
 
 
 @functools.cache
@@ -62,7 +75,7 @@ def rows_of(data: dict, settings: dict, *, steps: int, seed: int = 0, moves: Map
     rows = []
     for step in range(steps + 1 if state else 1):
         settings = settings | moves.get(step, {})
-        controls = {f"control/{name}": np.float32(value) for name, value in settings.items()}
+        controls = control_inputs(data, settings)
         feeds = {f"state/{name}": value for name, value in state.items()} | controls
         if data["noise"]:
             feeds["noise"] = torch.rand(data["noise"], generator=generator).numpy()

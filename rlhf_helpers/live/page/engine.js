@@ -45,16 +45,16 @@ class MersenneTwister {
 }
 
 export class Engine {
-  // `packed` is a gzipped module.
-  static async open(packed) {
+  // `packed` is a gzipped module, `words` the ids of each control that holds a word: name -> (word) => BigInts.
+  static async open(packed, words = {}) {
     const module = await WebAssembly.compile(await unzip(packed));
     const [section] = WebAssembly.Module.customSections(module, "signature");
     const { exports } = await WebAssembly.instantiate(module);
-    return new Engine(exports, JSON.parse(new TextDecoder().decode(section)));
+    return new Engine(exports, JSON.parse(new TextDecoder().decode(section)), words);
   }
 
-  constructor({ model, memory, __heap_base }, { inputs, outputs }) {
-    this.model = model;
+  constructor({ model, memory, __heap_base }, { inputs, outputs }, words) {
+    Object.assign(this, { model, words });
     const tensors = [...inputs, ...outputs].map(([path, type, shape]) => {
       const [kind, ...name] = path.split("/");
       return { kind, name: name.join("/"), type, shape, size: shape.reduce((a, b) => a * b, 1) };
@@ -104,8 +104,11 @@ export class Engine {
   // Ask about the present state, with other controls; `trouble` names what is not finite, and the answer is whether
   // the series are. In a run, series that are not do not show.
   evaluate(controls) {
-    // a control that the function does not use is not an input of its graph
-    for (const [name, value] of Object.entries(controls)) this.controls.get(name)?.numbers.fill(value);
+    for (const [name, value] of Object.entries(controls)) {
+      const numbers = this.controls.get(name)?.numbers; // a control that the function does not use is no input of its graph
+      if (typeof value === "string") numbers?.set(this.words[name](value));
+      else numbers?.fill(value);
+    }
     this.model(...this.arguments.map(([role, name]) => this[role].get(name).at));
     const troubled = (buffer) => [...buffer].filter(([, slot]) => !finite(slot)).map(([name]) => name);
     const bad = troubled(this.fresh);
@@ -163,8 +166,8 @@ function finite({ type, numbers }) {
   return zero === 0;
 }
 
-function nested(values, shape) {
-  if (shape.length < 2) return shape.length ? values : values[0];
-  const width = shape[shape.length - 1];
-  return Array.from({ length: values.length / width }, (_, row) => values.slice(row * width, (row + 1) * width));
+function nested(values, [count, ...shape]) {
+  if (!shape.length) return count === undefined ? values[0] : values;
+  const size = values.length / count;
+  return Array.from({ length: count }, (_, i) => nested(values.slice(i * size, (i + 1) * size), shape));
 }

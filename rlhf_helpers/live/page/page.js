@@ -6,6 +6,7 @@ import { copy } from "./clipboard.js";
 import { Engine, unzip } from "./engine.js";
 import { draw } from "./live.js";
 import { BUSY, FRAME, FRAMES, moveMark, writeStatus, writeStop } from "./rules.js";
+import { idsOf, isWord, wordField } from "./words.js";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PAUSE = CALM ? 500 : FRAME; // from picture to picture
@@ -94,7 +95,9 @@ class Figure {
 
   async open({ values = {}, seed = this.seed, moves, step, word }) {
     if (!this.data.module) throw new Error("its module is missing");
-    this.engine = await Engine.open(bytes(this.data.module));
+    const words = this.data.controls.filter(({ kind }) => kind === "word");
+    const ids = words.map((control) => [control.name, (word) => idsOf(control, word)]);
+    this.engine = await Engine.open(bytes(this.data.module), Object.fromEntries(ids));
     this.choose({ ...this.values, ...values }, seed);
     await this.restart();
     await turn();
@@ -142,6 +145,13 @@ class Figure {
   control(control, box) {
     const label = build("label", "baby-control");
     const words = build("span", "baby-words", control.label);
+    if (control.kind === "word") {
+      const { field, told, show } = wordField(control, (word) => this.moved(control.name, word, show));
+      label.append(words, field, roomFor([control.told], told));
+      box.append(label);
+      show(this.values[control.name]);
+      return { show };
+    }
     const shown = build("output", "baby-value");
     let input;
     if (control.kind === "choice") {
@@ -187,7 +197,8 @@ class Figure {
     sentences.classList.add("baby-sentences");
     for (const { name, text, values } of presets) {
       const use = async () => {
-        await this.use({ ...this.defaults(), ...values });
+        const words = Object.entries(this.values).filter(([, value]) => typeof value === "string"); // these stay
+        await this.use({ ...this.defaults(), ...Object.fromEntries(words), ...values });
         this.sentence.textContent = text;
         if (this.trains) await this.play();
       };
@@ -422,6 +433,7 @@ class Figure {
 
   mark(name, value, step) {
     this.moves.push({ step, name, value });
+    if (typeof value === "string") return; // a word asks, and leaves no mark
     if (value !== this.asked[name]) moveMark(this.marks, name, this.asked[name], value, step, this.data.steps);
   }
 
@@ -444,13 +456,13 @@ class Figure {
     address.hash = "";
     const query = address.searchParams;
     query.set("figure", this.name);
-    for (const [name, value] of Object.entries(this.initial)) query.set(name, precise(value));
+    for (const [name, value] of Object.entries(this.initial)) query.set(name, written(value));
     if (this.trains) {
       query.set("seed", this.seed);
       query.set("step", this.frame.step);
       const last = new Map(this.moves.map((move) => [`${move.step} ${move.name}`, move]));
       if (last.size)
-        query.set("moves", [...last.values()].map((m) => `${m.step}:${m.name}:${precise(m.value)}`).join(","));
+        query.set("moves", [...last.values()].map((m) => `${m.step}:${m.name}:${written(m.value)}`).join(","));
     }
     return address.href;
   }
@@ -459,6 +471,7 @@ class Figure {
     const values = {};
     let damaged = false;
     const fits = (control, value) => {
+      if (control.kind === "word") return isWord(control, value);
       if (!Number.isFinite(value)) return false;
       if (control.kind === "choice") return control.options.some(([, option]) => option === value);
       if (control.kind === "switch") return value === 0 || value === 1;
@@ -466,9 +479,10 @@ class Figure {
       return place >= control.min - 1e-9 && place <= control.max + 1e-9;
     };
     const number = (text) => (text === null || text.trim() === "" ? NaN : Number(text));
+    const read = (control, text) => (control?.kind === "word" ? text : number(text));
     for (const control of this.data.controls) {
       if (!query.has(control.name)) continue;
-      const value = number(query.get(control.name));
+      const value = read(control, query.get(control.name));
       if (fits(control, value)) values[control.name] = value;
       else damaged = true;
     }
@@ -486,7 +500,7 @@ class Figure {
       .map((text) => {
         const [at, name, value] = text.split(":");
         const control = this.data.controls.find((one) => one.name === name);
-        const move = { step: number(at ?? ""), name, value: number(value ?? "") };
+        const move = { step: number(at ?? ""), name, value: read(control, value ?? "") };
         if (!control || !fits(control, move.value) || !Number.isInteger(move.step) || move.step < 1 || move.step > step)
           damaged = true;
         return move;
@@ -585,7 +599,7 @@ async function weights(file) {
   return new Float32Array(whole.buffer);
 }
 
-const precise = (value) => String(Number(value.toPrecision(9)));
+const written = (value) => (typeof value === "string" ? value : String(Number(value.toPrecision(9))));
 
 // A setting as its slider shows it.
 function threeDigits(value) {

@@ -77,7 +77,7 @@ def _forgets(definition) -> bool:
     function, inputs = flat(definition)
     traced = make_fx(function)(inputs)
     following = function(inputs)
-    later = {name: following.get(NEXT + name.removeprefix(STATE), 0.9 * x) for name, x in inputs.items()}
+    later = {name: following.get(NEXT + name.removeprefix(STATE), (0.9 * x).to(x.dtype)) for name, x in inputs.items()}
     found, wanted = traced(later), function(later)
     return any(not torch.allclose(found[name], x, equal_nan=True) for name, x in wanted.items())
 
