@@ -30,6 +30,7 @@ ANSWER = re.compile(
 )
 START = re.compile(r"^(?P<fence>`{3,})\{solution-start\} (?P<label>\S+).*?^(?P=fence)$", re.M | re.S)
 END = re.compile(r"^(?P<fence>`{3,})\{solution-end\}\n(?P=fence)$", re.M)
+CHECK = re.compile(r'^check\("([\w-]+)"', re.M)
 INSTALL = """# @title Install the package where it is missing, on Colab for instance
 try:
     import rlhf_helpers
@@ -193,7 +194,8 @@ def make_copy(notebook: nbformat.NotebookNode, kind: str, stem: str = "") -> nbf
     notebook.cells.insert(first, nbformat.v4.new_code_cell(INSTALL.format(address=address())))
     fold(notebook.cells[first])
     for number, cell in enumerate(notebook.cells, start=1):
-        cell.id = f"{kind}-{number:03d}"
+        asked = "exercise" in cell.metadata.get("tags", []) and CHECK.search(cell.source)
+        cell.id = f"{kind}-{asked[1]}" if asked else f"{kind}-{number:03d}"  # pages lead to exercises
     return notebook
 
 

@@ -4,7 +4,8 @@
 puts them into the pages; ``figures.py`` writes each figure as a file of its own. ``assets.py`` copies and loads
 scripts, styles and weights, ``npm.py`` installs the packages that some scripts come from (``package.json``),
 ``theme.py`` repairs the stock theme, ``readers_copies.py`` makes the notebooks that its buttons lead to,
-``progress.py`` tells the front page what there is to do, ``api_check.py`` keeps the API page complete,
+``attempts.py`` puts below each exercise what can be done on a page without a kernel, ``progress.py`` tells the front
+page what there is to do, ``api_check.py`` keeps the API page complete,
 ``old_addresses.py`` leads on from where pages were, and ``teaching_notes.py`` has the directives of the teaching guide.
 ``scripts/`` and ``static/`` are the pages' own scripts and
 styles; what a notebook needs as well, and what a live figure takes along, is in ``rlhf_helpers``.
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from kept_figures import give_html
 
-from _site import api_check, assets, figures, modules, old_addresses, progress, readers_copies, theme
+from _site import api_check, assets, attempts, figures, modules, old_addresses, progress, readers_copies, theme
 from _site.teaching_notes import TeachingNotes, TeachingPlans
 
 
@@ -39,6 +40,8 @@ def setup(app):
     app.connect("html-page-context", assets.load_our_files)
     app.connect("html-page-context", theme.drop_thebe, priority=900)
     app.connect("html-page-context", readers_copies.lead_to_copies, priority=900)
+    app.connect("html-page-context", attempts.load_script)
+    app.connect("html-page-context", attempts.add_attempts, priority=901)  # with the links to the copies
     app.connect("build-finished", theme.repair_pages)
     app.connect("html-page-context", old_addresses.lead_on)
     app.connect("html-page-context", progress.load_script)

@@ -26,6 +26,7 @@ OURS = {
     "live/live.css": (LIVE / "live.css",),
     "live/page.css": (LIVE / "page" / "page.css",),
     "live/progress.js": (SCRIPTS / "progress.js",),
+    "live/attempts.js": (SCRIPTS / "attempts" / "checker.js", SCRIPTS / "attempts" / "page.js"),
     "live/take.css": (SCRIPTS / "live" / "take.css",),
     "clicks/clicks.js": (HELPERS / "clicks" / "clicks.js",),
     "clicks/page.js": (SCRIPTS / "clicks" / "page.js",),

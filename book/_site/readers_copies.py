@@ -17,7 +17,7 @@ def lead_to_copies(app, pagename, templatename, context, doctree) -> None:
     if context.get("page_source_suffix") != ".ipynb":
         return
     branch, copy = app.config.html_theme_options["repository_branch"], f"{Path(pagename).name}.ipynb"
-    for button in _all(context["header_buttons"]):
+    for button in all_buttons(context["header_buttons"]):
         if button.get("label") == "download-source-button":
             button["url"] = f"{context['pathto'](FOLDER, 1)}/{copy}"
             button["tooltip"] = "Download notebook"
@@ -27,10 +27,11 @@ def lead_to_copies(app, pagename, templatename, context, doctree) -> None:
             button["url"] = button["url"].replace(f"/{branch}?", f"/{BRANCH}?").replace(f"{pagename}.ipynb", copy)
 
 
-def _all(buttons: list[dict]):
+def all_buttons(buttons: list[dict]):
+    """The buttons of a page's header, also those in menus."""
     for button in buttons:
         yield button
-        yield from _all(button.get("buttons", []))
+        yield from all_buttons(button.get("buttons", []))
 
 
 def write_copies(app, exception) -> None:

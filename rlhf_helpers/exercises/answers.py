@@ -79,7 +79,7 @@ def _from_text(text: str) -> float:
         if text.endswith("%"):
             return float(text[:-1].replace(",", ".")) / 100
         return float(Fraction(text.replace(",", ".").replace("\N{MINUS SIGN}", "-")))
-    except ValueError:
+    except (ValueError, ArithmeticError):
         raise TypeError("text") from None
 
 

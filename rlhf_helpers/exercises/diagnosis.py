@@ -18,9 +18,10 @@ from torch import Tensor
 
 from rlhf_helpers.exercises.answers import NotAttempted, as_numbers, as_tensor, refuse_dots, written
 from rlhf_helpers.exercises.mutants import mutants
-from rlhf_helpers.exercises.relations import of_numbers, of_outputs
+from rlhf_helpers.exercises.relations import of_number, of_outputs
 
 Checker = Callable[[object], str | None]
+Range = tuple[float, float]
 ANY = math.nan  # in an answer of several numbers: whatever this one is
 TOLERANCE = 1e-4  # relative and absolute; float32 sums of a few numbers are ten times closer
 
@@ -84,24 +85,56 @@ class Numbers:
         place = wrong[0]
         yours, wanted = values[place], expected[place]
         which = f"Number {place + 1} of your answer, {written(yours)}," if len(expected) > 1 else written(yours)
-        if words := of_numbers(yours, wanted):
-            return f"{which} {words}"
-        hint = self.hints[place] if self.hints else 1
-        return f"{which} is too {'large' if yours > wanted else 'small'}. Hint {hint} helps with it."
+        for ranges, words in self._related(wanted):
+            if _within(yours, ranges):
+                return f"{which} {words}"
+        return f"{which} is too {'large' if yours > wanted else 'small'}. Hint {self._hint(place)} helps with it."
+
+    def as_data(self) -> dict:
+        """Give all that it compares an attempt with, for a page without Python."""
+        return {
+            "numbers": [
+                {
+                    "value": number,
+                    "accepted": self._accepted(number),
+                    "related": self._related(number),
+                    "hint": self._hint(place),
+                }
+                for place, number in enumerate(_as_tuple(self.right))
+            ],
+            "mistakes": [
+                {
+                    "words": words,
+                    "numbers": [
+                        None if math.isnan(number) else {"value": number, "accepted": self._near(number)}
+                        for number in _as_tuple(mistake)
+                    ],
+                }
+                for mistake, words in self.mistakes.items()
+            ],
+        }
+
+    def _hint(self, place: int) -> int:
+        return self.hints[place] if self.hints else 1
 
     def _right(self, given: float, right: float) -> bool:
-        return self._near(given, right) or (right == 0 and abs(given) <= self.tolerance)
+        return _within(given, self._accepted(right))
 
-    def _near(self, given: float, number: float) -> bool:
-        """Whether one is the other, as far as rounding goes."""
-        if math.isclose(given, number, rel_tol=self.tolerance):
-            return True
-        return bool(self.tolerance) and math.isclose(given, float(f"{number:.1e}"), rel_tol=1e-6)
+    def _accepted(self, right: float) -> list[Range]:
+        return self._near(right) if right else [(-self.tolerance, self.tolerance)]
+
+    def _near(self, number: float) -> list[Range]:
+        """What is as good as a number, as far as rounding goes."""
+        rounded = [_around(float(f"{number:.1e}"), 1e-6)] if self.tolerance else []
+        return [_around(number, self.tolerance), *rounded]
+
+    def _related(self, right: float) -> list[tuple[list[Range], str]]:
+        return [([_around(other, 0.006)], words) for other, words in of_number(right)]
 
     def _distance(self, values: list[float], mistake: tuple[float, ...]) -> float:
         """How far an answer is from a mistake, in thousandths; infinity if it is not that one."""
         pairs = [(given, wrong) for given, wrong in zip(values, mistake, strict=True) if not math.isnan(wrong)]
-        if not all(self._near(*pair) for pair in pairs):
+        if not all(_within(given, self._near(wrong)) for given, wrong in pairs):
             return math.inf
         return round(1000 * sum(abs(given - wrong) / abs(wrong) for given, wrong in pairs if wrong))
 
@@ -129,6 +162,10 @@ class Choice:
         if word is not None:
             return f"You say {word!r}. {self.mistakes[word]}"
         return f"Answer with one of {', '.join(map(repr, sorted(words.values())))}; you gave {attempt!r}."
+
+    def as_data(self) -> dict:
+        """Give all that it compares an attempt with, for a page without Python."""
+        return {"words": sorted((self.right, *self.mistakes)), "right": self.right, "mistakes": self.mistakes}
 
 
 # ---- Code
@@ -593,6 +630,16 @@ def _has_changed(now: object, before: object) -> bool:
 
 def _copy(value):
     return value.clone() if isinstance(value, Tensor) else value
+
+
+def _around(number: float, tolerance: float) -> Range:
+    """The numbers that ``math.isclose`` finds close to one, with a relative tolerance."""
+    low, high = sorted((number * (1 - tolerance), number / (1 - tolerance)))
+    return low, high
+
+
+def _within(number: float, ranges: list[Range]) -> bool:
+    return any(low <= number <= high for low, high in ranges)
 
 
 def _as_tuple(value) -> tuple:

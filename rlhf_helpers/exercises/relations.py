@@ -27,21 +27,21 @@ OF_NUMBERS: dict[str, Callable[[float], float]] = {
 }
 
 
-def of_numbers(yours: float, right: float) -> str | None:
-    """Say what a wrong number has to do with the right one, if that is a thing people do.
+def of_number(right: float) -> list[tuple[float, str]]:
+    """Return the wrong numbers that have something to do with the right one, each with what that is.
 
     Args:
-        yours: a wrong answer.
         right: the answer.
     """
-    for words, made in OF_NUMBERS.items():
-        try:
-            other = made(right)
-        except (ValueError, ZeroDivisionError, OverflowError):
-            continue
-        if other and not math.isclose(other, right, rel_tol=0.02) and math.isclose(yours, other, rel_tol=0.006):
-            return words
-    return None
+    made = [(_made(how, right), words) for words, how in OF_NUMBERS.items()]
+    return [(other, words) for other, words in made if other and not math.isclose(other, right, rel_tol=0.02)]
+
+
+def _made(how: Callable[[float], float], number: float) -> float | None:
+    try:
+        return how(number)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
 
 
 # ---- Results of functions

@@ -9,9 +9,25 @@ import re
 import numpy as np
 import pytest
 import torch
-from support.attempting import COUNT, PAGE_OF, RIGHT, WRONG, cells, diagnosis, filled, find, names_before, run, source
+from support.attempting import (
+    COUNT,
+    PAGE_OF,
+    RIGHT,
+    WRONG,
+    cells,
+    diagnosis,
+    filled,
+    find,
+    handed,
+    names_before,
+    run,
+    source,
+)
 from support.chapters import CHAPTERS
 from support.typical import CASES, LOOSE, NUMBERS, Draw
+
+from rlhf_helpers.exercises import EXERCISES
+from rlhf_helpers.exercises.diagnosis import Parts
 
 
 def asked(label: str, code: str, *, definitions_only: bool = False):
@@ -24,10 +40,10 @@ def asked(label: str, code: str, *, definitions_only: bool = False):
     tree.body = [node for node in tree.body if isinstance(node, kept) and getattr(node, "value", None) is not call]
     names = dict(names_before(stem, find(stem, label, exercise=True)))
     exec(compile(tree, label, "exec"), names)
-    handed = call.args[1]
-    if label not in NUMBERS and isinstance(handed, ast.Tuple):
-        handed = handed.elts[0]  # the function; what is asked beside it is left to the checks
-    return eval(ast.unparse(handed), names)
+    first = call.args[1]
+    if isinstance(first, ast.Tuple):
+        first = first.elts[0]  # the function; what is asked beside it has attempts of its own
+    return eval(ast.unparse(first), names)
 
 
 def solution(label: str):
@@ -103,7 +119,7 @@ def draws_from_the_softmax(act) -> bool:
 def right(label: str, answer: str) -> bool:
     """Say whether an answer does what the solution does."""
     try:
-        value = asked(label, filled(label, answer))
+        value = handed(label, answer) if label in NUMBERS else asked(label, filled(label, answer))
         if label == "ex-baby-repair":
             return draws_from_the_softmax(value)
         if label in CASES:
@@ -135,9 +151,15 @@ def test_every_exercise_with_a_check_has_attempts():
         for cell in cells(path.stem)
         if "exercise" in cell["metadata"].get("tags", [])
     ]
-    assert set(found) == set(RIGHT) == set(WRONG) == {*CASES, *NUMBERS, "ex-baby-repair"}
-    for answers in (RIGHT, WRONG):
-        assert all(len(answers[label]) >= 3 for label in found)
+    beside = {name for name in RIGHT if ": " in name}
+    assert {*found, *beside} == set(RIGHT) == set(WRONG) == {*CASES, *NUMBERS, "ex-baby-repair"}
+    several = {label: checker.parts for label, checker in EXERCISES.items() if isinstance(checker, Parts)}
+    assert sorted(name.partition(": ")[0] for name in beside) == sorted(
+        label for label, parts in several.items() for _ in list(parts)[1:]
+    )
+    for label in RIGHT:
+        assert len(RIGHT[label]) >= 3, label
+        assert len(WRONG[label]) >= 2, label
 
 
 @pytest.mark.parametrize(
@@ -176,7 +198,7 @@ def test_a_check_passes_the_right_answers_and_refuses_the_wrong_ones(label):
     made = {mistake: run(label, answer) for mistake, answer in WRONG[label].items()}
     assert {f"{label}: {mistake}" for mistake, (how, _) in made.items() if how != "refused"} <= LISTED.keys()
     named = [mistake for mistake, (how, seen) in made.items() if how == "refused" and diagnosis(seen) == "named"]
-    counted = {line.split()[0]: line.split()[-1] for line in COUNT.read_text("utf-8").splitlines() if line}
+    counted = {line[:44].strip(): line.split()[-1] for line in COUNT.read_text("utf-8").splitlines() if line}
     assert counted[label].replace(".", "0") == str(len(named)), "count again: python -m support.attempting"
 
 

@@ -3,7 +3,8 @@
 `support/attempts/` has one file a page: `PAGE`, the notebook's stem, and `RIGHT` and `WRONG`, which give for each
 exercise the answers by name. The name of a wrong one is the mistake, as a teacher would call it. An answer is what
 stands in place of the cell's dots: the body of its function or the right-hand side of its line. One that defines the
-function itself, or that assigns the numbers on lines of its own, is all of the cell above the check.
+function itself, or that assigns the numbers on lines of its own, is all of the cell above the check. What is asked
+beside a function has attempts of its own, under the exercise's label and its name: "ex-ppo-two: factor".
 
     PYTHONPATH=tests python -m support.attempting
 
@@ -86,6 +87,7 @@ def find(stem: str, label: str, *, exercise: bool) -> int:
         label: of the exercise.
         exercise: True for the learner's cell, False for the solution.
     """
+    label = label.partition(": ")[0]
     for number, cell in enumerate(cells(stem)):
         tagged = "exercise" in cell["metadata"].get("tags", [])
         if cell["cell_type"] == "code" and tagged == exercise and f'check("{label}"' in source(cell):
@@ -130,6 +132,9 @@ def filled(label: str, answer: str) -> str:
     begin = re.search(r"^check\(", cell, re.MULTILINE).start()
     head, check = cell[:begin], cell[begin:]
     answer = textwrap.dedent(answer).strip()
+    if beside := label.partition(": ")[2]:
+        done = filled(label.partition(": ")[0], next(iter(RIGHT[label.partition(": ")[0]].values())))
+        return re.sub(rf"^{beside} = \.\.\..*$", lambda _: f"{beside} = {answer}", done, flags=re.MULTILINE)
     function = re.search(r"^def (\w+)", head, re.MULTILINE)
     if function and re.search(rf"^(def {function[1]}\(|{function[1]} = )", answer, re.MULTILINE):
         others = re.findall(r"^\w+ = .*\.\.\..*$", head, re.MULTILINE)  # what is asked beside the function
@@ -140,6 +145,20 @@ def filled(label: str, answer: str) -> str:
     if "\n" in answer or re.match(r"[\w, ]+ = ", answer):
         return f"{answer}\n\n{check}"
     return DOTS.sub(lambda _: answer, head, count=1) + check
+
+
+def handed(label: str, answer: str):
+    """Return what a learner's cell hands to its check; of several things, the one that the label names.
+
+    Args:
+        label: of the exercise.
+        answer: from `RIGHT` or `WRONG`.
+    """
+    tree = ast.parse(filled(label, answer))
+    check = tree.body.pop().value.args[1]
+    names = dict(names_before(PAGE_OF[label], find(PAGE_OF[label], label, exercise=True)))
+    exec(compile(tree, label, "exec"), names)
+    return names[beside] if (beside := label.partition(": ")[2]) else eval(ast.unparse(check), names)
 
 
 def run(label: str, answer: str) -> tuple[str, str]:
@@ -205,10 +224,10 @@ def table() -> str:
         for label in RIGHT
     }
     header = "".join(f"{side + ' ' + column:>15}" for side, columns in COLUMNS.items() for column in columns)
-    rows, amiss = [f"{'exercise':24}{header}"], []
+    rows, amiss = [f"{'exercise':44}{header}"], []
     totals = dict.fromkeys(((side, column) for side, columns in COLUMNS.items() for column in columns), 0)
     for label, by_side in found.items():
-        row = f"{label:24}"
+        row = f"{label:44}"
         for side, column in totals:
             names = [name for name, got in by_side[side].items() if got == column]
             totals[side, column] += len(names)
@@ -216,7 +235,7 @@ def table() -> str:
             if (side, column) not in {("right", "passed"), *(("wrong", how) for how in ("plain", "general", "named"))}:
                 amiss += [f"{label}: {side}, {column}: {name}" for name in names]
         rows.append(row)
-    rows.append(f"{'all':24}" + "".join(f"{n:15}" for n in totals.values()))
+    rows.append(f"{'all':44}" + "".join(f"{n:15}" for n in totals.values()))
     of_wrong = sum(n for (side, _), n in totals.items() if side == "wrong")
     shares = ", ".join(f"{column} {totals['wrong', column] / of_wrong:.1%}" for column in COLUMNS["wrong"])
     return "\n".join([*rows, "", f"wrong answers: {shares}", "", *amiss, ""])

@@ -206,5 +206,11 @@ NUMBERS = {
     "ex-side-leaderboard": ("B",),
     "ex-feedback-gap": (math.log(7 / 3), 1 / (1 + math.exp(-1)), math.log(2)),
     "ex-names-loss": (math.log(27), math.log(16) / 3, 2.3),
+    "ex-baby-baseline: best_of_six": (0.1,),
+    "ex-ratio-geometric: most_touched": ("products",),
+    "ex-ppo-two: factor": (math.e,),
+    "ex-baselines-best: than_the_mean": ("lower",),
+    "ex-feedback-agreement: if_ties_were_right": (1,),
+    "ex-hunt-kl: true_number": (2,),
     "ex-hunt-plateau": (6 * math.log(10), sum(1 - (8 / 9) ** t for t in range(1, 5)) / 4),
 }

@@ -39,6 +39,11 @@
       label.append(box, "Done");
       exercise.append(label);
     }
+    // one that is answered on the page is done when it is right
+    document.addEventListener("baby-solved", ({ detail }) => {
+      const box = document.getElementById(detail).querySelector(".baby-done input");
+      if (!box.checked) box.click();
+    });
   }
 
   // Beside each chapter in a table of the front page, once something is done.

@@ -218,6 +218,15 @@ RIGHT = {
             return gae(rewards, torch.zeros_like(rewards), lam=1.0)[0]
         """,
     },
+    "ex-baby-baseline: best_of_six": {
+        "a number": "0.1",
+        "a fraction": "1 / 10",
+        "written with a comma": '"0,1"',
+        "a tensor": "torch.tensor(0.1)",
+        "computed": """min(
+            (0, 0.05, 0.1, 0.2, 0.5, 1),
+            key=lambda b: mean_and_variance(torch.full((10,), 0.1), torch.eye(10)[0], b)[1].item())""",
+    },
 }
 
 WRONG = {
@@ -455,5 +464,16 @@ WRONG = {
                 out[:, t] = rewards[:, t:-1].sum(1)
             return out
         """,
+    },
+    "ex-baby-baseline: best_of_six": {
+        "no baseline at all": "0",
+        "half of the best": "0.05",
+        "as far above as 0 is below": "0.2",
+        "that of two tokens": "0.5",
+        "what token 1 is paid": "1",
+        "its place among the six": "2",
+        "the variance in place of the baseline": "0.0729",
+        "the number of tokens": "10",
+        "two that look alike": "(0.05, 0.1)",
     },
 }

@@ -175,6 +175,13 @@ RIGHT = {
             return (var(returns) - var(returns - values)) / var(returns)
         """,
     },
+    "ex-baselines-best: than_the_mean": {
+        "as it is written": '"lower"',
+        "in capitals": '"Lower"',
+        "computed": """(
+            "lower" if best_baseline(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([1.0, 0.0, 0.5])) < 0.6 else "higher")
+        """,
+    },
 }
 
 WRONG = {
@@ -406,5 +413,11 @@ WRONG = {
         "clamped at zero": "return (1 - (returns - values).var() / returns.var()).clamp(min=0)",
         "in percent": "return 100 * (1 - (returns - values).var() / returns.var())",
         "upside down": "return 1 - returns.var() / (returns - values).var()",
+    },
+    "ex-baselines-best: than_the_mean": {
+        "the likely token pulls it up": '"higher"',
+        "the mean is best": '"equal"',
+        "the baseline itself": "0.5323",
+        "a yes": "True",
     },
 }

@@ -141,6 +141,12 @@ RIGHT = {
             return q, torch.nn.functional.kl_div(old.log(), new, reduction="sum").item()
         """,
     },
+    "ex-feedback-agreement: if_ties_were_right": {
+        "a number": "1",
+        "in percent": '"100%"',
+        "a tensor": "torch.tensor(1.0)",
+        "computed": "(torch.zeros(5) >= torch.zeros(5)).double().mean()",
+    },
 }
 
 WRONG = {
@@ -324,5 +330,12 @@ WRONG = {
             q = 1 - (1 - p) ** n
             return q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p)), q
         """,
+    },
+    "ex-feedback-agreement: if_ties_were_right": {
+        "a coin": "0.5",
+        "no pair is told apart": "0",
+        "in percent": "100",
+        "between the two": "0.75",
+        "the chapter's model": "0.86",
     },
 }

@@ -162,6 +162,12 @@ RIGHT = {
             return r * np.log(10 * r) + np.where(rest > 0, second, 0)
         """,
     },
+    "ex-hunt-kl: true_number": {
+        "a number": "2",
+        "computed": "0.00004 * 50_000",
+        "one decimal": "2.0",
+        "written": '"2,0"',
+    },
 }
 
 WRONG = {
@@ -362,5 +368,16 @@ WRONG = {
             rest = 1 - reward
             return torch.xlogy(reward, 10 * reward) + torch.xlogy(rest, rest / 0.9)
         """,
+    },
+    "ex-hunt-kl: true_number": {
+        "what he logs": "0.00004",
+        "divided once more": "0.00004 / 50_000",
+        "a zero too few": "0.2",
+        "a zero too many": "20",
+        "the size of the vocabulary": "50_000",
+        "the most that ten tokens allow": "math.log(10)",
+        "the log of the vocabulary": "math.log(50_000)",
+        "in bits": "2 / math.log(2)",
+        "wrong sign": "-2",
     },
 }

@@ -151,6 +151,13 @@ RIGHT = {
         """,
         "clipped ratio": "return kl_coeff * (1 + (sorted((0.8, kl / target, 1.2))[1] - 1) * n / horizon)",
     },
+    "ex-ppo-two: factor": {
+        "e": "math.e",
+        "two digits": "2.7",
+        "from a calculator": "2.71828",
+        "the exponential": "torch.tensor((1 - 0.5) / 0.5).exp()",
+        "from the optimum": "(lambda p: p[1] / p[2])((torch.tensor([0, 1, 0.5]) / 0.5).softmax(0))",
+    },
 }
 
 WRONG = {
@@ -292,5 +299,17 @@ WRONG = {
             change = min(max((kl / target - 1) * n / horizon, -0.2), 0.2)
             return kl_coeff * (1 + change)
         """,
+    },
+    "ex-ppo-two: factor": {
+        "the ratio of the payments": "2",
+        "the price forgotten": "math.exp(0.5)",
+        "multiplied by the price": "math.exp(0.5 * 0.5)",
+        "against a token that is paid nothing": "math.exp(2)",
+        "the exponent": "1",
+        "the difference": "0.5",
+        "upside down": "1 / math.e",
+        "the difference of the probabilities": "0.2",
+        "the log of the ratio of payments": "math.log(2)",
+        "in percent": "271.8",
     },
 }

@@ -203,6 +203,11 @@ RIGHT = {
             return torch.exp((weight * (logprobs - old_logprobs.detach())).sum(-1))
         """,
     },
+    "ex-ratio-geometric: most_touched": {
+        "as it is written": '"products"',
+        "in capitals": '"PRODUCTS"',
+        "with a space": '"products "',
+    },
 }
 
 WRONG = {
@@ -348,5 +353,11 @@ WRONG = {
             log_ratio = (logprobs - old_logprobs.detach()) * completion_mask
             return (log_ratio.sum(-1) / completion_mask.sum(-1)).exp().clamp(0.8, 1.2)
         """,
+    },
+    "ex-ratio-geometric: most_touched": {
+        "many tokens, so many chances": '"token ratios"',
+        "one number moves with all tokens": '"geometric means"',
+        "one product": '"product"',
+        "the place in the list": "2",
     },
 }
