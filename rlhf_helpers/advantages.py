@@ -37,7 +37,7 @@ def group_advantages(rewards: Tensor, *, normalize: bool = True, eps: float = 1e
         >>> group_advantages(rewards, normalize=False).tolist()
         [[0.5, -0.5, -0.5, 0.5]]
     """
-    _check_rewards(rewards)
+    check_rewards(rewards)
     check_knob(eps=eps)
     rewards = wide(rewards.detach())
     equal = tied(rewards.amax(1, keepdim=True), rewards.amin(1, keepdim=True))  # whatever the mean rounds to
@@ -70,7 +70,7 @@ def rloo_advantages(rewards: Tensor) -> Tensor:
         >>> rloo_advantages(torch.tensor([[3., 1., 2.]])).tolist()
         [[1.5, -1.5, 0.0]]
     """
-    _check_rewards(rewards)
+    check_rewards(rewards)
     rewards = wide(rewards.detach())
     group_size = rewards.shape[1]
     if group_size == 1:
@@ -137,7 +137,8 @@ def gae(
     return advantages, returns
 
 
-def _check_rewards(rewards: Tensor) -> None:
+def check_rewards(rewards: Tensor) -> None:
+    """Raise unless rewards are finite numbers (N, G)."""
     check_tensors(rewards=rewards)
     check_ndim(2, "(N, G)", rewards=rewards)
     check_finite(rewards=rewards)

@@ -57,10 +57,7 @@ def dpo_loss(
         >>> dpo_loss(torch.tensor([-4.0]), torch.tensor([-4.0]))   # log 2
         tensor(0.6931)
     """
-    if (ref_chosen_logprobs is None) != (ref_rejected_logprobs is None):
-        raise ValueError("ref_chosen_logprobs and ref_rejected_logprobs must be given together, got one of them")
-    references = given(ref_chosen_logprobs=ref_chosen_logprobs, ref_rejected_logprobs=ref_rejected_logprobs)
-    _check_pairs(chosen_logprobs=chosen_logprobs, rejected_logprobs=rejected_logprobs, **references)
+    margin = log_ratio_gap(chosen_logprobs, rejected_logprobs, ref_chosen_logprobs, ref_rejected_logprobs)
     check_knob(beta=beta)
     if isinstance(label_smoothing, Tensor) and label_smoothing.ndim:
         check_same_shape(chosen_logprobs=chosen_logprobs, label_smoothing=label_smoothing)
@@ -71,9 +68,6 @@ def dpo_loss(
         check_knob(0.0, 0.5, inclusive=True, label_smoothing=label_smoothing)
     if isinstance(label_smoothing, Tensor):
         label_smoothing = wide(label_smoothing)
-    margin = wide(chosen_logprobs) - wide(rejected_logprobs)
-    if ref_chosen_logprobs is not None:
-        margin = margin - (wide(ref_chosen_logprobs) - wide(ref_rejected_logprobs)).detach()
     agree, disagree = logsigmoid(beta * margin), logsigmoid(-beta * margin)
     return -((1 - label_smoothing) * agree + label_smoothing * disagree).mean()
 
@@ -109,7 +103,7 @@ def spo_loss(logprobs_a: Tensor, logprobs_b: Tensor, scores_a: Tensor, scores_b:
         >>> spo_loss(a, b, torch.tensor([0.5]), torch.tensor([0.0]))
         tensor(-1.)
     """
-    _check_pairs(logprobs_a=logprobs_a, logprobs_b=logprobs_b, scores_a=scores_a, scores_b=scores_b)
+    check_pairs(logprobs_a=logprobs_a, logprobs_b=logprobs_b, scores_a=scores_a, scores_b=scores_b)
     return -((wide(scores_a) - wide(scores_b)).detach() * (wide(logprobs_a) - wide(logprobs_b))).mean()
 
 
@@ -138,7 +132,7 @@ def bradley_terry_loss(chosen_scores: Tensor, rejected_scores: Tensor, *, margin
         >>> bradley_terry_loss(scores, scores)   # log 2
         tensor(0.6931)
     """
-    _check_pairs(chosen_scores=chosen_scores, rejected_scores=rejected_scores)
+    check_pairs(chosen_scores=chosen_scores, rejected_scores=rejected_scores)
     if isinstance(margin, Tensor) and margin.ndim:
         check_same_shape(chosen_scores=chosen_scores, margin=margin)
         check_finite(margin=margin)
@@ -147,7 +141,25 @@ def bradley_terry_loss(chosen_scores: Tensor, rejected_scores: Tensor, *, margin
     return -logsigmoid(wide(chosen_scores) - wide(rejected_scores) - margin).mean()
 
 
-def _check_pairs(**pairs: Tensor) -> None:
+def log_ratio_gap(
+    chosen_logprobs: Tensor,
+    rejected_logprobs: Tensor,
+    ref_chosen_logprobs: Tensor | None,
+    ref_rejected_logprobs: Tensor | None,
+) -> Tensor:
+    """Return h of :func:`dpo_loss`, (B,): how much more the policy has come to prefer the chosen answer, in nats."""
+    if (ref_chosen_logprobs is None) != (ref_rejected_logprobs is None):
+        raise ValueError("ref_chosen_logprobs and ref_rejected_logprobs must be given together, got one of them")
+    references = given(ref_chosen_logprobs=ref_chosen_logprobs, ref_rejected_logprobs=ref_rejected_logprobs)
+    check_pairs(chosen_logprobs=chosen_logprobs, rejected_logprobs=rejected_logprobs, **references)
+    gap = wide(chosen_logprobs) - wide(rejected_logprobs)
+    if ref_chosen_logprobs is not None:
+        gap = gap - (wide(ref_chosen_logprobs) - wide(ref_rejected_logprobs)).detach()
+    return gap
+
+
+def check_pairs(**pairs: Tensor) -> None:
+    """Raise unless every argument is one finite number for each pair, (B,)."""
     check_tensors(**pairs)
     check_ndim(1, "(B,)", **pairs)
     check_same_shape(**pairs)

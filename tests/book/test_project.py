@@ -223,6 +223,7 @@ def test_references_are_complete_and_cited_by_key():
         "rlhf_helpers.exercises",
         "rlhf_helpers.clicks",
         "rlhf_helpers.names",
+        "rlhf_helpers.family",
     ],
 )
 def test_api_page_has_every_public_name(module):

@@ -50,6 +50,26 @@ from rlhf_helpers import (
     token_utilities,
     value_loss,
 )
+from rlhf_helpers.family import (
+    batch_advantages,
+    best_of_n_advantages,
+    cdpo_loss,
+    cispo_loss,
+    dapo_loss,
+    distillation_kl,
+    dppo_loss,
+    dr_grpo_loss,
+    gspo_loss,
+    ipo_loss,
+    kto_loss,
+    maxrl_advantages,
+    mixed_groups,
+    on_policy_distillation_loss,
+    orpo_loss,
+    overlong_penalty,
+    sapo_loss,
+    simpo_loss,
+)
 from rlhf_helpers.names import (
     alliterates,
     ends_in_a,
@@ -116,6 +136,7 @@ NUMBER = torch.tensor(0.3, dtype=F64)
 TABLE, REF_TABLE, PAY = random_table(5, 8), random_table(5, 9), negative(10, 5)
 LAW, SCORES = random_logprobs(6, 11), torch.tensor([0.5, 2.0, 0.5, -1.0, 0.1 + 0.2, 0.3], dtype=F64)  # with two ties
 PROMPTS, IDS, UNIFORMS = ids_below(5, 12, 3, 2), ids_below(5, 13, 3, 4), 0.9 * torch.rand(3, 4, generator=seeded(14))
+NEXT, TEACHER = negative(20, 3, 4, 5).log_softmax(-1), negative(21, 3, 4, 5).log_softmax(-1)
 UTILITIES, OTHER_UTILITIES = negative(15, 5, 4), negative(16, 5, 4)
 NAMES = torch.tensor([[1, 14, 14, 1, 0], [13, 1, 24, 0, 5], [26, 15, 5, 1, 1]])  # anna. max. zoeaa
 SURNAMES = torch.tensor([[1, 2, 0], [3, 0, 0], [26, 0, 0]])
@@ -187,6 +208,34 @@ CALLS = {
     "reweighted_ppo_loss": Call(reweighted_ppo_loss, (NEW, OLD, A.exp())),
     "bradley_terry_loss": Call(lambda x, y, m: bradley_terry_loss(x, y, margin=m), (X, Y, NUMBER)),
     "bradley_terry_loss, a margin for each pair": Call(lambda x, y, z: bradley_terry_loss(x, y, margin=z), (X, Y, Z)),
+    "batch_advantages": Call(batch_advantages, (NEW,), None),
+    "maxrl_advantages": Call(maxrl_advantages, (-NEW,), None),
+    "best_of_n_advantages": Call(best_of_n_advantages, (NEW,), None),
+    "mixed_groups": Call(mixed_groups, (NEW * MASK,), None),
+    "dr_grpo_loss": Call(dr_grpo_loss, (NEW, OLD, A, MASK)),
+    "dapo_loss": Call(dapo_loss, (NEW, OLD, A, MASK)),
+    "dapo_loss, its own clips": Call(
+        lambda x, o, a, low: dapo_loss(x, o, a, clip_low=low, clip_high=2 * low), (NEW, OLD, A[:, 0], NUMBER)
+    ),
+    "gspo_loss": Call(lambda x, o, a, m: gspo_loss(x, o, a, m, clip_low=0.2, clip_high=0.2), (NEW, OLD, A[:, 0], MASK)),
+    "cispo_loss": Call(lambda x, o, a, m, c: cispo_loss(x, o, a, m, max_weight=c), (NEW, OLD, A, MASK, 1 + NUMBER)),
+    "sapo_loss": Call(
+        lambda x, o, a, m, tau: sapo_loss(x, o, a, m, tau_positive=tau), (NEW, OLD, A + 0.7, MASK, 2 + NUMBER)
+    ),
+    "dppo_loss": Call(lambda x, o, a, m, d: dppo_loss(x, o, a, m, max_move=d / 3), (NEW, OLD, A + 0.7, MASK, NUMBER)),
+    "on_policy_distillation_loss": Call(on_policy_distillation_loss, (NEW, OLD, MASK)),
+    **{
+        f"distillation_kl, {direction}": Call(
+            lambda x, y, m, direction=direction: distillation_kl(x, y, m, direction=direction), (NEXT, TEACHER, MASK)
+        )
+        for direction in ("reverse", "forward")
+    },
+    "overlong_penalty": Call(lambda x: overlong_penalty(x, max_length=3, grace=1), (-2 * X,), None),
+    "cdpo_loss": Call(cdpo_loss, (X, Y, Z, W)),
+    "ipo_loss": Call(lambda x, y, z, w, b: ipo_loss(x, y, z, w, beta=b), (X, Y, Z, W, NUMBER)),
+    "simpo_loss": Call(simpo_loss, (X, Y, 1 - Z, 1 - W)),
+    "orpo_loss": Call(orpo_loss, (X, Y, 1 - Z, 1 - W)),
+    "kto_loss": Call(lambda x, y, z, b: kto_loss(x, y, z, batch_kl=b), (X, Y, (Z < -0.5).double(), NUMBER)),
     "policy_table": Call(lambda at: policy_table(Bound(POLICY, at), 5), (POLICY_AT,)),
     "optimal_policy": Call(lambda t, r, b: optimal_policy(t, r, kl_coeff=b, horizon=3), (REF_TABLE, PAY, NUMBER)),
     "expected_reward_and_kl": Call(

@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import grad, jacrev, vmap
 
 import rlhf_helpers
+import rlhf_helpers.family
 import rlhf_helpers.names
 from rlhf_helpers import (
     TinyCritic,
@@ -26,7 +27,7 @@ from rlhf_helpers import (
 from rlhf_helpers.names import pretrained_policy
 
 # tested where they are at home: whole batches, loops, and what makes them
-BATCHES = {"History", "Models", "Rollout", "collect", "measure", "shaped_rewards", "token_reward"}
+BATCHES = {"History", "Models", "Rollout", "collect", "measure", "shaped_rewards", "token_reward", "verifier_reward"}
 LOOPS = {"AtParameters", "train", "training_step"}
 METHODS = {"baby_ppo", "dpo", "grpo", "ppo", "reweighted_ppo", "rloo", "spo"}
 MADE_OF_SIZES = {"every_count", "judge_utilities", "uniform_policy"}  # below
@@ -38,7 +39,11 @@ differentiable = pytest.mark.parametrize("name", [name for name, call in CALLS.i
 
 
 def test_every_public_function_is_called():
-    public = {*rlhf_helpers.__all__, *(n for n in rlhf_helpers.names.__all__ if not n.isupper())}
+    public = {
+        *rlhf_helpers.__all__,
+        *rlhf_helpers.family.__all__,
+        *(n for n in rlhf_helpers.names.__all__ if not n.isupper()),
+    }
     called = {name.split(",")[0] for name in CALLS}
     assert public - BATCHES - LOOPS - METHODS - MADE_OF_SIZES - MADE_OF_TEXT == called - {"tied"}
 
