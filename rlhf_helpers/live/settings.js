@@ -6,6 +6,7 @@ const short = (value) => String(Number(value.toPrecision(3)));
 export function writeSetting(name, value, controls) {
   const { kind, options = [] } = controls.find((control) => control.name === name);
   if (kind === "switch") return `${name} ${value ? "on" : "off"}`;
+  if (typeof value === "string") return `${name} ${value || "empty"}`; // a word
   const choice = options.find(([, one]) => one === value);
   return `${name} ${choice ? choice[0] : short(value)}`;
 }
