@@ -72,15 +72,15 @@ def check_presets(presets: Sequence[Preset], controls: Mapping) -> None:
 
 
 def check_formula(formula: Sequence[Term | str], panels: Sequence[Panel], controls: Mapping) -> None:
-    """Raise unless the terms of a formula name lines that are drawn and controls that are there."""
-    drawn = sorted({name for panel in panels for name in panel.lines()})
+    """Raise unless the terms of a formula name series that are drawn and controls that are there."""
+    drawn = sorted({name for panel in panels for name in (*panel.tracks(), *panel.needs())})
     for piece in formula:
         if not isinstance(piece, Term | str):
             raise TypeError(f"formula must be Term(text, ...) and texts between them, got {type(piece).__name__}")
         if isinstance(piece, str):
             continue
         if strange := [name for name in piece.series if name not in drawn]:
-            raise ValueError(f"formula must name lines of panels, {drawn}, got {strange[0]!r} in {piece.text!r}")
+            raise ValueError(f"formula must name series of panels, {drawn}, got {strange[0]!r} in {piece.text!r}")
         if strange := [name for name in piece.controls if name not in controls]:
             raise ValueError(f"formula must name controls, {sorted(controls)}, got {strange[0]!r} in {piece.text!r}")
 

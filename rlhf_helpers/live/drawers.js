@@ -395,7 +395,8 @@ function chips(panel, frame, { width, height }, _spec, memory) {
   if (panel.beside) {
     const beside = frame.now[panel.beside].slice(0, rows.length);
     const left = cell * rows[0].length + 10;
-    scene.push(...barsBeside(beside, panel.looks[panel.beside], left, width, { top, pitch, side }, memory));
+    const bars = barsBeside(beside, panel.looks[panel.beside], left, width, { top, pitch, side }, memory);
+    scene.push(...bars.map((shape) => of(panel.beside, shape)));
     for (const [b, v] of beside.entries()) said[b] += `, ${panel.looks[panel.beside].label} ${number(v)}`;
   }
   return { scene, words: said.join("; ") };

@@ -57,7 +57,7 @@ class Term:
 
     Args:
         text: how it is written in the formula.
-        series: the series that show it: curves, or functions y(x).
+        series: the series that show it: curves, functions y(x), or bars beside completions.
         controls: the controls that set it.
         code: the line that computes it.
     """

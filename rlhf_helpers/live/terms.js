@@ -28,6 +28,7 @@ export function formula(el, spec) {
 
   // Which terms something on the screen belongs to.
   function about(node) {
+    rows = rowsOf(root, spec.controls); // a notebook draws them when it likes
     const series = node.closest("[data-series]")?.dataset.series;
     const control = rows.find(({ row }) => row.contains(node))?.name;
     return terms.filter(
@@ -45,6 +46,7 @@ export function formula(el, spec) {
         node,
         lit.some(({ series }) => series.includes(node.dataset.series)),
       );
+    for (const { row } of rows) row.classList.add("baby-dial");
     for (const { name, row } of rows)
       on(
         row,
@@ -66,7 +68,6 @@ export function formula(el, spec) {
   function listen() {
     root = el.closest(".baby-live");
     if (!root) return;
-    rows = rowsOf(root, spec.controls);
     const label = ".baby-term, .baby-row, [data-series], .baby-words, .widget-label";
     root.addEventListener("pointerover", ({ target, pointerType }) => {
       if (pointerType === "mouse") light(target.closest(label) ? about(target.closest(label)) : []);
@@ -95,5 +96,5 @@ function rowsOf(root, controls) {
         root.querySelector(`.baby-controls [name="${name}"]`)?.closest("label") ??
         labelled(label)?.closest(".widget-inline-hbox"),
     }))
-    .filter(({ row }) => row?.classList.add("baby-dial") ?? row);
+    .filter(({ row }) => row);
 }

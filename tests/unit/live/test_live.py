@@ -631,7 +631,8 @@ def test_rules_speak_up():
         (
             lambda: training(formula=[Term("L", "loss")]),
             ValueError,
-            "formula must name lines of panels, ['kl', 'optimum', 'reward'], got 'loss' in 'L'",
+            "formula must name series of panels, ['kl', 'optimum', 'probs', 'reward', 'samples', 'table'], "
+            "got 'loss' in 'L'",
         ),
         (
             lambda: training(formula=[Term("b", controls="beta")]),
