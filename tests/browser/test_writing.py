@@ -142,6 +142,9 @@ def test_attention_is_shown_from_the_letter_that_is_pointed_at(reader, figure):
     reader.keyboard.press("ArrowLeft")
     np.testing.assert_allclose(figure.evaluate(HEADS), weights[:, 4, :5], atol=0.0051)
     assert "from i, position 5: head 1 looks at" in heads.locator(".baby-place > svg").get_attribute("aria-label")
+    drive(figure, 'figure.moved("prefix", "a", figure.inputs.get("prefix").show)')  # what has the focus goes away
+    assert written(figure) == "a"
+    check(figure)
 
 
 @pytest.mark.parametrize("text", ["", "ab", "zoe.", ".", "a.b", "..", "Anna", "an 7", "é", "abcdefghijk", "abcdefghij"])
