@@ -30,7 +30,7 @@ class Spelling:
         [2, 1, 4, -1, -1]
         >>> spelling.check("bell")
         Traceback (most recent call last):
-        ValueError: a word must be at most 5 of the letters abcd, with . only at its end, got 'bell'
+        ValueError: a word must be at most 5 of the letters a to d, with . only at its end, got 'bell'
     """
 
     letters: str
@@ -49,6 +49,8 @@ class Spelling:
         """What can be written, in words."""
         stop = "" if self.end is None else self.letters[self.end]
         letters = "".join(letter for letter in self.letters if letter != stop)
+        if len(letters) > 3 and ord(letters[-1]) - ord(letters[0]) == len(letters) - 1 and sorted(letters) == [*letters]:
+            letters = f"{letters[0]} to {letters[-1]}"
         return f"at most {self.length} of the letters {letters}" + (f", with {stop} only at its end" if stop else "")
 
     def is_word(self, text: str) -> bool:

@@ -170,7 +170,10 @@ export function write(svg, panel, spec, memory, host, paint) {
   svg.addEventListener("pointerover", ({ target }) => keyOf(target) && point(keyOf(target)));
   svg.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && point(null));
   svg.addEventListener("focusin", ({ target }) => point(keyOf(target)));
-  svg.addEventListener("focusout", () => point(null));
+  svg.addEventListener("focusout", () => {
+    memory.at = undefined;
+    requestAnimationFrame(paint); // not at once: what had the focus may just be taken out of the picture
+  });
   svg.addEventListener("keydown", (event) => {
     const keys = [...svg.querySelectorAll("[data-key]")];
     const here = keys.indexOf(keyOf(event.target));

@@ -120,7 +120,7 @@ def test_a_letter_is_written_by_mouse_and_by_keyboard_alone(reader, figure):
     reader.keyboard.press("ArrowLeft")
     reader.keyboard.press("Enter")
     assert written(figure) == "anna."
-    assert "The name has ended" in letters.locator("svg").last.text_content()
+    assert "The name has ended" in letters.locator(".baby-place > svg").text_content()
     reader.keyboard.press("Enter")  # nothing follows an end
     assert written(figure) == "anna."
     letters.get_by_role("button", name="take the last letter back").click()
@@ -141,7 +141,10 @@ def test_attention_is_shown_from_the_letter_that_is_pointed_at(reader, figure):
     heads.locator("[tabindex='0']").focus()
     reader.keyboard.press("ArrowLeft")
     np.testing.assert_allclose(figure.evaluate(HEADS), weights[:, 4, :5], atol=0.0051)
-    assert "from i, position 5: head 1 looks at" in heads.locator("svg").last.get_attribute("aria-label")
+    assert "from i, position 5: head 1 looks at" in heads.locator(".baby-place > svg").get_attribute("aria-label")
+    drive(figure, 'figure.moved("prefix", "a", figure.inputs.get("prefix").show)')  # what has the focus goes away
+    assert written(figure) == "a"
+    check(figure)
 
 
 @pytest.mark.parametrize("text", ["", "ab", "zoe.", ".", "a.b", "..", "Anna", "an 7", "é", "abcdefghijk", "abcdefghij"])
