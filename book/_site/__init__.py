@@ -5,10 +5,10 @@ puts them into the pages; ``figures.py`` writes each figure as a file of its own
 scripts, styles and weights, ``npm.py`` installs the packages that some scripts come from (``package.json``),
 ``theme.py`` repairs the stock theme, ``readers_copies.py`` makes the notebooks that its buttons lead to,
 ``attempts.py`` puts below each exercise what can be done on a page without a kernel, ``progress.py`` tells the front
-page what there is to do, ``api_check.py`` keeps the API page complete,
-``old_addresses.py`` leads on from where pages were, and ``teaching_notes.py`` has the directives of the teaching guide.
-``scripts/`` and ``static/`` are the pages' own scripts and
-styles; what a notebook needs as well, and what a live figure takes along, is in ``rlhf_helpers``.
+page what there is to do, ``api_check.py`` keeps the API page complete, ``sentences.py`` writes the links of a text that
+set a figure, ``old_addresses.py`` leads on from where pages were, and ``teaching_notes.py`` has the directives of the
+teaching guide. ``scripts/`` and ``static/`` are the pages' own scripts and styles; what a notebook needs as well, and
+what a live figure takes along, is in ``rlhf_helpers``.
 ``javascript.json`` is how all of our scripts are formatted and checked: ``npm --prefix book/_site run check``.
 """
 
@@ -17,7 +17,18 @@ from pathlib import Path
 
 from kept_figures import give_html
 
-from _site import api_check, assets, attempts, figures, modules, old_addresses, progress, readers_copies, theme
+from _site import (
+    api_check,
+    assets,
+    attempts,
+    figures,
+    modules,
+    old_addresses,
+    progress,
+    readers_copies,
+    sentences,
+    theme,
+)
 from _site.teaching_notes import TeachingNotes, TeachingPlans
 
 
@@ -35,6 +46,7 @@ def setup(app):
     app.connect("builder-inited", assets.copy_vendor_files)
     app.connect("builder-inited", assets.copy_our_files)
     app.connect("source-read", give_html)
+    app.connect("source-read", sentences.write_links)
     app.connect("html-page-context", modules.put_modules)
     app.connect("html-page-context", figures.name_files)
     app.connect("html-page-context", assets.load_our_files)

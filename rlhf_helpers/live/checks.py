@@ -93,10 +93,12 @@ def check_words(panels: Sequence[Panel], controls: Mapping) -> None:
             raise ValueError(f"word must name a control that is a Word, {words}, got {panel.word!r}")
 
 
-def check_arguments(start, noise, steps, panels, caption, seeds) -> None:
+def check_arguments(start, noise, steps, panels, caption, seeds, name) -> None:
     """Raise on what is wrong with the arguments that do not depend on what the function returns."""
     if not isinstance(caption, str) or not caption.strip():
         raise ValueError(f"caption must be a text, got {caption!r}")
+    if not isinstance(name, str) or (name and not name.isidentifier()):
+        raise ValueError(f'name must be an identifier such as "ppo", got {name!r}')
     if start is not None and not callable(start):
         raise TypeError(f"start must be a function seed -> state, got {type(start).__name__}")
     if noise is not None:

@@ -10,12 +10,15 @@ import numpy as np
 
 from rlhf_helpers._html import inline, kept, publishing
 from rlhf_helpers.live import export
+from rlhf_helpers.live.acts import act_of
 from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, setting, turn
 from rlhf_helpers.live.guidance import Preset
 from rlhf_helpers.live.picture import picture
-from rlhf_helpers.live.rules import BUSY, FRAME, FRAMES
+from rlhf_helpers.live.rules import BUSY, FRAME, FRAMES, write_act, write_number
 from rlhf_helpers.live.session import Definition, Session
 from rlhf_helpers.live.word import Word
+
+BACK = '<button type="button" class="baby-back">Back to the text</button>'
 
 
 class LiveFigure(ipywidgets.VBox):
@@ -30,6 +33,7 @@ class LiveFigure(ipywidgets.VBox):
         self.definition = definition
         self.controls = dict(controls)
         self.session = Session(definition)
+        self.script: list[tuple[int, str, float | str]] = []  # moves to come
         self._task: asyncio.Task | None = None
         self._known = self.settings()
         told = [export.described(name, control) for name, control in controls.items()]
@@ -110,7 +114,7 @@ class LiveFigure(ipywidgets.VBox):
         self.pause()
         try:
             for _ in range(min(count, self.definition.steps - self.session.step)):
-                self.session.advance(self.settings())
+                self._advance()
         finally:
             self._refresh()
 
@@ -146,19 +150,42 @@ class LiveFigure(ipywidgets.VBox):
             self._restart()
             self.play()
 
-    def play(self) -> None:
-        """Run to the end by itself; at the end, from the start. Without an event loop it runs there at once."""
+    def act(self, query: str) -> None:
+        """Do what a sentence asks for: see :mod:`rlhf_helpers.live.acts`.
+
+        Args:
+            query: such as ``"kl_coeff=0.5&moves=100:kl_coeff:2"``.
+        """
+        asked = act_of(query)
+        self.pause()
+        for name, value in (self.definition.defaults | asked.values).items():
+            turn(self.controls[name], value)
+        settings = [self._in_words(*setting) for setting in asked.values.items()]
+        moves = [(*self._in_words(name, value), step) for step, name, value in asked.moves]
+        self.sentence.value = f"{inline(write_act(settings, asked.seed, moves))} {BACK}"
+        if self.definition.trains:
+            self.reset(asked.seed)
+            self.script = list(asked.moves)
+            self.play(asked.step)
+
+    def play(self, end: int | None = None) -> None:
+        """Run to the end by itself; at the end, from the start. Without an event loop it runs there at once.
+
+        Args:
+            end: the update at which to pause; None for the last.
+        """
         self._must_train()
         if self.playing:
             return
         if self.session.ended:
             self._restart()
+        end = self.definition.steps if end is None else end
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self.step(self.definition.steps)
+            self.step(end - self.session.step)
             return
-        self._task = loop.create_task(self._play())
+        self._task = loop.create_task(self._play(end))
         self._refresh()
 
     def pause(self) -> None:
@@ -184,8 +211,8 @@ class LiveFigure(ipywidgets.VBox):
             control.description = control.description or name.replace("_", " ")
             control.observe(lambda change, name=name: self._moved(name), names="value")
             rows += [control, control.message] if isinstance(control, Word) else [control]
-        if self.definition.presets:
-            buttons, self.sentence, bar = preset_bar(self.definition.presets)
+        buttons, self.sentence, bar = preset_bar(self.definition.presets)
+        if self.definition.presets or self.definition.name:
             for button, preset in zip(buttons, self.definition.presets, strict=True):
                 button.on_click(lambda _, preset=preset: self._guard(lambda: self.use(preset)))
             rows.append(bar)
@@ -204,12 +231,34 @@ class LiveFigure(ipywidgets.VBox):
         self._refresh()
 
     def _asked(self, asked: Mapping) -> None:
-        """What a reader did in the drawing: ``{"set": [control, value]}``."""
+        """What a reader did in the drawing, ``{"set": [control, value]}``, or in a sentence, ``{"act": query}``."""
+        if "act" in asked:
+            self.act(asked["act"])
+            return
         name, value = asked["set"]
         self.set(**{name: value})
 
+    def _in_words(self, name: str, value: float | str) -> tuple[str, str]:
+        """A control and a value of it in words; of a label that ends in the control's name just that."""
+        control = self.controls[name]
+        words = name if control.description.endswith(name) else control.description
+        if isinstance(control, ipywidgets.Checkbox):
+            return words, "on" if value else "off"
+        if isinstance(control, ipywidgets.Dropdown):
+            return words, control._options_labels[control._options_values.index(value)]
+        return words, (value or "empty") if isinstance(control, Word) else write_number(value, ".3g")
+
+    def _advance(self) -> None:
+        """One update, after the moves that were to come."""
+        while self.script and self.script[0][0] == self.session.step:
+            _, name, value = self.script.pop(0)
+            turn(self.controls[name], value)
+            self.session.evaluate(self.settings())
+        self.session.advance(self.settings())
+
     def _restart(self) -> None:
         self.pause()
+        self.script = []
         try:
             self.session.restart(self.seeds.value, self.settings())
         finally:
@@ -223,15 +272,15 @@ class LiveFigure(ipywidgets.VBox):
         if not self.playing:  # else the next step takes it
             self._guard(lambda: self.session.evaluate(settings))
 
-    async def _play(self) -> None:
+    async def _play(self, end: int) -> None:
         task = self._task
         session, steps = self.session, self.definition.steps
         stride = max(1, round(steps / FRAMES))
         try:
-            while self._task is task and not session.ended:
+            while self._task is task and session.step < end:
                 begun = time.perf_counter()
-                for _ in range(min(stride, steps - session.step)):
-                    session.advance(self.settings())
+                for _ in range(min(stride, end - session.step)):
+                    self._advance()
                     if time.perf_counter() - begun > BUSY:
                         break
                 self._refresh()

@@ -2,13 +2,15 @@
 // `update(frame)`, which shows one frame. A kernel hosts it as an anywidget (`render`), a page by itself.
 // How high a panel is, `live.css` says, so that its place is known before there is anything to draw.
 //
-//   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training,
+//   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training, name,
 //          controls: [{name, label, kind, options}], formula: [text or {text, series, controls, code}, ..],
 //          words: {control: {letters, length, end}}: how those are spelled that hold a word}
 //   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, settings: {control: value},
 //           marks: [{step, name, from, to}], status, error, playing}
-//   host   {set(control, value)}: what a reader does in the drawing, done by whoever runs the figure
+//   host   {set(control, value), act(query)}: what a reader does in the drawing, or asks for in a sentence, done by
+//          whoever runs the figure
 
+import { answer } from "./acts.js";
 import { crossHair } from "./cross_hair.js";
 import { DRAWERS } from "./drawers.js";
 import { add, calm, FONT, patch, SVG, set } from "./ink.js";
@@ -77,7 +79,11 @@ export function draw(el, spec, host) {
     painted = performance.now();
     paint();
   };
-  update.stop = () => observer.disconnect();
+  const forget = spec.name ? answer(spec.name, el, host.act) : () => {};
+  update.stop = () => {
+    observer.disconnect();
+    forget();
+  };
   update.boxes = panels.map(({ box }) => box);
   return update;
 }
@@ -95,7 +101,10 @@ function keepRoom(line, room) {
 
 // The anywidget.
 export function render({ model, el }) {
-  const update = draw(el, model.get("spec"), { set: (name, value) => model.send({ set: [name, value] }) });
+  const update = draw(el, model.get("spec"), {
+    set: (name, value) => model.send({ set: [name, value] }),
+    act: (query) => model.send({ act: query }),
+  });
   let waiting = false;
   const paint = () => {
     waiting = false;

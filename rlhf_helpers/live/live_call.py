@@ -24,6 +24,7 @@ def live(
     presets: Sequence[Preset] = (),
     seeds: int = 5,
     formula: Sequence[Term | str] = (),
+    name: str = "",
     **controls,
 ) -> LiveFigure:
     """Make a figure with controls: it trains, or it only computes, whatever ``function`` says.
@@ -43,6 +44,7 @@ def live(
         presets: settings worth a look, each a button with a sentence.
         seeds: how many seeds there are to choose from.
         formula: what is computed, in terms and the texts between them; a term lights up with all that shows it.
+        name: what links in the text call the figure, such as ``[Move it to 10](#ppo?kl_coeff=10)``.
         **controls: ipywidgets controls with numbers, or a :class:`Word`, named like the function's keywords.
 
     Returns:
@@ -52,7 +54,7 @@ def live(
         TypeError: an argument is of the wrong kind, or controls and keywords do not match; the message names it.
         ValueError: an argument is wrong, or a panel names a series that is not there; the message names it.
     """
-    checks.check_arguments(start, noise, steps, panels, caption, seeds)
+    checks.check_arguments(start, noise, steps, panels, caption, seeds, name)
     noise = None if noise is None else tuple(map(int, noise))
     checks.check_controls(function, controls, training=start is not None)
     defaults = {name: setting(control) for name, control in controls.items()}
@@ -70,6 +72,7 @@ def live(
         says=tuple(says),
         presets=tuple(presets),
         seeds=int(seeds),
+        name=name,
         defaults=defaults,
         formula=tuple(formula),
         words={name: control.spelling for name, control in controls.items() if isinstance(control, Word)},

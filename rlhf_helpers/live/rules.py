@@ -88,3 +88,17 @@ def move_mark(marks: list[dict], name: str, old: float, new: float, *, step: int
     last.update(to=new, moved=step)
     if last["from"] == new:
         marks.remove(last)
+
+
+def write_act(settings: Sequence[tuple[str, str]], seed: int, moves: Sequence[tuple[str, str, int]]) -> str:
+    """Return what a figure says that a sentence has set.
+
+    Args:
+        settings: words of a control and of its value.
+        seed: of the run; the first goes without saying.
+        moves: the same for what moves later, with its update.
+    """
+    parts = [f"{control} {value}" for control, value in settings]
+    parts += [f"seed {seed}"] if seed else []
+    parts += [f"{control} {value} at update {step}" for control, value, step in moves]
+    return f"Set: {', '.join(parts) or 'all as at first'}."

@@ -9,7 +9,7 @@ EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re
 HERE = Path(__file__).parent
 DRAWING = tuple(
     HERE / f"{name}.js"
-    for name in ("numbers", "ink", "settings", "axes", "writing", "drawers", "cross_hair", "terms", "live")
+    for name in ("numbers", "ink", "settings", "axes", "writing", "drawers", "cross_hair", "terms", "acts", "live")
 )
 """What draws a figure, each behind those that it imports."""
 

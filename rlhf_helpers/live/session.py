@@ -31,6 +31,7 @@ class Definition:
     defaults: Mapping[str, float | str]
     formula: tuple[Term | str, ...] = ()
     words: Mapping[str, Spelling] = field(default_factory=dict)
+    name: str = ""
 
     @property
     def trains(self) -> bool:
@@ -46,7 +47,8 @@ class Definition:
         spec = {"panels": [panel.spec() for panel in self.panels], "steps": self.steps, "training": self.trains}
         formula = [piece if isinstance(piece, str) else asdict(piece) for piece in self.formula]
         words = {name: asdict(spelling) for name, spelling in self.words.items()}
-        return spec | ({"formula": formula} if formula else {}) | ({"words": words} if words else {})
+        given = {"formula": formula, "words": words, "name": self.name}
+        return spec | {name: value for name, value in given.items() if value}
 
     def tracked(self) -> list[str]:
         """Series whose history is drawn."""

@@ -16,7 +16,7 @@ FORMS = ["", "+", ".0f", ".1f", "+.1f", ".2f", ".3f", ".0%", "+.1%", ".2g", ".3g
 ANSWER = """
 import * as rules from %s;
 import { readFileSync } from "node:fs";
-const { numbers, statuses, known, stops, marks } = JSON.parse(readFileSync(0, "utf-8"));
+const { numbers, statuses, known, stops, marks, acts } = JSON.parse(readFileSync(0, "utf-8"));
 const marked = ({ steps, moves }) => {
   const all = [];
   for (const [step, name, old, value] of moves) rules.moveMark(all, name, old, value, step, steps);
@@ -27,6 +27,7 @@ console.log(JSON.stringify({
   statuses: statuses.map(([status, sentences]) => rules.writeStatus(status, sentences, known)),
   stops: stops.map(([names, step, controls, trains]) => rules.writeStop(names, step, controls, trains)),
   marks: marks.map(marked),
+  acts: acts.map(([settings, seed, moves]) => rules.writeAct(settings, seed, moves)),
   constants: [rules.FRAME, rules.BUSY, rules.FRAMES, rules.SAME_DRAG],
 }));
 """
@@ -39,7 +40,7 @@ def answers(cases: dict) -> dict:
 
 def test_the_page_has_the_kernels_rules():
     found = answers(CASES)
-    for kind in ("numbers", "statuses", "stops"):
+    for kind in ("numbers", "statuses", "stops", "acts"):
         assert found[kind] == [case[-1] for case in CASES[kind]]
     assert found["marks"] == [case["marks"] for case in CASES["marks"]]
     assert found["constants"] == [1000 * rules.FRAME, 1000 * rules.BUSY, rules.FRAMES, rules.SAME_DRAG]

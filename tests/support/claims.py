@@ -3,8 +3,8 @@
 A claim is a sentence with a number, or with "always", "never", "more than", "twice" and their like, in a place where a
 page says what a figure or a run shows: under "What people get wrong", in a preset, a status sentence, a caption, the
 explanations of a question, the answer to an exercise. Each page has a file in ``tests/findings/claims/`` that quotes
-every claim, word for word as in the notebook (line breaks do not count; a part of a sentence is enough if it has all
-that is claimed)::
+every claim, word for word as in the notebook (line breaks do not count, nor where a link to a figure leads; a part of a
+sentence is enough if it has all that is claimed)::
 
     page = Page("06_dpo")
 
@@ -31,8 +31,11 @@ from types import MappingProxyType
 
 import nbformat
 import numpy as np
+from support.acts import figures_of, sentences
 from support.chapters import CHAPTERS
 from support.graphs import published_data, rows_of
+
+from rlhf_helpers.live.acts import LINK, act_of
 
 CLAIM = re.compile(
     r"(?<![A-Za-z])\d"
@@ -100,6 +103,22 @@ class Page:
         assert len(figures) == 1, (caption, [data["caption"] for data in self._figures])
         return Figure(figures[0])
 
+    def act(self, words: str, seed: int | None = None) -> dict[str, np.ndarray]:
+        """Run what a sentence of the page asks for, and return what :meth:`Figure.run` returns.
+
+        Args:
+            words: of the link, as in the notebook.
+            seed: instead of its own.
+        """
+        queries = {(asked.chapter, asked.figure, asked.query) for asked in sentences(self.path) if asked.words == words}
+        assert len(queries) == 1, (words, [asked.words for asked in sentences(self.path)])
+        [(chapter, name, query)] = queries
+        act, moves = act_of(query), {}
+        for step, control, value in act.moves:
+            moves.setdefault(step, {})[control] = value
+        figure = Figure(figures_of(chapter)[name])
+        return figure.run(seed=act.seed if seed is None else seed, steps=act.step, moves=moves, **act.values)
+
     @functools.cached_property
     def _figures(self) -> list[dict]:
         return published_data(self.path)
@@ -159,7 +178,8 @@ def claiming(cells: list) -> Iterator[str]:
         if cell.cell_type == "code":
             yield from spoken(cell.source)
             continue
-        for part in re.split(r"^(?=## )", cell.source, flags=re.M):
+        text = LINK.sub(r"\1", cell.source)  # a link that sets a figure is a sentence like any other
+        for part in re.split(r"^(?=## )", text, flags=re.M):
             if part.startswith("## "):
                 section = part.partition("\n")[0]
             if "{solution-start}" in part or "{solution-end}" in part:

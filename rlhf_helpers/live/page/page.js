@@ -5,13 +5,14 @@
 import { copy } from "./clipboard.js";
 import { Engine, unzip } from "./engine.js";
 import { draw } from "./live.js";
-import { BUSY, FRAME, FRAMES, moveMark, writeStatus, writeStop } from "./rules.js";
+import { BUSY, FRAME, FRAMES, moveMark, writeAct, writeNumber, writeStatus, writeStop } from "./rules.js";
 import { idsOf, isWord, wordField } from "./words.js";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PAUSE = CALM ? 500 : FRAME; // from picture to picture
 const ALONE = 12_000; // milliseconds for a run that plays by itself: slow enough to see what happens
 const LONG = -0.888; // as long as a number in the status line gets
+const BACK = "Back to the text";
 const COPY = "Copy a link to this state";
 const UNFIT = "The address does not fit this figure.";
 const COPIED = "The link is in your clipboard: this run, to the last bit, in every browser.";
@@ -33,6 +34,7 @@ class Figure {
     this.seed = 0;
     this.frame = { step: 0 };
     this.moves = [];
+    this.script = []; // moves to come
     this.marks = [];
     this.trouble = [];
     this.pending = new Map();
@@ -55,7 +57,10 @@ class Figure {
     grid.append(canvas, this.controls);
     this.element.insertBefore(grid, caption);
     const { controls, spec } = this.data;
-    const host = { set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)) };
+    const host = {
+      set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
+      act: (query) => this.attempt(() => this.act(query)),
+    };
     this.update = draw(canvas, { ...spec, controls }, host);
     for (const [index, still] of stills.entries()) {
       still.classList.add("baby-still");
@@ -183,17 +188,16 @@ class Figure {
   }
 
   presets() {
-    const presets = this.data.presets ?? [];
-    if (!presets.length) return [];
+    const { presets = [], spec, controls } = this.data;
+    if (!presets.length && !spec.name) return [];
     const box = build("div", "baby-presets");
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", "Settings worth a look");
     this.sentence = build("p", "baby-sentence");
     this.sentence.setAttribute("role", "status");
-    const sentences = roomFor(
-      presets.map(({ text }) => text),
-      this.sentence,
-    );
+    const texts = presets.map(({ text }) => text);
+    if (spec.name) texts.push(`${writeAct(longestSettings(controls), 0, [])} ${BACK}`);
+    const sentences = roomFor(texts, this.sentence);
     sentences.classList.add("baby-sentences");
     for (const { name, text, values } of presets) {
       const use = async () => {
@@ -204,7 +208,7 @@ class Figure {
       };
       box.append(button(name, () => this.attempt(use)));
     }
-    return [box, sentences];
+    return presets.length ? [box, sentences] : [sentences];
   }
 
   sharing() {
@@ -253,6 +257,29 @@ class Figure {
     await this.restart();
   }
 
+  // What a sentence of the page asks for: its settings and its seed, and its moves when their updates come.
+  async act(query) {
+    const asked = new URLSearchParams(query);
+    if (!asked.has("step")) asked.set("step", this.data.steps);
+    const { word, values, seed, step, moves } = this.settingsFrom(asked);
+    if (word) return this.say(word);
+    this.takeOver();
+    this.choose({ ...this.defaults(), ...values }, seed);
+    await this.restart();
+    const write = (name, value) =>
+      inWords(
+        this.data.controls.find((one) => one.name === name),
+        value,
+      );
+    const settings = Object.entries(values).map(([name, value]) => write(name, value));
+    const later = (moves ?? []).map((move) => [...write(move.name, move.value), move.step]);
+    const back = build("button", "baby-back", BACK);
+    back.type = "button";
+    this.sentence.replaceChildren(`${writeAct(settings, seed, later)} `, back);
+    this.script = moves ?? [];
+    if (this.trains) await this.play(step);
+  }
+
   // Run from the start with some controls set.
   async trainOn(values) {
     await this.start();
@@ -271,6 +298,7 @@ class Figure {
     this.initial = { ...this.values };
     this.asked = { ...this.values }; // the settings that the engine knows
     this.moves = [];
+    this.script = [];
     this.marks = [];
     this.pending.clear();
     this.engine.reset({ state, seed: this.seed, controls: this.values });
@@ -327,16 +355,16 @@ class Figure {
     return writeStatus(this.data.status, sentences, known);
   }
 
-  async play() {
+  async play(end = this.data.steps) {
     if (this.frame.step >= this.data.steps) await this.restart();
     this.playing = true;
     const token = this.token;
     const frames = this.alone ? Math.min(this.data.steps, ALONE / FRAME) : FRAMES;
     const pause = this.alone ? ALONE / frames : PAUSE;
     const stride = Math.max(1, Math.round(this.data.steps / frames));
-    while (this.playing && this.token === token && this.frame.step < this.data.steps) {
+    while (this.playing && this.token === token && this.frame.step < end) {
       const begun = performance.now();
-      this.slice(stride);
+      this.slice(Math.min(stride, end - this.frame.step));
       await turn();
       if (this.token !== token) return;
       this.paint();
@@ -398,9 +426,11 @@ class Figure {
 
   // As many updates as fit into BUSY milliseconds.
   slice(count) {
+    while (this.script[0]?.step === this.frame.step) this.make(this.script.shift());
     this.note(this.frame.step + 1); // the state that waits was made with the old settings
+    const end = Math.min(this.data.steps, this.script[0]?.step ?? Infinity);
     const begun = performance.now();
-    const rows = this.engine.advance(this.values, Math.min(count, this.data.steps - this.frame.step), BUSY);
+    const rows = this.engine.advance(this.values, Math.min(count, end - this.frame.step), BUSY);
     this.spent += performance.now() - begun;
     this.take(rows);
   }
@@ -512,14 +542,19 @@ class Figure {
   async replay(moves, step) {
     for (const move of moves) {
       if (move.step > this.frame.step) await this.advance(move.step - this.frame.step);
-      this.values[move.name] = move.value;
-      this.inputs.get(move.name).show(move.value);
-      this.mark(move.name, move.value, this.frame.step);
-      this.asked[move.name] = move.value;
-      this.engine.evaluate(this.values);
-      this.take();
+      this.make(move);
     }
     if (step > this.frame.step) await this.advance(step - this.frame.step);
+  }
+
+  // Move a control where the run is.
+  make({ name, value }) {
+    this.values[name] = value;
+    this.inputs.get(name).show(value);
+    this.mark(name, value, this.frame.step);
+    this.asked[name] = value;
+    this.engine.evaluate(this.values);
+    this.take();
   }
 }
 
@@ -608,6 +643,22 @@ function threeDigits(value) {
     : Math.abs(value) >= 0.001 && Math.abs(value) < 1e5
       ? String(Number(value.toPrecision(3)))
       : value.toExponential(1);
+}
+
+// A control and a value of it in words; of a label that ends in the control's name, as formulas have it, just that.
+function inWords({ name, label, kind, options }, value) {
+  const words = label.endsWith(name) ? name : label;
+  if (kind === "switch") return [words, value ? "on" : "off"];
+  if (typeof value === "string") return [words, value || "empty"];
+  return [words, kind === "choice" ? options.find(([, one]) => one === value)[0] : writeNumber(value, ".3g")];
+}
+
+// The two longest settings that a sentence may make.
+function longestSettings(controls) {
+  const all = controls.flatMap((control) =>
+    (control.options ?? [[null, control.value]]).map(([, value]) => inWords(control, value)),
+  );
+  return all.sort((a, b) => b.join("").length - a.join("").length).slice(0, 2);
 }
 
 // A box as high as the longest of some texts, for an element that says them one at a time.

@@ -75,3 +75,11 @@ export function moveMark(marks, name, old, value, step, steps) {
   Object.assign(last, { to: value, moved: step });
   if (last.from === value) marks.splice(marks.indexOf(last), 1);
 }
+
+// What a figure says that a sentence has set: words of controls and values; of what moves later, with its update.
+export function writeAct(settings, seed, moves) {
+  const parts = settings.map(([control, value]) => `${control} ${value}`);
+  if (seed) parts.push(`seed ${seed}`);
+  parts.push(...moves.map(([control, value, step]) => `${control} ${value} at update ${step}`));
+  return `Set: ${parts.join(", ") || "all as at first"}.`;
+}

@@ -118,7 +118,7 @@ def run(preset=None, seed=0, moves=(), **settings):
 )
 @pytest.mark.parametrize("seed", range(5))
 def test_the_short_leash_alone_holds_nothing(seed):
-    ended = run("the short leash alone", seed)
+    ended = page.act("leave the short leash alone", seed)
     assert ended["widest"][-1] < 1.6
     assert ended["kl"][-1] > 2.285
     assert math.log(10) == pytest.approx(2.30, abs=0.005)
@@ -126,25 +126,24 @@ def test_the_short_leash_alone_holds_nothing(seed):
 
 @page.says(
     "Only where a batch is used more than once.",
-    "move **updates on each batch, epochs** to 1 and press Reset and Play. Then move "
-    "**clip range, clip_eps** to 10 and do it again: the same run to the last digit, "
+    "train with one update on each batch, and then the same with a `clip_eps` of 10: the same run to the last digit, "
     "and the share of clipped tokens is 0 all the time.",
 )
 @pytest.mark.parametrize("seed", SEEDS)
 def test_with_one_update_a_batch_the_clip_does_nothing(seed):
-    usual, bare = run(seed=seed, epochs=1), run(seed=seed, epochs=1, clip_eps=10.0)
+    usual, bare = (page.act(words, seed) for words in ("one update on each batch", "the same with a `clip_eps` of 10"))
     assert all(np.array_equal(usual[name], bare[name]) for name in usual)
     assert usual["clip_share"].max() == 0
 
 
 @page.says(
-    "Not if it was bought at more than it is worth. *Disprove it:* with one update on each batch, move "
-    "**pull to the reference, kl_coeff** to 0.2. The reward goes to 1.00, above the dashed 0.94, and the KL to 2.30. "
+    "Not if it was bought at more than it is worth. *Disprove it:* with one update on each batch, "
+    "make the pull cheap, a `kl_coeff` of 0.2. The reward goes to 1.00, above the dashed 0.94, and the KL to 2.30. "
     "That is an objective of $1.00 - 0.2 \\cdot 2.30 = 0.54$; on the dashed line it would be 0.55.",
 )
 @pytest.mark.parametrize("seed", SEEDS)
 def test_more_reward_than_the_optimum_is_worth_less(seed):
-    ended = run(seed=seed, epochs=1, kl_coeff=10**-0.7)  # where the slider can be
+    ended = page.act("make the pull cheap, a `kl_coeff` of 0.2", seed)
     assert ended["reward"][-1] == pytest.approx(1.0, abs=0.005)
     assert ended["optimum"][-1] == pytest.approx(0.94, abs=0.005)
     assert ended["kl"][-1] == pytest.approx(2.30, abs=0.01)
@@ -152,13 +151,10 @@ def test_more_reward_than_the_optimum_is_worth_less(seed):
     assert 0.2 * math.log((math.exp(5) + 9) / 10) == pytest.approx(0.55, abs=0.005)
 
 
-@page.says(
-    "move **updates on each batch, epochs** to 1, and leave the other sliders where they were at the start: "
-    "the KL is 0.41 after 100 updates, and 0.41 after 300."
-)
+@page.says("train on, with one update on each batch: the KL is 0.41 after 100 updates, and 0.41 after 300.")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_training_longer_changes_nothing(seed):
-    kl = run(seed=seed, epochs=1)["kl"]
+    kl = page.act("train on, with one update on each batch", seed)["kl"]
     assert [kl[100], kl[300]] == pytest.approx([0.41, 0.41], abs=0.01)
 
 
@@ -171,25 +167,28 @@ def test_no_price_brings_a_collapsed_policy_back(seed):
     assert ended["reward"][-1] == ended["reward"][99]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_run_with_short_steps_finds_its_way_back_from_above(seed):
-    slow, quick = (run(seed=seed, epochs=1, kl_coeff=0.2, learning_rate=rate) for rate in (0.02, 0.05))
-    assert slow["excess"].max() > 0.2 > 0.05 > abs(slow["excess"][-1])
-    assert quick["excess"][-1] > 0.3
-
-
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(5))
 def test_what_the_list_of_things_to_try_says(seed):
-    moved = run(seed=seed, moves=((100, "kl_coeff", 0.2), (200, "kl_coeff", 1.0)))
+    moved = page.act("After 200 it moves on to 1", seed)
+    once = page.act("After 100 updates `kl_coeff` moves from 0.5 to 0.2", seed)
     assert moved["optimum"][99] < moved["optimum"][150] > moved["optimum"][250]
-    assert moved["reward"][180:200].mean() > 0.7 > 0.4 > moved["reward"][-20:].mean()
-    fresh, reused = (run(seed=seed, epochs=epochs)["kl"][-100:].std() for epochs in (1, 4))
-    assert fresh < 0.005 < reused
-    loose = run(seed=seed, epochs=8, clip_eps=10.0)
-    assert loose["excess"].max() > 1.5
-    frozen = run(seed=seed, learning_rate=1.0)
+    assert np.array_equal(once["reward"][:200], moved["reward"][:200])
+    assert once["reward"][-20:].mean() > 0.7 > 0.4 > moved["reward"][-20:].mean()
+    fresh, reused = page.act("Set `epochs` to 1", seed)["kl"], run(seed=seed)["kl"]
+    assert fresh[-100:].std() < 0.005 < reused[-100:].std()
+    quick, slow = page.act("a learning rate of 0.05", seed), page.act("one of 0.02", seed)
+    assert slow["excess"].max() > 0.2 > 0.05 > abs(slow["excess"][-1])  # it finds its way back from above
+    assert quick["excess"][-1] > 0.3
+    frozen = page.act("Set the learning rate to 1", seed)
     assert frozen["kl"][20:].min() > 2.2
     assert np.ptp(frozen["reward"][20:]) == 0
+    assert page.act("not even one of 10", seed)["reward"][-1] == frozen["reward"][100]
+
+
+def test_without_a_clip_luck_decides_where_it_collapses():
+    lucky, other = page.act("onto token 1"), page.act("onto something else")
+    assert min(lucky["kl"].max(), other["kl"].max()) > 2.2
+    assert lucky["reward"][-1] == 1 > 0.6 > other["reward"][50:].max()
 
 
 def test_no_claim_is_without_proof():

@@ -134,6 +134,37 @@ def test_the_function_is_asked_once_per_state():
     assert calls == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_sentence_sets_a_figure_and_runs_it():
+    fig = training(name="drift", seeds=3)
+    fig.set(learning_rate=3.0)
+    fig._asked({"act": "kl_coeff=1&seed=2&step=12&moves=5:kl_coeff:0.1,8:learning_rate:2"})
+    assert fig.session.step == 12
+    assert fig.settings() == pytest.approx({"kl_coeff": 0.1, "learning_rate": 2.0})
+    assert [(mark["step"], mark["name"], mark["to"]) for mark in fig.marks] == [
+        (5, "kl_coeff", pytest.approx(0.1)),
+        (8, "learning_rate", 2.0),
+    ]
+    assert "Set: kl coeff 1, seed 2, kl coeff 0.1 at update 5, learning rate 2 at update 8." in fig.sentence.value
+    by_hand = training(seeds=3)
+    by_hand.reset(seed=2)
+    by_hand.set(kl_coeff=1.0)
+    by_hand.reset()
+    for steps, moves in ((5, {"kl_coeff": 0.1}), (3, {"learning_rate": 2.0}), (4, {})):
+        by_hand.step(steps)
+        by_hand.set(**moves)
+    assert fig.history["kl"].tolist() == by_hand.history["kl"].tolist()
+    fig._asked({"act": ""})  # what it set before is forgotten
+    assert fig.settings() == fig.definition.defaults
+    assert fig.session.step == 20
+    assert fig.session.seed == 0
+
+
+def test_a_sentence_sets_a_figure_that_only_computes():
+    fig = computing(name="clip")
+    fig._asked({"act": "ratio=0.5"})
+    assert fig.now["ratio"] == 0.5
+
+
 def test_a_run_has_an_end():
     fig = training()
     fig.step(100)
@@ -620,6 +651,7 @@ def test_rules_speak_up():
             "says must name series of one number, ['kl', 'optimum', 'reward'], got 'loss'",
         ),
         (lambda: Say("kl", "a"), ValueError, "above or below must be given, got neither for Say('kl', ...)"),
+        (lambda: training(name="kl coeff"), ValueError, "name must be an identifier such as \"ppo\", got 'kl coeff'"),
         (lambda: training(steps=0), ValueError, "steps must be at least 1, got 0"),
         (lambda: training(seeds=True), TypeError, "seeds must be a whole number, got bool"),
         (lambda: training(noise=(0,)), ValueError, "noise must be a shape such as (32, 8), got (0,)"),

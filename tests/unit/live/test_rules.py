@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhf_helpers.live.rules import FORMAT, move_mark, write_number, write_status, write_stop
+from rlhf_helpers.live.rules import FORMAT, move_mark, write_act, write_number, write_status, write_stop
 
 CASES = json.loads((Path(__file__).resolve().parents[2] / "support" / "live_rules.json").read_text("utf-8"))
 
@@ -24,6 +24,11 @@ def test_status_lines(status, sentences, text):
 @pytest.mark.parametrize(("names", "step", "controls", "trains", "text"), CASES["stops"])
 def test_what_is_said_when_a_run_stops(names, step, controls, trains, text):
     assert write_stop(names, step, controls, trains=trains) == text
+
+
+@pytest.mark.parametrize(("settings", "seed", "moves", "text"), CASES["acts"])
+def test_what_is_said_of_what_a_sentence_has_set(settings, seed, moves, text):
+    assert write_act(settings, seed, moves) == text
 
 
 @pytest.mark.parametrize("case", CASES["marks"], ids=lambda case: str(case["moves"]))

@@ -1,0 +1,75 @@
+// Sentences that act: a link to `#ppo?kl_coeff=10` sets the figure `ppo` and runs it, wherever in the page it is. It
+// comes into view, and takes the focus where it had to; a button in it, or Escape, leads back to the sentence.
+
+// Let links find a figure by its name; what comes back makes them forget it. The figures of a kernel come one by one.
+export function answer(name, el, act) {
+  document.babyActs ??= obey();
+  const figures = document.babyActs;
+  const figure = { el, act };
+  figures.set(name, figure);
+  return () => figures.get(name) === figure && figures.delete(name);
+}
+
+// One listener for all links of the document; also for those in a shadow tree, which VS Code puts its text into.
+function obey() {
+  const figures = new Map();
+  const find = (event, kind) => event.composedPath().find((node) => node.matches?.(kind));
+  document.addEventListener(
+    "click",
+    (event) => {
+      const link = find(event, "a[href^='#']");
+      const [, name, query] = /^#(\w+)\?(.*)$/.exec(link?.getAttribute("href")) ?? [];
+      const figure = figures.get(name);
+      if (figure && !event.ctrlKey && !event.metaKey) {
+        event.preventDefault();
+        event.stopPropagation(); // a notebook has ideas of its own about such links
+        figure.act(query);
+        show(rootOf(figure.el), link);
+      }
+      const left = find(event, ".baby-back")?.closest(".baby-live");
+      if (left) leave(left);
+    },
+    true,
+  );
+  document.addEventListener("keydown", (event) => {
+    const left = event.key === "Escape" && find(event, ".baby-called");
+    if (left) leave(left);
+  });
+  return figures;
+}
+
+const rootOf = (el) => el.closest(".baby-live") ?? el;
+
+// Bring a figure into view if it is not; then the focus goes there too.
+function show(root, link) {
+  root.classList.remove("baby-called");
+  const grid = root.querySelector(".baby-grid") ?? root;
+  const { top, bottom } = grid.getBoundingClientRect();
+  const [high, low] = windowOf(grid);
+  const fits = bottom - top <= low - high;
+  if (top >= high && (fits ? bottom <= low : top < (high + low) / 2)) return;
+  grid.scrollIntoView({ block: fits ? "nearest" : "start" });
+  root.querySelector(".baby-buttons button, .baby-controls :is(input, select, [role=slider])")?.focus({
+    preventScroll: true,
+  });
+  root.classList.add("baby-called");
+  root.babyCaller = link;
+}
+
+// The heights between which an element shows: of the window, or of what scrolls it in a notebook.
+function windowOf(element) {
+  let port = element.parentElement;
+  while (port && !(/auto|scroll/.test(getComputedStyle(port).overflowY) && port.scrollHeight > port.clientHeight))
+    port = port.parentElement;
+  const page = document.documentElement;
+  const own = port && port !== document.body && port !== page ? port.getBoundingClientRect() : null;
+  const hidden = Number.parseFloat(getComputedStyle(own ? port : page).scrollPaddingTop) || 0;
+  return [Math.max(0, own?.top ?? 0) + hidden, Math.min(innerHeight, own?.bottom ?? innerHeight)];
+}
+
+// Back to the sentence that called.
+function leave(root) {
+  root.classList.remove("baby-called");
+  root.babyCaller.focus({ preventScroll: true });
+  root.babyCaller.scrollIntoView({ block: "center" });
+}

@@ -1,0 +1,74 @@
+"""Sentences that act, in a built page: a link sets its figure and runs it, and leads back, by keyboard alone."""
+
+import pytest
+from support.acts import Asked, sentences
+from support.browser import needs_chromium
+from support.chapters import CHAPTERS
+from support.graphs import published_data
+from support.live_pages import SERIES, UNTIL
+
+from rlhf_helpers.live.acts import act_of
+
+pytestmark = needs_chromium
+# The first sentence of a page that has a move in it; such a run is the hardest to get right.
+PAGE, MOVING = next(
+    (path.stem, place)
+    for path in CHAPTERS
+    for place, asked in enumerate(asked for asked in sentences(path) if asked.chapter == path.stem)
+    if "moves" in asked.query
+)
+# What a reader sees of a figure that was called: its run, its line, and where the focus and the page are.
+SEEN = """element => {
+  const {values, seed, frame} = element.liveFigure;
+  const {top} = element.querySelector(".baby-grid").getBoundingClientRect();
+  return {values, seed, step: frame.step, marks: frame.marks, top,
+          said: element.querySelector(".baby-sentence").innerText,
+          focus: document.activeElement.textContent, width: innerWidth, height: document.body.scrollHeight};
+}"""
+
+
+def path_of(stem):
+    return next(path for path in CHAPTERS if path.stem == stem)
+
+
+def links(page):
+    return page.locator("a.baby-act[href^='#']")
+
+
+def asked_by(link) -> Asked:
+    """What a link asks, as the notebook has it."""
+    figure, query = link.get_attribute("href")[1:].split("?")
+    return next(asked for asked in sentences(path_of(PAGE)) if (asked.figure, asked.query) == (figure, query))
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_a_sentence_sets_its_figure_and_runs_it_by_keyboard_alone(browser, site, width):
+    page = browser.new_page(viewport={"width": width, "height": 800}, reduced_motion="reduce")
+    page.goto(f"{site}book/{PAGE}.html")
+    link = links(page).nth(MOVING)
+    asked = asked_by(link)
+    act = act_of(asked.query)
+    names = [data["spec"].get("name") for data in published_data(path_of(PAGE))]
+    figure = page.locator("figure.baby-live").nth(names.index(asked.figure))
+    link.focus()
+    before = page.evaluate("scrollY"), page.evaluate("document.body.scrollHeight")
+    page.keyboard.press("Enter")  # no figure was started before: it is far away
+    figure.evaluate(UNTIL, f"figure.frame.marks?.length === {len(act.moves)} && !figure.playing")
+    seen = figure.evaluate(SEEN)
+    assert seen["step"] == figure.evaluate("element => element.liveFigure.data.steps")
+    assert seen["values"] == pytest.approx({**seen["values"], **act.values, **{n: v for _, n, v in act.moves}})
+    assert [mark["step"] for mark in seen["marks"]] == [step for step, _, _ in act.moves]
+    assert seen["said"].startswith("Set: ")
+    assert all(f"{name} {value:g} at update {step}" in seen["said"] for step, name, value in act.moves)
+    assert 0 <= seen["top"] < 200
+    assert seen["focus"] == "Play"
+    assert seen["height"] == pytest.approx(before[1], abs=0.5)  # nothing moved
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == link.get_attribute("href")
+    assert page.evaluate("scrollY") == pytest.approx(before[0], abs=800)
+    # the same run as that of a link to its state, to the last bit
+    address, series = figure.evaluate("element => element.liveFigure.address()"), figure.evaluate(SERIES)
+    page.goto(address)
+    figure.evaluate(UNTIL, "figure.element.dataset.state === 'ready'")
+    assert figure.evaluate(SERIES) == series
+    page.close()
