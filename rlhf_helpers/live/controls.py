@@ -9,6 +9,7 @@ import traitlets
 
 from rlhf_helpers._html import PALETTE
 from rlhf_helpers.live.guidance import Preset
+from rlhf_helpers.live.rules import PACES
 from rlhf_helpers.live.scripts import DRAWING, widget
 from rlhf_helpers.live.word import Word
 
@@ -44,15 +45,18 @@ def box(kind: str, children: Sequence[ipywidgets.Widget], cls: type = ipywidgets
     return result
 
 
-def run_bar(seeds: int) -> tuple[dict[str, ipywidgets.Button], ipywidgets.Dropdown, ipywidgets.Box]:
-    """Return the buttons play, step and reset by name, the choice of seed, and the bar with all of them."""
+def run_bar(
+    seeds: int,
+) -> tuple[dict[str, ipywidgets.Button], ipywidgets.Dropdown, ipywidgets.Dropdown, ipywidgets.Box]:
+    """Return the buttons play, step and reset by name, the choices of speed and seed, and the bar with all of them."""
     buttons = {
         "play": ipywidgets.Button(description="Play", icon="play", button_style="primary"),
         "step": ipywidgets.Button(description="Step", icon="step-forward", tooltip="One update"),
         "reset": ipywidgets.Button(description="Reset", icon="undo", tooltip="Back to the start"),
     }
-    choice = ipywidgets.Dropdown(options=range(seeds), value=0, description="seed")
-    return buttons, choice, box("baby-buttons", [*buttons.values(), choice], ipywidgets.HBox)
+    speed = ipywidgets.Dropdown(options=[*PACES, "one by one"], value="normal", description="speed")
+    seed = ipywidgets.Dropdown(options=range(seeds), value=0, description="seed")
+    return buttons, speed, seed, box("baby-buttons", [*buttons.values(), speed, seed], ipywidgets.HBox)
 
 
 def preset_bar(presets: Sequence[Preset]) -> tuple[list[ipywidgets.Button], ipywidgets.HTML, ipywidgets.Box]:

@@ -16,34 +16,43 @@ import {
   surface,
   text,
   trace,
+  traceAt,
 } from "./ink.js";
-import { number, r, shortProbability, usable } from "./numbers.js";
+import { number, places, r, shortProbability, usable } from "./numbers.js";
 import { heads, letters } from "./writing.js";
 
+const TRAIL = 1500; // points of a trail at most
 const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure plays
 
 function curves(panel, frame, room, spec, memory) {
-  const lines = panel.names.map((name) => ({
-    ...panel.looks[name],
-    series: name,
-    y: frame.rows[name] || [],
-    before: frame.previous?.[name] || [],
-  }));
+  const { step, width } = frame;
+  // a few points for each pixel, of the part that was made before the update that is shown, and of the part behind it
+  const drawn = (values, from, to) => places(values, from, Math.min(to, width), room.width);
+  const lines = panel.names.map((name) => {
+    const [y, before] = [frame.rows[name] || [], frame.previous?.[name] || []];
+    const [past, future] = [drawn(y, 0, step), drawn(y, step, y.length - 1)];
+    return { ...panel.looks[name], series: name, y, before, past, future, old: drawn(before, 0, before.length - 1) };
+  });
   const scale = panel.log ? Math.log10 : (v) => v;
-  const values = lines.flatMap((line) => [...line.y, ...line.before]).filter((v) => usable(v, panel.log));
-  const named = lines.map((line) => ({ ...line, value: number(line.y[line.y.length - 1]) }));
-  const axes = frameAxes(panel, room, [0, spec.steps], values.map(scale), named, spec, memory, panel.log);
+  const values = lines
+    .flatMap((line) => [
+      ...line.past.map((i) => line.y[i]),
+      ...line.future.map((i) => line.y[i]),
+      ...line.old.map((i) => line.before[i]),
+    ])
+    .filter((v) => usable(v, panel.log));
+  const named = lines.map((line) => ({ ...line, value: number(line.y[step]) }));
+  const axes = frameAxes(panel, room, [0, width], values.map(scale), named, spec, memory, panel.log);
   const { X, Y, plot } = axes;
   const at = (v) => (usable(v, panel.log) ? Y(scale(v)) : null);
   const inside = [];
   for (const line of lines) {
     if (line.before.length > 1)
       inside.push(
-        path(
-          trace(line.before, (_, i) => X(i), at),
-          color(line.quantity),
-          { "stroke-opacity": 0.28, "stroke-width": 1.4 },
-        ),
+        path(traceAt(line.old, line.before, X, at), color(line.quantity), {
+          "stroke-opacity": 0.28,
+          "stroke-width": 1.4,
+        }),
       );
   }
   for (const mark of frame.marks)
@@ -56,19 +65,21 @@ function curves(panel, frame, room, spec, memory) {
     );
   const ends = [];
   for (const [k, line] of lines.entries()) {
-    const last = line.y.length - 1;
+    const look = { "stroke-dasharray": line.dash.join(" "), "data-series": line.series };
     inside.push(
-      path(
-        trace(line.y, (_, i) => X(i), at),
-        color(line.quantity),
-        { "stroke-dasharray": line.dash.join(" "), class: "baby-line", "data-series": line.series },
-      ),
+      path(traceAt(line.past, line.y, X, at), color(line.quantity), { ...look, class: "baby-line" }),
+      path(line.future.length > 1 ? traceAt(line.future, line.y, X, at) : "", color(line.quantity), {
+        ...look,
+        "stroke-opacity": 0.35,
+      }),
     );
-    const y = at(line.y[last]);
+    const y = at(line.y[step]);
     if (y === null) continue;
     const { label, quantity, series } = line;
-    ends.push({ line: k, series, x: X(last), y, text: label, value: number(line.y[last]), color: color(quantity) });
+    ends.push({ line: k, series, x: X(step), y, text: label, value: number(line.y[step]), color: color(quantity) });
   }
+  if (step < frame.reached)
+    inside.push(path(`M${r(X(step))} 0V${plot.height}`, "currentColor", { "stroke-opacity": 0.6, "stroke-width": 1 }));
   const marks = (some) => markTexts(some, X, plot, panel, room.width, spec.controls);
   const scene = [...axes.scene, pane(plot, inside), ...marks(frame.marks)];
   for (const end of ends)
@@ -102,11 +113,18 @@ function plot(panel, frame, room, spec, memory) {
   const points = panel.points.flatMap(([px, py]) =>
     [].concat(frame.now[px]).map((x, i) => ({ x, y: [].concat(frame.now[py])[i], ...panel.looks[py] })),
   );
-  const trails = panel.trails.map(([px, py]) => ({
-    ...panel.looks[py],
-    x: frame.rows[px] || [],
-    y: frame.rows[py] || [],
-  }));
+  const trails = panel.trails.map(([px, py]) => {
+    const [x, y] = [frame.rows[px] || [], frame.rows[py] || []];
+    const every = Math.ceil(y.length / TRAIL);
+    const at = Array.from({ length: y.length }, (_, i) => i).filter((i) => i % every === 0 || i === frame.step);
+    const part = (kept) => ({ x: kept.map((i) => x[i]), y: kept.map((i) => y[i]) });
+    return {
+      ...panel.looks[py],
+      ...part(at),
+      past: part(at.filter((i) => i <= frame.step)),
+      future: part(at.filter((i) => i >= frame.step)),
+    };
+  });
   const values = [lines, trails]
     .flat()
     .flatMap((line) => line.y)
@@ -119,11 +137,15 @@ function plot(panel, frame, room, spec, memory) {
   const axes = frameAxes(panel, room, across, values, lines, spec, memory);
   const { X, Y } = axes;
   const at = (v) => (usable(v) ? Y(v) : null);
-  const inside = trails.map((line) =>
-    path(
-      trace(line.y, (_, i) => X(line.x[i]), at),
-      color(line.quantity),
-      { "stroke-width": 1.4, "stroke-opacity": 0.6 },
+  const inside = trails.flatMap((line) =>
+    [
+      [line.past, 0.6],
+      [line.future, 0.2],
+    ].map(([{ x, y }, opacity]) =>
+      path(y.length > 1 ? trace(y, (_, i) => X(x[i]), at) : "", color(line.quantity), {
+        "stroke-width": 1.4,
+        "stroke-opacity": opacity,
+      }),
     ),
   );
   const ends = [];

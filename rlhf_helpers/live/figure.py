@@ -1,6 +1,7 @@
 """The widget: a figure, its controls, and the run that they move."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from rlhf_helpers.live.acts import act_of
 from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, setting, turn
 from rlhf_helpers.live.guidance import Preset
 from rlhf_helpers.live.picture import picture
-from rlhf_helpers.live.rules import BUSY, FRAME, FRAMES, write_act, write_number
+from rlhf_helpers.live.rules import BUSY, pace, write_act, write_number
 from rlhf_helpers.live.session import Definition, Session
 from rlhf_helpers.live.word import Word
 
@@ -33,11 +34,11 @@ class LiveFigure(ipywidgets.VBox):
         self.definition = definition
         self.controls = dict(controls)
         self.session = Session(definition)
-        self.script: list[tuple[int, str, float | str]] = []  # moves to come
         self._task: asyncio.Task | None = None
-        self._known = self.settings()
+        self._showing = False  # whether controls move because another update is shown
+        self._frames = 0
         told = [export.described(name, control) for name, control in controls.items()]
-        self.canvas = Canvas(spec=definition.spec() | {"controls": told}, frame=self.session.frame())
+        self.canvas = Canvas(spec=definition.spec() | {"controls": told}, frame=self._frame())
         self.canvas.add_class("baby-canvas")
         self.canvas.on_msg(lambda _widget, asked, _buffers: self._guard(lambda: self._asked(asked)))
         grid = ipywidgets.Box([self.canvas, self._controls_box()])
@@ -109,12 +110,23 @@ class LiveFigure(ipywidgets.VBox):
     # What there is to do; an error in the function reaches the caller
 
     def step(self, count: int = 1) -> None:
-        """Make this many updates, or as many as the run has left."""
+        """Make this many updates; those that were made before are made again, and are the same."""
         self._must_train()
         self.pause()
         try:
-            for _ in range(min(count, self.definition.steps - self.session.step)):
-                self._advance()
+            for _ in range(count):
+                self.session.advance()
+        finally:
+            self._refresh()
+
+    def seek(self, step: int) -> None:
+        """Show another of the updates that were made; from there it plays on."""
+        self._must_train()
+        if step not in range(self.session.reached + 1):
+            raise ValueError(f"step must be 0 to {self.session.reached}, got {step!r}")
+        self.pause()
+        try:
+            self.session.seek(step)
         finally:
             self._refresh()
 
@@ -143,12 +155,11 @@ class LiveFigure(ipywidgets.VBox):
         """Make a preset's settings, say what there is to see, and play from the start."""
         self.pause()
         words = {name: value for name, value in self.settings().items() if name in self.definition.words}
-        for name, value in (self.definition.defaults | words | preset.values).items():
-            turn(self.controls[name], value)
+        self._arrange(self.definition.defaults | words | preset.values)
         self.sentence.value = inline(preset.text)
         if self.definition.trains:
             self._restart()
-            self.play()
+            self.play(self.definition.steps)
 
     def act(self, query: str) -> None:
         """Do what a sentence asks for: see :mod:`rlhf_helpers.live.acts`.
@@ -158,32 +169,30 @@ class LiveFigure(ipywidgets.VBox):
         """
         asked = act_of(query)
         self.pause()
-        for name, value in (self.definition.defaults | asked.values).items():
-            turn(self.controls[name], value)
+        self._arrange(self.definition.defaults | asked.values)
         settings = [self._in_words(*setting) for setting in asked.values.items()]
         moves = [(*self._in_words(name, value), step) for step, name, value in asked.moves]
         self.sentence.value = f"{inline(write_act(settings, asked.seed, moves))} {BACK}"
         if self.definition.trains:
             self.reset(asked.seed)
-            self.script = list(asked.moves)
-            self.play(asked.step)
+            self.session.plan(asked.moves)
+            self.play(self.definition.steps if asked.step is None else asked.step)
 
-    def play(self, end: int | None = None) -> None:
-        """Run to the end by itself; at the end, from the start. Without an event loop it runs there at once.
+    def play(self, end: float = math.inf) -> None:
+        """Run by itself until it is paused, or to an update.
+
+        Without an event loop it makes as many updates as the default run has, at once.
 
         Args:
-            end: the update at which to pause; None for the last.
+            end: the update.
         """
         self._must_train()
         if self.playing:
             return
-        if self.session.ended:
-            self._restart()
-        end = self.definition.steps if end is None else end
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self.step(end - self.session.step)
+            self.step(self.definition.steps if end == math.inf else max(0, end - self.session.step))
             return
         self._task = loop.create_task(self._play(end))
         self._refresh()
@@ -201,7 +210,7 @@ class LiveFigure(ipywidgets.VBox):
         """All that a reader can touch, each with what it does."""
         rows = []
         if self.definition.trains:
-            self.buttons, self.seeds, bar = run_bar(self.definition.seeds)
+            self.buttons, self.speed, self.seeds, bar = run_bar(self.definition.seeds)
             self.buttons["play"].on_click(lambda _: self._guard(self.pause if self.playing else self.play))
             self.buttons["step"].on_click(lambda _: self._guard(self.step))
             self.buttons["reset"].on_click(lambda _: self._guard(self._restart))
@@ -231,12 +240,16 @@ class LiveFigure(ipywidgets.VBox):
         self._refresh()
 
     def _asked(self, asked: Mapping) -> None:
-        """What a reader did in the drawing, ``{"set": [control, value]}``, or in a sentence, ``{"act": query}``."""
-        if "act" in asked:
+        """What a reader did: ``{"set": [control, value]}``, ``{"seek": step}``, ``{"act": query}`` or a wish."""
+        if "rows" in asked:
+            self.session.told = 0
+        elif "seek" in asked:
+            self.seek(asked["seek"])
+        elif "act" in asked:
             self.act(asked["act"])
-            return
-        name, value = asked["set"]
-        self.set(**{name: value})
+        else:
+            name, value = asked["set"]
+            self.set(**{name: value})
 
     def _in_words(self, name: str, value: float | str) -> tuple[str, str]:
         """A control and a value of it in words; of a label that ends in the control's name just that."""
@@ -248,43 +261,39 @@ class LiveFigure(ipywidgets.VBox):
             return words, control._options_labels[control._options_values.index(value)]
         return words, (value or "empty") if isinstance(control, Word) else write_number(value, ".3g")
 
-    def _advance(self) -> None:
-        """One update, after the moves that were to come."""
-        while self.script and self.script[0][0] == self.session.step:
-            _, name, value = self.script.pop(0)
-            turn(self.controls[name], value)
-            self.session.evaluate(self.settings())
-        self.session.advance(self.settings())
+    def _arrange(self, settings: Mapping[str, float | str]) -> None:
+        """Put all controls where a run is to begin; a figure that only computes does so at once."""
+        self._show(settings)
+        if not self.definition.trains:
+            self.session.move(settings, plays=False)
+            self._refresh()
 
     def _restart(self) -> None:
         self.pause()
-        self.script = []
         try:
             self.session.restart(self.seeds.value, self.settings())
         finally:
             self._refresh()
 
     def _moved(self, name: str) -> None:
-        settings = self.settings()
-        if self.definition.trains:
-            self.session.mark(name, self._known[name], settings[name])
-        self._known = settings
-        if not self.playing:  # else the next step takes it
-            self._guard(lambda: self.session.evaluate(settings))
+        if self._showing:
+            return
+        value = setting(self.controls[name])
+        self._guard(lambda: self.session.move({name: value}, plays=self.playing))
 
-    async def _play(self, end: int) -> None:
+    async def _play(self, end: float) -> None:
         task = self._task
-        session, steps = self.session, self.definition.steps
-        stride = max(1, round(steps / FRAMES))
+        session = self.session
         try:
             while self._task is task and session.step < end:
                 begun = time.perf_counter()
-                for _ in range(min(stride, end - session.step)):
-                    self._advance()
+                stride, wait = pace(self.speed.value, self.definition.steps)
+                for _ in range(min(stride, int(min(end, 1e9)) - session.step)):
+                    session.advance()
                     if time.perf_counter() - begun > BUSY:
                         break
                 self._refresh()
-                await asyncio.sleep(max(0.005, FRAME - (time.perf_counter() - begun)))
+                await asyncio.sleep(max(0.005, wait - (time.perf_counter() - begun)))
         except Exception as error:  # nobody awaits this task: the status line tells
             session.error = error
         finally:
@@ -296,8 +305,26 @@ class LiveFigure(ipywidgets.VBox):
         if self.definition.trains:
             play = self.buttons["play"]
             play.description, play.icon = ("Pause", "pause") if self.playing else ("Play", "play")
+        self._show(self.session.settings)
         self.canvas.previous = self.session.previous
-        self.canvas.frame = self.session.frame(self.playing)
+        self.canvas.frame = self._frame()
+
+    def _show(self, settings: Mapping[str, float | str]) -> None:
+        """Put controls where settings are, which nobody moves by that."""
+        self._showing = True
+        try:
+            for name, value in settings.items():
+                if setting(self.controls[name]) != value:
+                    turn(self.controls[name], value)
+        finally:
+            self._showing = False
+
+    def _frame(self) -> dict:
+        """The present frame, with the rows that the drawing has not been told yet, and a number to miss none."""
+        frame = self.session.frame(self.playing, self.session.told) | {"number": self._frames}
+        self.session.told = self.session.reached + 1
+        self._frames += 1
+        return frame
 
     def __repr__(self) -> str:
         return f"Live figure: {self.definition.caption}"

@@ -65,6 +65,14 @@ export function trace(values, x, y) {
   return d;
 }
 
+// A line over places, as far as they are drawn.
+export const traceAt = (at, values, x, y) =>
+  trace(
+    at.map((i) => values[i]),
+    (_, k) => x(at[k]),
+    y,
+  );
+
 let pen = null;
 export function measure(words, size = FONT) {
   pen ||= document.createElement("canvas").getContext("2d");

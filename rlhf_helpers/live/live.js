@@ -5,16 +5,18 @@
 //   spec   {panels: [{kind, title, looks: {series: {label, quantity, dash}}, ...}], steps, training, name,
 //          controls: [{name, label, kind, options}], formula: [text or {text, series, controls, code}, ..],
 //          words: {control: {letters, length, end}}: how those are spelled that hold a word}
-//   frame  {step, rows: {series: [..]}, previous: {series: [..]}, now: {series: value}, settings: {control: value},
-//           marks: [{step, name, from, to}], status, error, playing}
-//   host   {set(control, value), act(query)}: what a reader does in the drawing, or asks for in a sentence, done by
-//          whoever runs the figure
+//   frame  {step, reached, width, rows: {series: [..]}, previous: {series: [..]}, now: {series: value},
+//           settings: {control: value}, marks: [{step, name, from, to}], status, error, playing}: rows are of all updates
+//           that were made, up to `reached`; `step` is the one that is shown; axes show `width` updates
+//   host   {set(control, value), seek(step), act(query)}: what a reader does in the drawing, or asks for in a sentence,
+//          done by whoever runs the figure
 
 import { answer } from "./acts.js";
 import { crossHair } from "./cross_hair.js";
 import { DRAWERS } from "./drawers.js";
 import { add, calm, FONT, patch, SVG, set } from "./ink.js";
 import { formula } from "./terms.js";
+import { timeline } from "./time.js";
 import { write } from "./writing.js";
 
 const PICTURES = ["loop", "strip", "table", "chips"]; // they stand together, before the charts
@@ -37,6 +39,7 @@ export function draw(el, spec, host) {
     return { panel, box, place, svg, memory: {} };
   });
   (pictures.firstChild ?? main.firstChild).classList.add("baby-first");
+  const showTime = spec.training ? timeline(panels, host) : () => {};
   const cross = crossHair(el, spec, host, panels, light);
   let frame = null;
   const room = {};
@@ -60,11 +63,11 @@ export function draw(el, spec, host) {
     }
     if (edges.left > before) return paint(); // numbers of a later panel asked for more room
     cross(frame);
+    showTime(frame);
     // a screen reader hears where a run stops, not every step of it
     status.setAttribute("aria-live", frame.playing ? "off" : "polite");
     status.classList.toggle("baby-error", Boolean(frame.error));
-    const text =
-      spec.training && !frame.error ? `Update ${frame.step} of ${spec.steps}: ${frame.status}` : frame.status;
+    const text = spec.training && !frame.error ? `Update ${frame.step}: ${frame.status}` : frame.status;
     if (status.textContent !== text) status.textContent = text;
     keepRoom(status, room);
   };
@@ -99,16 +102,42 @@ function keepRoom(line, room) {
   line.style.minHeight = `${room.height}px`;
 }
 
-// The anywidget.
+// The anywidget. A kernel tells the rows of a run once, in the frames that are the first to have them; here they are
+// put together, for all views of the figure. Who has missed a frame asks for all of them.
+const histories = new WeakMap();
+
+function historyOf(model) {
+  if (histories.has(model)) return histories.get(model);
+  const history = { rows: {}, number: -1 };
+  const hear = () => {
+    const { rows, since, number } = model.get("frame");
+    if (since > 0 && number !== history.number + 1) model.send({ rows: true });
+    else
+      for (const [name, news] of Object.entries(rows))
+        history.rows[name] = [...(history.rows[name] ?? []).slice(0, since), ...news];
+    history.number = number;
+  };
+  model.on("change:frame", hear);
+  hear();
+  histories.set(model, history);
+  return history;
+}
+
+export function initialize({ model }) {
+  historyOf(model);
+}
+
 export function render({ model, el }) {
+  const history = historyOf(model);
   const update = draw(el, model.get("spec"), {
     set: (name, value) => model.send({ set: [name, value] }),
+    seek: (step) => model.send({ seek: step }),
     act: (query) => model.send({ act: query }),
   });
   let waiting = false;
   const paint = () => {
     waiting = false;
-    update({ ...model.get("frame"), previous: model.get("previous") });
+    update({ ...model.get("frame"), rows: history.rows, previous: model.get("previous") });
   };
   const changed = () => {
     if (!waiting) requestAnimationFrame(paint);

@@ -37,6 +37,27 @@ export function decades(low, high) {
   );
 }
 
+// Which of the places `from` to `to` of a line are drawn: of each of some columns its first and last, its lowest and
+// highest, and one where there is no number. A column is as many places as a power of two has, so that it stays one while
+// a line gets longer.
+export function places(values, from, to, columns) {
+  const size = 2 ** Math.max(0, Math.ceil(Math.log2((to - from + 1) / columns)));
+  if (size < 8) return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
+  const kept = [];
+  for (let first = from; first <= to; ) {
+    const last = Math.min(to, first - (first % size) + size - 1);
+    let [low, high, gap] = [first, first, -1];
+    for (let i = first; i <= last; i++) {
+      if (values[i] < values[low]) low = i;
+      if (values[i] > values[high]) high = i;
+      if (!usable(values[i])) gap = i;
+    }
+    kept.push(...new Set([first, low, high, gap, last].filter((i) => i >= 0).sort((a, b) => a - b)));
+    first = last + 1;
+  }
+  return kept;
+}
+
 export function tickText(v, all) {
   const step = all.length > 1 ? Math.abs(all[1] - all[0]) : Math.abs(v) || 1;
   if (step >= 1e5 || step < 1e-4) return minus(v.toExponential(0));

@@ -11,8 +11,10 @@ FRAME = 0.05
 """Seconds from one picture to the next while it plays."""
 BUSY = 0.03
 """Seconds of computing after which the kernel (or the page) gets its turn."""
-FRAMES = 40
-"""Pictures in a whole run, unless its updates are slow: two seconds to watch."""
+PACES = {"slow": 240, "normal": 80, "fast": 20}
+"""Pictures of the default run, unless its updates are slow: twelve seconds to watch, four, or one."""
+ONE_BY_ONE = 0.6
+"""Seconds for each update, at any other speed."""
 SAME_DRAG = 20
 """A slider moved again within this part of a run is still the same move: one mark."""
 
@@ -67,6 +69,32 @@ def write_stop(names: Sequence[str], step: int, controls: Sequence[str], *, trai
     advice = "lower the learning rate" if "learning_rate" in controls else "move a slider back"
     what = "is no longer a finite number" if one else "are no longer finite numbers"
     return f"Stopped after update {step}: {quoted} {what}. Reset, or {advice}."
+
+
+def pace(speed: str, steps: int) -> tuple[int, float]:
+    """Return how many updates there are from one picture to the next, and how many seconds.
+
+    Args:
+        speed: one of ``PACES``, or another, which is one update at a time.
+        steps: updates of the default run.
+    """
+    if speed not in PACES:
+        return 1, ONE_BY_ONE
+    pictures = PACES[speed]
+    return max(1, int(steps / pictures + 0.5)), max(FRAME, FRAME * pictures / steps)
+
+
+def axis_width(reached: int, steps: int) -> float:
+    """Return how many updates an axis shows: the default run, or half as many again, or twice as many, and so on.
+
+    Args:
+        reached: updates that were made.
+        steps: updates of the default run.
+    """
+    width = steps
+    while width < reached:
+        width *= 2 if 1.5 * width < reached else 1.5
+    return width
 
 
 def move_mark(marks: list[dict], name: str, old: float, new: float, *, step: int, steps: int) -> None:

@@ -1,6 +1,7 @@
 """A run without a screen: state, controls and random numbers in, state and series out, one update at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -35,8 +36,27 @@ def _look(value: Tensor) -> str:
     return f"{kind} of shape {tuple(value.shape)}"
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A state of a run, and what makes its random numbers go on from there."""
+
+    step: int
+    state: dict[str, Tensor]
+    noise: Tensor | None
+    spare: Tensor | None
+    generator: Tensor
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        noise = 0 if self.noise is None else self.noise.nbytes
+        return noise + self.generator.nbytes + sum(tensor.nbytes for tensor in self.state.values())
+
+
 class Run:
     """The states a figure goes through.
+
+    ``rows`` are the series of the states before the present one and, after a way back, of those behind it.
 
     After update n the function has been evaluated once in the present state: ``now`` holds its series, and the state
     n + 1 waits for :meth:`commit`.
@@ -153,7 +173,7 @@ class Run:
         if bad:
             raise NotFinite(bad)
         before = (self.state, self.noise, self.following, self.now)
-        self.rows.append({name: value for name, value in self.now.items() if value.ndim == 0})
+        self.rows[self.step : self.step + 1] = [self._row()]
         self.state, self.step = self.following, self.step + 1
         self._draw()
         try:
@@ -162,10 +182,27 @@ class Run:
             self.spare = self.noise
             self.state, self.noise, self.following, self.now = before
             self.step -= 1
-            self.rows.pop()
             raise
 
     def history(self) -> dict[str, np.ndarray]:
         """Return every series of one number per update, rows 0 to ``step``."""
-        rows = [*self.rows, self.now]
-        return {name: np.array([row[name] for row in rows]) for name, value in self.now.items() if value.ndim == 0}
+        rows = [*self.rows[: self.step], self._row()]
+        return {name: np.array([row[name] for row in rows]) for name in rows[-1]}
+
+    def _row(self) -> dict[str, np.ndarray]:
+        return {name: value for name, value in self.now.items() if value.ndim == 0}
+
+    def kept(self) -> Kept:
+        """Return all that is needed to come back to the present state."""
+        return Kept(self.step, self.state, self.noise, self.spare, self.generator.get_state())
+
+    def restore(self, kept: Kept, controls: Mapping[str, float]) -> None:
+        """Go back, or forward, to where a state was kept.
+
+        Args:
+            kept: what :meth:`kept` returned, in this run.
+            controls: the settings there.
+        """
+        self.step, self.state, self.noise, self.spare = kept.step, kept.state, kept.noise, kept.spare
+        self.generator.set_state(kept.generator)
+        self.evaluate(controls)

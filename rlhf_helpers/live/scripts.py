@@ -7,10 +7,9 @@ from pathlib import Path
 IMPORT = re.compile(r'^import \{(\s*\w+(?:,\s*\w+)*,?\s*)\} from "\./(\w+)\.js";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 HERE = Path(__file__).parent
-DRAWING = tuple(
-    HERE / f"{name}.js"
-    for name in ("numbers", "ink", "settings", "axes", "writing", "drawers", "cross_hair", "terms", "acts", "live")
-)
+FIRST = ("numbers", "ink", "settings", "axes", "writing", "drawers")
+THEN = ("cross_hair", "terms", "time", "acts", "live")
+DRAWING = tuple(HERE / f"{name}.js" for name in (*FIRST, *THEN))
 """What draws a figure, each behind those that it imports."""
 
 

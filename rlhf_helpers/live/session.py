@@ -1,6 +1,6 @@
 """A live figure without a screen: what its author defined, the run a reader is in, and the frames to draw."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -9,9 +9,14 @@ import torch
 from rlhf_helpers.live import checks
 from rlhf_helpers.live.base import Panel, View
 from rlhf_helpers.live.guidance import Preset, Say, Term
-from rlhf_helpers.live.rules import move_mark, write_status, write_stop
-from rlhf_helpers.live.run import NotFinite, Run
+from rlhf_helpers.live.rules import axis_width, move_mark, write_status, write_stop
+from rlhf_helpers.live.run import Kept, NotFinite, Run
 from rlhf_helpers.live.word import Spelling
+
+ROOM = 64_000_000
+"""Bytes of states that a session keeps, to go back to."""
+LEAST = 24
+"""States that it keeps whatever they take."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,9 @@ class Definition:
 
 
 class Session:
-    """The run that a reader is in: one evaluation per state, marks, the line of the run before.
+    """The run that a reader is in: the updates made so far, the moves of its controls, and the way back.
+
+    A run is its start, its seed and its moves, and nothing else: whoever goes back and on again finds the same numbers.
 
     Args:
         definition: the figure.
@@ -73,52 +80,121 @@ class Session:
         self.definition = definition
         self.run = definition.run(torch.float32)
         self.error: Exception | None = None
-        self.marks: list[dict] = []
         self.previous: dict[str, list] = {}
-        self.seed = 0
-        self.run.reset(0, definition.defaults)  # an author's error is raised at once
+        self._begin(0, definition.defaults)
+        self.run.reset(0, self.settings)  # an author's error is raised at once
         checks.check_series(self.run.now, definition.panels, definition.says)
         numbers = [name for name in definition.defaults if name not in definition.words]
         checks.check_status(definition.status, [*checks.numbers(self.run.now), *numbers, "step", "seed"])
-        self._rows: dict[str, list] = {name: [] for name in definition.tracked()}
+        self._note()
+
+    def _begin(self, seed: int, settings: Mapping[str, float]) -> None:
+        """A run of which nothing was made."""
+        self.seed, self.initial, self.settings = seed, dict(settings), dict(settings)
+        self.changes: dict[int, dict[str, float]] = {}
+        self.rows: dict[str, list] = {name: [] for name in self.definition.tracked()}
+        self.reached = self.furthest = 0
+        self.told = 0  # how many rows the drawing knows
+        self._kept: list[Kept] = []
+        self._every = 1
 
     @property
     def step(self) -> int:
-        """How many updates the run has made."""
+        """The update that is shown."""
         return self.run.step
 
     @property
-    def ended(self) -> bool:
-        """Whether the run is as long as it gets."""
-        return self.run.step >= self.definition.steps
+    def marks(self) -> list[dict]:
+        """Where controls moved, as far as the run went: ``changes`` may hold moves to come."""
+        marks, known = [], dict(self.initial)
+        for step, values in self.changes.items():
+            for name, value in values.items() if step <= self.reached else ():
+                if value != known[name]:
+                    move_mark(marks, name, known[name], value, step=step, steps=self.definition.steps)
+                known[name] = value
+        return marks
 
-    def advance(self, settings: Mapping[str, float]) -> None:
-        """One update."""
-        row = {name: five_digits(self.run.now[name]) for name in self._rows}
-        self._try(self.run.commit, settings)
-        for name, value in row.items():
-            self._rows[name].append(value)
+    def settings_at(self, step: int) -> dict[str, float]:
+        """Return the settings with which an update was evaluated."""
+        settings = dict(self.initial)
+        for since, values in self.changes.items():
+            if since <= step:
+                settings |= values
+        return settings
 
-    def evaluate(self, settings: Mapping[str, float]) -> None:
-        """Ask again about the present state, with the same random numbers."""
-        self._try(self.run.evaluate, settings)
+    def advance(self) -> None:
+        """One update: as it was made before, if it was."""
+        self.settings = self.settings | self.changes.get(self.step + 1, {})
+        self._try(self.run.commit, self.settings)
+        self._note()
+
+    def seek(self, step: int) -> None:
+        """Go to an update that was made."""
+        nearest = next(kept for kept in reversed(self._kept) if kept.step <= step)
+        if step < self.step or nearest.step > self.step:
+            self.settings = self.settings_at(nearest.step)
+            self._try(self.run.restore, nearest, self.settings)
+        while self.step < step:
+            self.advance()
+
+    def move(self, values: Mapping[str, float | str], *, plays: bool) -> None:
+        """Move controls: from the present update on or, if it plays, from the next; what came after is dropped.
+
+        A word only asks, at every update.
+        """
+        news = {name: value for name, value in values.items() if value != self.settings[name]}
+        words = {name: value for name, value in news.items() if name in self.definition.words}
+        self.initial |= words
+        self.settings |= words
+        if numbers := {name: value for name, value in news.items() if name not in words}:
+            self._cut()
+            step = self.step + plays
+            if step:
+                self.changes[step] = self.changes.get(step, {}) | numbers
+            else:
+                self.initial |= numbers
+            self._kept = [kept for kept in self._kept if kept.step < step]
+        if plays or not (news or self.error):
+            return
+        self.settings = self.settings_at(self.step)
+        self._try(self.run.evaluate, self.settings)
+        self._note()
+
+    def plan(self, moves: Sequence[tuple[int, str, float | str]]) -> None:
+        """Say which controls will move by themselves, and at which update: (update, name, value)."""
+        for step, name, value in moves:
+            self.changes[step] = self.changes.get(step, {}) | {name: value}
 
     def restart(self, seed: int, settings: Mapping[str, float]) -> None:
         """Back to the start; what was there becomes the run before."""
-        if self.run.step > 0:
-            self.previous = self.rows()
-        self.marks, self.seed = [], seed
-        self._rows = {name: [] for name in self._rows}
+        if self.reached:
+            self.previous = self.rows
+        self._begin(seed, settings)
         self._try(self.run.reset, seed, settings)
+        self._note()
 
-    def mark(self, name: str, old: float, new: float) -> None:
-        """Remember that a control moved; a word asks, and leaves no mark."""
-        if name not in self.definition.words:
-            move_mark(self.marks, name, old, new, step=self.run.step, steps=self.definition.steps)
+    def _cut(self) -> None:
+        step = self.step
+        if step < self.reached:
+            self.previous = self.rows
+            self.rows = {name: row[: step + 1] for name, row in self.rows.items()}
+            self._kept = [kept for kept in self._kept if kept.step <= step]
+            del self.run.rows[step:]
+        self.reached, self.told = step, min(self.told, step)
+        self.changes = {since: values for since, values in self.changes.items() if since <= step}
 
-    def rows(self) -> dict[str, list]:
-        """The histories that are drawn, up to now."""
-        return {name: [*rows, five_digits(self.run.now[name])] for name, rows in self._rows.items()}
+    def _note(self) -> None:
+        """Write down the present update, and now and then keep all that is needed to come back to it."""
+        step = self.step
+        for name, row in self.rows.items():
+            row[step : step + 1] = [five_digits(self.run.now[name])]
+        self.reached, self.furthest = max(self.reached, step), max(self.furthest, step)
+        if not self.definition.trains or step % self._every or (self._kept and self._kept[-1].step >= step):
+            return
+        self._kept.append(self.run.kept())
+        if len(self._kept) > max(LEAST, ROOM / self._kept[0].size):
+            self._every *= 2
+            self._kept = [kept for kept in self._kept if kept.step % self._every == 0]
 
     def status(self) -> str:
         """The line under the picture."""
@@ -129,8 +205,13 @@ class Session:
             return f"{type(error).__name__}: {error}"
         return write_stop(error.names, self.step, [*self.definition.defaults], trains=self.definition.trains)
 
-    def frame(self, playing: bool = False) -> dict:
-        """What the drawing module draws now, in JSON."""
+    def frame(self, playing: bool = False, since: int = 0) -> dict:
+        """Return what the drawing module draws now, in JSON.
+
+        Args:
+            playing: whether the figure runs by itself.
+            since: the first update whose rows it has to be told.
+        """
         now = {}
         for panel in self.definition.panels:
             for name in panel.needs():
@@ -138,7 +219,10 @@ class Session:
                 now[name] = five_digits(np.atleast_2d(value)[: panel.rows] if panel.kind == "chips" else value)
         return {
             "step": self.step,
-            "rows": self.rows(),
+            "reached": self.reached,
+            "width": axis_width(self.furthest, self.definition.steps),
+            "since": since,
+            "rows": {name: row[since:] for name, row in self.rows.items()},
             "now": now,
             "marks": [{key: mark[key] for key in ("step", "name", "from", "to")} for mark in self.marks],
             "settings": self.run.controls,

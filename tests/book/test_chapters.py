@@ -39,7 +39,7 @@ def watch(figure, **settings):
             figure.step(steps)
     except (NotFinite, ValueError) as error:
         trouble = error
-    frame = figure.canvas.frame
+    frame = figure.session.frame()
     assert frame["error"] == (trouble is not None)
     assert frame["status"] == figure.status
     if isinstance(trouble, NotFinite):

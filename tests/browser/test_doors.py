@@ -329,7 +329,7 @@ def test_bars_sliders_and_chips_show_in_forced_colors(browser, site):
         shown = [bar.evaluate(SHOWS) for bar in page.locator(".baby-clicks-fill").all()]
         assert sum(shown) > 3
         figure = arrive(page)
-        slider = figure.locator("input[type=range]").first
+        slider = figure.locator(".baby-controls input[type=range]").first
         assert slider.evaluate("slider => getComputedStyle(slider).appearance") == "auto"  # the system draws it
         fills = "svg => [...svg.querySelectorAll('rect')].map(one => getComputedStyle(one).fill)"
         assert len(set(figure.locator(".baby-chips svg").first.evaluate(fills))) > 1

@@ -118,7 +118,7 @@ def opened(page, fig, frame=None):
     """Draw a figure's frame in a bare page and look at it."""
     code, css = str(Canvas._esm), str(Canvas._css)
     page.set_content("<!doctype html><html><body style='margin:0'></body></html>")
-    page.evaluate(OPEN, [code, css, fig.canvas.spec, frame or fig.canvas.frame | {"previous": fig.canvas.previous}])
+    page.evaluate(OPEN, [code, css, fig.canvas.spec, frame or fig.session.frame() | {"previous": fig.canvas.previous}])
     return page.evaluate(LOOK)
 
 
@@ -155,12 +155,12 @@ def test_text_alternative_and_status_say_the_present_values(page):
     value = f"{float(fig.now['reward']):.2f}"
     assert seen["labels"][0].startswith("A title: reward " + value)
     assert "optimum 0.17" in seen["labels"][0]
-    assert seen["status"] == f"Update 20 of 40: reward {value}."
+    assert seen["status"] == f"Update 20: reward {value}."
 
 
 def test_the_name_of_a_point_is_where_no_line_is(page):
     fig = figure(Plot("grid", ["curve"], points=[("kl", "reward")], y_range=(-4, 4), labels={"reward": "here"}))
-    frame, grid = fig.canvas.frame, [i / 20 for i in range(-20, 21)]
+    frame, grid = fig.session.frame(), [i / 20 for i in range(-20, 21)]
     for slope in (1, -1):
         now = {"grid": grid, "curve": [slope * x for x in grid], "kl": 0, "reward": 0}
         seen = opened(page, fig, frame | {"now": frame["now"] | now})
@@ -173,7 +173,7 @@ def test_an_update_moves_the_line_and_a_wider_page_draws_it_anew(page):
     fig = figure(PANELS["curves"])
     before = opened(page, fig)
     fig.step()
-    page.evaluate("frame => window.update(frame)", fig.canvas.frame)
+    page.evaluate("frame => window.update(frame)", fig.session.frame())
     after = page.evaluate(LOOK)
     assert before["lines"] != after["lines"]
     page.set_viewport_size({"width": 700, "height": 600})
@@ -184,7 +184,7 @@ def test_an_update_moves_the_line_and_a_wider_page_draws_it_anew(page):
 def test_panels_of_a_figure_share_their_edges(page):
     """Whatever their numbers and names need; and their heights come from the styles, not from what they show."""
     fig = figure(*(PANELS[kind] for kind in ("curves", "range", "bars", "plot")))
-    frame = fig.canvas.frame
+    frame = fig.session.frame()
     edges = """() => [...document.querySelectorAll(".baby-place > svg > svg")]
       .map(pane => [pane.getAttribute("x"), pane.getAttribute("width")])"""
     for width in WIDTHS:
@@ -307,6 +307,8 @@ def test_a_figure_is_read_by_keyboard_alone_and_heard(page):
     page.keyboard.press("Escape")
     assert page.evaluate(READ) == quiet
     page.keyboard.press("Tab")
+    assert page.evaluate(focused)[0] == "update"
+    page.keyboard.press("Tab")
     assert page.evaluate(focused) == ["Read the functions", "x 2"]
     page.keyboard.press("ArrowLeft")
     grid, curve = fig.now["grid"], fig.now["curve"]
@@ -325,7 +327,7 @@ def test_the_cross_hair_stays_where_it_is_while_a_figure_plays_and_is_cheap(page
     page.keyboard.press("Home")
     page.keyboard.press("PageUp")
     fig.step(3)
-    page.evaluate("frame => window.update(frame)", fig.canvas.frame | {"playing": True})
+    page.evaluate("frame => window.update(frame)", fig.session.frame() | {"playing": True})
     assert page.evaluate("document.activeElement.ariaValueText") == "update 10"
     assert f"reward {written(fig.history['reward'][10])}" in page.evaluate(READ)[0]["above"]
     cost = page.evaluate("""() => {
@@ -359,7 +361,7 @@ def test_a_term_its_curve_its_slider_and_its_code_light_up_together(page):
     dim = "() => [...document.querySelectorAll('.baby-term, path')].map(e => getComputedStyle(e).opacity)"
     assert page.evaluate("document.querySelector('.baby-terms').textContent") == "R − x × KL"
     assert page.evaluate("document.querySelector('.baby-code').textContent") == "R = pay(y)\nk = kl(p)\n"
-    page.evaluate("frame => window.update(frame)", fig.canvas.frame)
+    page.evaluate("frame => window.update(frame)", fig.session.frame())
     with_kl = {"x", "KL", "k = kl(p)", "kl"}
     for name, what in (
         (".baby-title", None),
@@ -371,7 +373,7 @@ def test_a_term_its_curve_its_slider_and_its_code_light_up_together(page):
     ):
         page.locator(name).hover()
         assert set(page.evaluate(lit)) == (what or set()), name
-        page.evaluate("frame => window.update(frame)", fig.canvas.frame | {"playing": True})
+        page.evaluate("frame => window.update(frame)", fig.session.frame() | {"playing": True})
         assert set(page.evaluate(lit)) == (what or set()), "a new picture"
         assert ("0.3" in page.evaluate(dim)) == bool(what)
     name = page.locator("text[data-series=kl]").first.bounding_box()
@@ -394,7 +396,7 @@ def test_a_term_its_curve_its_slider_and_its_code_light_up_together(page):
 
 def test_rows_fall_while_it_plays_and_are_there_when_it_does_not(page):
     fig = figure(PANELS["loop"])
-    frame = fig.canvas.frame
+    frame = fig.session.frame()
     written = """() => [...document.querySelectorAll(".baby-loop g")].map(chip => chip.textContent.trim()).join(" ")"""
     ids = " ".join(str(int(i)) for row in frame["now"]["ids"][:3] for i in row)
     opened(page, fig, frame)
@@ -414,7 +416,7 @@ def test_rows_fall_while_it_plays_and_are_there_when_it_does_not(page):
 
 def test_gaps_and_nothing_at_all(page):
     fig = figure(PANELS["plot"])
-    frame = fig.canvas.frame
+    frame = fig.session.frame()
     frame["now"] |= {"curve": [None] * 5 + [1.0, 2.0] + [None] * 14, "kl": None}
     seen = opened(page, fig, frame)
     assert seen["lines"][0].count("M") == 1
@@ -431,7 +433,11 @@ def test_the_axis_does_not_jump_while_a_run_grows(page):
     ticks = """() => [...document.querySelectorAll(".baby-panel text")].map(t => t.textContent)
         .filter(words => /^[0-9.]+$/.test(words))"""
     first = page.evaluate(ticks)
-    frame = fig.canvas.frame | {"rows": {name: rows[:15] for name, rows in fig.canvas.frame["rows"].items()}}
+    frame = fig.session.frame() | {
+        "rows": {name: rows[:15] for name, rows in fig.session.frame()["rows"].items()},
+        "step": 14,
+        "reached": 14,
+    }
     page.evaluate("frame => window.update(frame)", frame)
     assert page.evaluate(ticks) == first
 
@@ -439,18 +445,18 @@ def test_the_axis_does_not_jump_while_a_run_grows(page):
 def test_who_wants_less_motion_gets_fewer_pictures(browser):
     page = browser.new_page(reduced_motion="reduce")
     fig = figure(PANELS["curves"])
-    frame = fig.canvas.frame | {"playing": True}
+    frame = fig.session.frame() | {"playing": True}
     opened(page, fig, frame)
     page.evaluate("window.milliseconds = 1e6; performance.now = () => window.milliseconds;")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # sizes are known
     show = "([frame, later]) => { window.milliseconds += later; window.update(frame); }"
     page.evaluate(show, [frame | {"step": 3}, 600])
     page.evaluate(show, [frame | {"step": 4}, 100])
-    assert "Update 3 of" in page.evaluate(LOOK)["status"], "two pictures within half a second"
+    assert "Update 3:" in page.evaluate(LOOK)["status"], "two pictures within half a second"
     page.evaluate(show, [frame | {"step": 5}, 500])
-    assert "Update 5 of" in page.evaluate(LOOK)["status"], "half a second later there is another"
+    assert "Update 5:" in page.evaluate(LOOK)["status"], "half a second later there is another"
     page.evaluate(show, [frame | {"step": 6, "playing": False}, 100])
-    assert "Update 6 of" in page.evaluate(LOOK)["status"], "the last picture is always drawn"
+    assert "Update 6:" in page.evaluate(LOOK)["status"], "the last picture is always drawn"
     page.close()
 
 

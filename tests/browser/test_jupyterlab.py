@@ -196,11 +196,11 @@ def test_a_reader_plays_and_moves_the_slider(notebook, tmp_path):
     status = figure.locator(".baby-status")
     slider = figure.locator(".widget-slider", has_text="kl_coeff").locator("[role=slider]")
     until(page, lambda: curve(figure), "nothing was drawn")
-    assert "Update 0 of" in status.text_content()
+    assert "Update 0:" in status.text_content()
     empty = curve(figure)
 
     step.click()
-    until(page, lambda: "Update 1 of" in status.text_content(), "step did nothing")
+    until(page, lambda: "Update 1:" in status.text_content(), "step did nothing")
     assert curve(figure) != empty
 
     play.click()
@@ -224,7 +224,7 @@ def test_a_reader_plays_and_moves_the_slider(notebook, tmp_path):
     until(page, lambda: curve(figure) != played, "a moved slider did not change the drawn curve")
 
     reset.click()
-    until(page, lambda: "Update 0 of" in status.text_content(), "reset did nothing")
+    until(page, lambda: "Update 0:" in status.text_content(), "reset did nothing")
     assert figure.locator("path[stroke-opacity='0.28']").count() >= 1, "the run before is not there as a faint line"
 
     page.screenshot(path=tmp_path / "light.png")

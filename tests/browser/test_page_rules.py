@@ -16,7 +16,7 @@ FORMS = ["", "+", ".0f", ".1f", "+.1f", ".2f", ".3f", ".0%", "+.1%", ".2g", ".3g
 ANSWER = """
 import * as rules from %s;
 import { readFileSync } from "node:fs";
-const { numbers, statuses, known, stops, marks, acts } = JSON.parse(readFileSync(0, "utf-8"));
+const { numbers, statuses, known, stops, paces, widths, marks, acts } = JSON.parse(readFileSync(0, "utf-8"));
 const marked = ({ steps, moves }) => {
   const all = [];
   for (const [step, name, old, value] of moves) rules.moveMark(all, name, old, value, step, steps);
@@ -26,9 +26,12 @@ console.log(JSON.stringify({
   numbers: numbers.map(([value, form]) => rules.writeNumber(value, form)),
   statuses: statuses.map(([status, sentences]) => rules.writeStatus(status, sentences, known)),
   stops: stops.map(([names, step, controls, trains]) => rules.writeStop(names, step, controls, trains)),
+  paces: paces.map(([speed, steps]) => [speed, steps, ...rules.pace(speed, steps)]),
+  widths: widths.map(([reached, steps]) => [reached, steps, rules.axisWidth(reached, steps)]),
   marks: marks.map(marked),
   acts: acts.map(([settings, seed, moves]) => rules.writeAct(settings, seed, moves)),
-  constants: [rules.FRAME, rules.BUSY, rules.FRAMES, rules.SAME_DRAG],
+  constants: [rules.FRAME, rules.BUSY, rules.ONE_BY_ONE, rules.SAME_DRAG],
+  speeds: rules.PACES,
 }));
 """
 
@@ -43,7 +46,10 @@ def test_the_page_has_the_kernels_rules():
     for kind in ("numbers", "statuses", "stops", "acts"):
         assert found[kind] == [case[-1] for case in CASES[kind]]
     assert found["marks"] == [case["marks"] for case in CASES["marks"]]
-    assert found["constants"] == [1000 * rules.FRAME, 1000 * rules.BUSY, rules.FRAMES, rules.SAME_DRAG]
+    for kind in ("paces", "widths"):
+        assert found[kind] == CASES[kind]
+    assert found["constants"] == [1000 * rules.FRAME, 1000 * rules.BUSY, 1000 * rules.ONE_BY_ONE, rules.SAME_DRAG]
+    assert found["speeds"] == rules.PACES
 
 
 def test_the_page_writes_any_number_as_the_kernel_does():

@@ -209,7 +209,7 @@ def test_a_live_figure_plays_and_keys_go_where_the_focus_is(room):
     figure.get_by_role("button", name="Play").click()
     page.wait_for_function("Number(document.querySelector('figure.baby-live[data-state=ready]').dataset.step) > 5")
     figure.get_by_role("button", name="Pause").click()
-    here, slider = page.evaluate(HERE), figure.locator("input[type=range]").first
+    here, slider = page.evaluate(HERE), figure.locator(".baby-controls input[type=range]").first
     slider.focus()
     before = slider.input_value()
     page.keyboard.press("ArrowRight")

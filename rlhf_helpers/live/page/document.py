@@ -17,7 +17,11 @@ from rlhf_helpers.names.pretraining import WEIGHTS
 HERE = Path(__file__).parent
 LIVE = HERE.parent
 # What runs a figure, each behind those that it imports.
-SCRIPTS = (HERE / "engine.js", HERE / "words.js", *DRAWING, HERE / "rules.js", HERE / "clipboard.js", HERE / "page.js")
+SCRIPTS = (
+    *DRAWING,
+    *(HERE / f"{name}.js" for name in ("clipboard", "rules", "words", "controls", "address")),
+    *(HERE / f"{name}.js" for name in ("engine", "starts", "run", "page")),
+)
 STYLES = (LIVE / "live.css", HERE / "page.css", HERE / "figure.css")
 
 

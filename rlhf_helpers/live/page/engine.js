@@ -95,6 +95,34 @@ export class Engine {
     this.evaluate(controls);
   }
 
+  // All that a run needs to go on from here, copied.
+  kept() {
+    const copies = (buffer) => new Map([...buffer].map(([name, { numbers }]) => [name, numbers.slice()]));
+    const { words, index } = this.random;
+    return {
+      step: this.step,
+      state: copies(this.state),
+      noise: copies(this.noise),
+      spare: this.isSpare ? copies(this.spare) : null,
+      random: { words: words.slice(), index },
+    };
+  }
+
+  // Back, or forward, to where a copy was made.
+  restore({ step, state, noise, spare, random }, controls) {
+    const put = (copies, buffer) => {
+      for (const [name, numbers] of copies) buffer.get(name).numbers.set(numbers);
+    };
+    put(state, this.state);
+    put(noise, this.noise);
+    if (spare) put(spare, this.spare);
+    this.isSpare = spare !== null;
+    this.random.words.set(random.words);
+    this.random.index = random.index;
+    this.step = step;
+    this.evaluate(controls);
+  }
+
   draw() {
     [this.noise, this.spare] = [this.spare, this.noise];
     if (!this.isSpare) for (const { numbers } of this.noise.values()) this.random.fill(numbers);

@@ -4,7 +4,8 @@
 
 export const FRAME = 50; // milliseconds from one picture to the next while it plays
 export const BUSY = 30; // milliseconds of computing after which the page gets its turn
-export const FRAMES = 40; // pictures in a whole run, unless its updates are slow: two seconds to watch
+export const PACES = { slow: 240, normal: 80, fast: 20 }; // pictures of the default run, unless its updates are slow
+export const ONE_BY_ONE = 600; // milliseconds for each, at any other speed
 export const SAME_DRAG = 20; // a slider moved again within this part of a run is still the same move: one mark
 
 // A number in one of Python's formats: .2f +.2f .3g .1e .0%; six digits where none is given, and no negative zero.
@@ -62,6 +63,21 @@ export function writeStop(names, step, controls, trains) {
   const advice = controls.includes("learning_rate") ? "lower the learning rate" : "move a slider back";
   const what = one ? "is no longer a finite number" : "are no longer finite numbers";
   return `Stopped after update ${step}: ${quoted} ${what}. Reset, or ${advice}.`;
+}
+
+// How many updates there are from one picture to the next, and how many milliseconds; `steps` are those of the default
+// run.
+export function pace(speed, steps) {
+  const pictures = PACES[speed];
+  if (!pictures) return [1, ONE_BY_ONE];
+  return [Math.max(1, Math.floor(steps / pictures + 0.5)), Math.max(FRAME, (FRAME * pictures) / steps)];
+}
+
+// How many updates an axis shows: the default run, or half as many again, or twice as many, and so on.
+export function axisWidth(reached, steps) {
+  let width = steps;
+  while (width < reached) width *= 1.5 * width < reached ? 2 : 1.5;
+  return width;
 }
 
 // Add a mark where a control moved, to those of the run; a drag is one mark, and a move there and back is none.

@@ -32,6 +32,7 @@ from rlhf_helpers.live import (
     figure,
     live,
     rules,
+    session,
 )
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.live.session import five_digits
@@ -165,25 +166,126 @@ def test_a_sentence_sets_a_figure_that_only_computes():
     assert fig.now["ratio"] == 0.5
 
 
-def test_a_run_has_an_end():
+def test_a_run_has_no_end_and_its_axis_follows():
     fig = training()
-    fig.step(100)
-    assert fig.session.step == 20
-    fig.step()
-    assert fig.session.step == 20
+    widths = []
+    for count in (20, 1, 9, 1, 9, 1, 19, 1):
+        fig.step(count)
+        widths.append(fig.session.frame()["width"])
+    assert fig.session.step == 61
+    assert widths == [20, 30, 30, 40, 40, 60, 60, 80]
+
+
+# A start, some updates, moves on the way: what a reader may do before going back
+WALK = [(4, {}), (3, {"kl_coeff": 1.0}), (2, {"learning_rate": 2.0}), (20, {"kl_coeff": 0.03}), (5, {})]
+
+
+def walked():
+    """A figure that somebody has walked through, and what it showed at each update."""
+    fig, seen = training(), []
+    for count, values in WALK:
+        fig.set(**values)
+        for _ in range(count):
+            seen.append(shown(fig))
+            fig.step()
+    return fig, [*seen, shown(fig)]
+
+
+def shown(fig):
+    """All that a figure shows at an update, exactly."""
+    values = {name: control.value for name, control in fig.controls.items()}
+    return fig.status, values, {name: value.tobytes() for name, value in fig.now.items()}
+
+
+def test_a_run_that_is_rewound_is_the_same_run():
+    fig, seen = walked()
+    rows, marks = fig.session.frame()["rows"], fig.marks
+    for step in (30, 7, 0, 34, 8, 9, 33, 1, 0):
+        fig.seek(step)
+        assert fig.session.step == step
+        assert shown(fig) == seen[step]
+        assert len(fig.history["kl"]) == step + 1
+    fig.step(12)  # and so it is if it is played again
+    assert shown(fig) == seen[12]
+    fig.play()
+    assert fig.session.step == 32
+    assert shown(fig) == seen[32]
+    assert fig.session.reached == 34
+    assert fig.session.frame()["rows"] == rows
+    assert fig.marks == marks
+    assert fig.canvas.previous == {}
+    for wrong in (-1, 35, 2.5):
+        with pytest.raises(ValueError, match=re.escape(f"step must be 0 to 34, got {wrong}")):
+            fig.seek(wrong)
+
+
+def test_a_move_after_a_rewind_drops_what_came_after_it():
+    fig, seen = walked()
+    rows = fig.session.frame()["rows"]
+    fig.seek(8)
+    fig.set(learning_rate=3.0)
+    assert fig.session.reached == 8
+    assert fig.canvas.previous == rows
+    assert fig.session.frame()["width"] == 40, "and what was dropped is still seen, as far as it went"
+    assert [(mark["step"], mark["to"]) for mark in fig.marks] == [(4, 1.0), (7, 3.0)]
+    fig.step(3)
+    assert shown(fig) != seen[11]
+    again = shown(fig)
+    fig.seek(2)
+    assert shown(fig) == seen[2]
+    fig.seek(11)
+    assert shown(fig) == again
+    fig.seek(0)
+    fig.set(kl_coeff=2.0)  # at the start there is nothing before it
+    assert fig.session.reached == 0
+    assert fig.marks == []
+
+
+def test_few_states_are_kept_however_long_a_run_gets(monkeypatch):
+    monkeypatch.setattr(session, "ROOM", 0)
+    monkeypatch.setattr(session, "LEAST", 5)
+    fig, seen = training(), []
+    for _ in range(40):
+        seen.append(shown(fig))
+        fig.step()
+    assert [kept.step for kept in fig.session._kept] == [0, 16, 32]
+    for step in (39, 15, 17, 3, 33):
+        fig.seek(step)
+        assert shown(fig) == seen[step]
+
+
+def test_a_drawing_is_told_each_row_once_and_all_of_them_if_it_asks():
+    fig = training()
+    frames = [fig.canvas.frame]
+    fig.canvas.observe(lambda change: frames.append(change["new"]), "frame")
+    rows = {}
+    for action in (fig.step, lambda: fig.step(300), lambda: fig.set(kl_coeff=1.0), lambda: fig.seek(7), fig.reset):
+        action()
+        for frame in frames:
+            rows = {name: rows.get(name, [])[: frame["since"]] + news for name, news in frame["rows"].items()}
+        assert rows == fig.session.frame()["rows"]
+        assert sum(map(len, frames[-1]["rows"].values())) <= 3 * 301
+        frames.clear()
+        fig.step()
+        assert max(len(row) for row in frames[-1]["rows"].values()) <= 1
+        rows = {name: rows[name][: frames[-1]["since"]] + news for name, news in frames[-1]["rows"].items()}
+        frames.clear()
+    fig._asked({"rows": True})
+    fig._refresh()
+    assert fig.canvas.frame["rows"] == fig.session.frame()["rows"]
 
 
 def test_reset_restores_the_start_and_keeps_the_run_as_a_faint_line():
     fig = training()
-    first = fig.canvas.frame
+    first = fig.session.frame()
     fig.step(5)
-    before = fig.canvas.frame["rows"]
+    before = fig.session.frame()["rows"]
     for _ in range(2):  # a second time, there is no run to keep
         fig.reset()
-        assert fig.canvas.frame == first
+        assert fig.session.frame() == first
         assert fig.canvas.previous == before
     fig.step(5)
-    assert fig.canvas.frame["rows"] == before, "the same seed and settings give the same run"
+    assert fig.session.frame()["rows"] == before, "the same seed and settings give the same run"
 
 
 def test_seeds_differ_and_choosing_one_resets():
@@ -249,14 +351,15 @@ def test_global_randomness_is_left_alone():
 def test_a_moved_slider_changes_what_is_shown_now_and_leaves_a_mark():
     fig = training()
     fig.step(5)
-    before, samples = fig.canvas.frame, fig.now["samples"]
+    before, samples = fig.session.frame(), fig.now["samples"]
     fig.controls["kl_coeff"].value = 1.0
     assert fig.now["optimum"] == pytest.approx(1 / (1 + np.exp(-1 + 2.197225)), rel=1e-5)
     assert fig.session.step == 5
     np.testing.assert_array_equal(fig.now["samples"], samples)  # the same random numbers
-    assert fig.canvas.frame["rows"]["optimum"][:5] == before["rows"]["optimum"][:5]
-    assert fig.canvas.frame["rows"]["optimum"][5] != before["rows"]["optimum"][5]
     assert fig.canvas.frame["marks"] == [{"step": 5, "name": "kl_coeff", "from": 0.1, "to": 1.0}]
+    rows = fig.session.frame()["rows"]
+    assert rows["optimum"][:5] == before["rows"]["optimum"][:5]
+    assert rows["optimum"][5] != before["rows"]["optimum"][5]
     assert "pull 1," in fig.canvas.frame["status"]
 
 
@@ -338,13 +441,13 @@ def test_buttons():
     fig = training()
     fig.buttons["step"].click()
     assert fig.session.step == 1
-    fig.buttons["play"].click()  # without an event loop it runs to the end at once
-    assert fig.session.step == 20
-    fig.buttons["play"].click()  # and after the end from the start
-    assert fig.session.step == 20
-    assert len(fig.canvas.previous["kl"]) == 21
+    fig.buttons["play"].click()  # without an event loop it makes as many updates as the default run, at once
+    assert fig.session.step == 21
+    fig.buttons["play"].click()
+    assert fig.session.step == 41
     fig.buttons["reset"].click()
     assert fig.session.step == 0
+    assert len(fig.canvas.previous["kl"]) == 42
 
 
 # Playing
@@ -380,7 +483,7 @@ def play(cost, steps=200, while_playing=None):
     async def main():
         fig = training(slow, steps=steps)
         turns.append(0.0)
-        fig.play()
+        fig.play(steps)
         assert fig.playing
         assert fig.buttons["play"].description == "Pause"
         while fig.playing:
@@ -406,10 +509,16 @@ def test_playing_gives_the_loop_its_turn(cost):
     assert np.diff(frames).min() >= rules.FRAME - 1e-9 or cost > 0.02
 
 
-def test_three_hundred_quick_steps_take_about_two_seconds():
+def test_three_hundred_quick_steps_take_about_four_seconds():
     _, _, frames, seconds = play(0.0025, steps=300)
-    assert 1.5 < seconds < 2.5
+    assert 3.5 < seconds < 4.5
     assert np.diff(frames).mean() == pytest.approx(rules.FRAME, rel=0.05)
+
+
+@pytest.mark.parametrize(("speed", "least", "most"), [("slow", 14, 16), ("fast", 0.9, 1.3), ("one by one", 180, 181)])
+def test_speeds(speed, least, most):
+    _, _, _, seconds = play(0.0005, steps=300, while_playing=lambda fig: setattr(fig.speed, "value", speed))
+    assert least < seconds < most
 
 
 def test_a_slider_moved_while_playing_acts_at_the_next_step_without_reset():
@@ -421,8 +530,8 @@ def test_a_slider_moved_while_playing_acts_at_the_next_step_without_reset():
     optimum = fig.history["optimum"]
     (mark,) = fig.marks
     assert 50 <= mark["step"] <= 60
-    assert np.ptp(optimum[: mark["step"] + 1]) == 0
-    assert np.ptp(optimum[mark["step"] + 1 :]) == 0
+    assert np.ptp(optimum[: mark["step"]]) == 0
+    assert np.ptp(optimum[mark["step"] :]) == 0
     assert optimum[0] != optimum[-1]
     assert len(optimum) == 201
 

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from rlhf_helpers.live.rules import FORMAT, move_mark, write_act, write_number, write_status, write_stop
+from rlhf_helpers.live.rules import (
+    FORMAT,
+    axis_width,
+    move_mark,
+    pace,
+    write_act,
+    write_number,
+    write_status,
+    write_stop,
+)
 
 CASES = json.loads((Path(__file__).resolve().parents[2] / "support" / "live_rules.json").read_text("utf-8"))
 
@@ -29,6 +38,16 @@ def test_what_is_said_when_a_run_stops(names, step, controls, trains, text):
 @pytest.mark.parametrize(("settings", "seed", "moves", "text"), CASES["acts"])
 def test_what_is_said_of_what_a_sentence_has_set(settings, seed, moves, text):
     assert write_act(settings, seed, moves) == text
+
+
+@pytest.mark.parametrize(("speed", "steps", "updates", "milliseconds"), CASES["paces"])
+def test_speeds(speed, steps, updates, milliseconds):
+    assert pace(speed, steps) == pytest.approx((updates, milliseconds / 1000))
+
+
+@pytest.mark.parametrize(("reached", "steps", "width"), CASES["widths"])
+def test_the_axis_follows_in_leaps(reached, steps, width):
+    assert axis_width(reached, steps) == width
 
 
 @pytest.mark.parametrize("case", CASES["marks"], ids=lambda case: str(case["moves"]))
