@@ -9,7 +9,20 @@ EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re
 HERE = Path(__file__).parent
 DRAWING = tuple(
     HERE / f"{name}.js"
-    for name in ("numbers", "ink", "settings", "axes", "writing", "drawers", "cross_hair", "terms", "acts", "live")
+    for name in (
+        "numbers",
+        "ink",
+        "settings",
+        "axes",
+        "writing",
+        "drawers",
+        "cross_hair",
+        "terms",
+        "acts",
+        "page/rules",
+        "inspect",
+        "live",
+    )
 )
 """What draws a figure, each behind those that it imports."""
 

@@ -17,7 +17,7 @@ from rlhf_helpers.names.pretraining import WEIGHTS
 HERE = Path(__file__).parent
 LIVE = HERE.parent
 # What runs a figure, each behind those that it imports.
-SCRIPTS = (HERE / "engine.js", HERE / "words.js", *DRAWING, HERE / "rules.js", HERE / "clipboard.js", HERE / "page.js")
+SCRIPTS = (HERE / "engine.js", HERE / "words.js", *DRAWING, HERE / "clipboard.js", HERE / "page.js")
 STYLES = (LIVE / "live.css", HERE / "page.css", HERE / "figure.css")
 
 

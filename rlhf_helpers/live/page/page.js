@@ -59,6 +59,7 @@ class Figure {
     const { controls, spec } = this.data;
     const host = {
       set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
+      look: () => this.takeOver(),
       act: (query) => this.attempt(() => this.act(query)),
     };
     this.update = draw(canvas, { ...spec, controls }, host);

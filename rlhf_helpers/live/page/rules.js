@@ -6,6 +6,7 @@ export const FRAME = 50; // milliseconds from one picture to the next while it p
 export const BUSY = 30; // milliseconds of computing after which the page gets its turn
 export const FRAMES = 40; // pictures in a whole run, unless its updates are slow: two seconds to watch
 export const SAME_DRAG = 20; // a slider moved again within this part of a run is still the same move: one mark
+export const FIELD = /\{(\w+)(?::([^{}]*))?\}/g; // a name in a format string, and the format of its number
 
 // A number in one of Python's formats: .2f +.2f .3g .1e .0%; six digits where none is given, and no negative zero.
 export function writeNumber(value, form = "") {
@@ -49,7 +50,7 @@ function general(size, digits) {
 
 // The status line: the format string filled in, then what the rules say, each a sentence.
 export function writeStatus(status, sentences, known) {
-  const filled = status.replace(/\{(\w+)(?::([^{}]*))?\}/g, (_, name, form) => writeNumber(known[name], form));
+  const filled = status.replace(FIELD, (_, name, form) => writeNumber(known[name], form));
   const parts = [filled, ...sentences].filter(Boolean);
   return parts.map((part) => (/[.!?]$/.test(part) ? part : `${part}.`)).join(" ");
 }
