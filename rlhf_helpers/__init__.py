@@ -38,6 +38,7 @@ from rlhf_helpers.losses import (
 from rlhf_helpers.masks import mask_after_end
 from rlhf_helpers.methods import baby_ppo, dpo, grpo, ppo, reweighted_ppo, rloo, spo
 from rlhf_helpers.policy import TinyCritic, TinyPolicy, uniform_policy
+from rlhf_helpers.pushes import push_on_logits
 from rlhf_helpers.reward_model import fit_reward_model, fit_utilities
 from rlhf_helpers.rewards import token_reward
 from rlhf_helpers.rollout import Models, Rollout, collect, shaped_rewards
@@ -85,6 +86,7 @@ __all__ = [
     "policy_table",
     "ppo",
     "ppo_loss",
+    "push_on_logits",
     "prefer",
     "preference_pairs",
     "ratio_series",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from matplotlib.axes import Axes
 
+from rlhf_helpers.live.inside import Inside
 from rlhf_helpers.plots.labels import line_styles
 from rlhf_helpers.plots.style import label_of, quantity_of
 
@@ -24,6 +25,12 @@ class Panel:
     """A panel: the series it draws, its JSON specification, its still picture."""
 
     kind = ""
+    inside: Inside | None = None
+    """What it says of one of its tokens."""
+
+    def asked(self) -> str:
+        """Series whose entries a reader can ask about."""
+        raise NotImplementedError
 
     def needs(self) -> dict[str, tuple[int, ...]]:
         """Series that it shows as they are now: name -> how many dimensions they may have."""
@@ -52,6 +59,9 @@ class Panel:
         """All that the drawing module has to know, in JSON."""
         settings = {f.name: getattr(self, f.name) for f in fields(self)}
         colors, labels = settings.pop("colors", None), settings.pop("labels", None)
+        inside = settings.pop("inside", None)
+        if inside is not None:
+            settings["inside"] = inside.spec(colors)
         names = list(dict.fromkeys([*self.tracks(), *self.needs()]))
         dashes = dict.fromkeys(names, "-") | line_styles(self.lines(), colors)
         looks = {

@@ -11,6 +11,7 @@ from rlhf_helpers._checks import check_count
 from rlhf_helpers.live.base import Panel
 from rlhf_helpers.live.controls import setting, turn
 from rlhf_helpers.live.guidance import Preset, Say, Term
+from rlhf_helpers.live.inside import Inside
 from rlhf_helpers.live.lines import name_of
 from rlhf_helpers.live.rules import FIELD, FORMAT
 from rlhf_helpers.live.word import Word
@@ -135,15 +136,43 @@ def check_series(series: Mapping[str, np.ndarray], panels: Sequence[Panel], says
             raise ValueError(f"says must name series of one number, {numbers(series)}, got {say.series!r}")
 
 
-def check_status(status: str, known: Sequence[str]) -> None:
-    """Raise ValueError unless the status line names what exists, in formats that a page can write too."""
-    for field in FIELD.finditer(status):
+def check_inside(series: Mapping[str, np.ndarray], panels: Sequence[Panel], controls: Sequence[str]) -> None:
+    """Raise unless what panels say of a token names controls, and series with a number for each token."""
+    for panel in panels:
+        inside = panel.inside
+        if inside is None:
+            continue
+        if not isinstance(inside, Inside):
+            raise TypeError(f"inside must be Inside(...), got {inside!r}")
+        whole = series[panel.asked()].shape
+        shapes = {
+            whole,
+            (min(whole[0], getattr(panel, "rows", whole[0])), *whole[1:]),
+        }  # all rows, those that are shown
+        known = [name for name, x in series.items() if x.shape in {shape[: x.ndim] for shape in shapes}]
+        kind = f"controls, or series with a number for each entry or row of {panel.asked()!r}, {whole}"
+        for argument, text in inside.texts():
+            check_format(argument, text, [*known, *controls, "step"], kind)
+        for say in inside.says:
+            if say.series not in known:
+                raise ValueError(f"says must name {kind}, {sorted(known)}, got {say.series!r}")
+        push = inside.push
+        if push and (push not in series or series[push].shape[:-1] not in shapes):
+            got = f"{push!r} of shape {series[push].shape}" if push in series else repr(push)
+            raise ValueError(
+                f"push must name a series with a row for each entry of {panel.asked()!r}, {whole}, got {got}"
+            )
+
+
+def check_format(argument: str, text: str, known: Sequence[str], kind: str) -> None:
+    """Raise ValueError unless a format string names what is known, in formats that a page can write too."""
+    for field in FIELD.finditer(text):
         if field[1] not in known:
-            raise ValueError(f"status must name controls or series of one number, {sorted(known)}, got {field[0]}")
+            raise ValueError(f"{argument} must name {kind}, {sorted(known)}, got {field[0]}")
         if not FORMAT.fullmatch(field[2] or ""):
-            raise ValueError(f"status must use formats such as .2f, .3g, .1e, .0% or +.2f, got {field[0]}")
-    if stray := [part for part in FIELD.split(status)[::3] if set(part) & set("{}")]:
-        raise ValueError(f"status must use braces for names and formats alone, got {stray[0]!r}")
+            raise ValueError(f"{argument} must use formats such as .2f, .3g, .1e, .0% or +.2f, got {field[0]}")
+    if stray := [part for part in FIELD.split(text)[::3] if set(part) & set("{}")]:
+        raise ValueError(f"{argument} must use braces for names and formats alone, got {stray[0]!r}")
 
 
 def numbers(series: Mapping[str, np.ndarray]) -> list[str]:

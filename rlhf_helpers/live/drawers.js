@@ -22,6 +22,15 @@ import { number, places, r, shortProbability, usable } from "./numbers.js";
 import { heads, letters } from "./writing.js";
 
 const TRAIL = 1500; // points of a trail at most
+const ENDINGS = ["th", "st", "nd", "rd"];
+const ordinal = (n) => `${n}${(n % 100 > 10 && n % 100 < 14 ? "" : ENDINGS[n % 10]) || "th"}`;
+
+// A token as something that a reader can ask about: where it is, what it is called.
+function spot([b, t], face, letters, box) {
+  const what = letters ? "letter" : "token";
+  return { place: [b, t], name: `Row ${b + 1}, ${ordinal(t + 1)} ${what}: ${face}`, ...box };
+}
+
 const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure plays
 
 function curves(panel, frame, room, spec, memory) {
@@ -223,6 +232,18 @@ function bars(panel, frame, room, spec, memory) {
   const wide = Math.min(((X(1) - X(0)) * 0.78) / columns.length, 56);
   const inside = [];
   const texts = [];
+  const boxes = names.map((name, i) => {
+    const [x, width] = [axes.plot.x + X(i), X(1) - X(0)];
+    return {
+      place: [i],
+      name: `${panel.x_label} ${name}`,
+      token: i,
+      x,
+      y: axes.plot.y,
+      width,
+      height: axes.plot.height,
+    };
+  });
   for (const [k, column] of columns.entries()) {
     for (const [i, v] of column.entries()) {
       if (!usable(v)) continue;
@@ -259,6 +280,7 @@ function bars(panel, frame, room, spec, memory) {
   return {
     scene,
     words: groups.map((g) => `${g.label} ${g.y.map(number).join(", ")}`).join("; "),
+    asks: { columns: names.length, boxes },
   };
 }
 
@@ -267,7 +289,16 @@ function strip(panel, frame, { width, height }) {
   const quantity = panel.quantity || panel.looks[panel.name].quantity || "policy";
   const cell = Math.min(width / probs.length, (height - 22) / 0.9, 64);
   const words = probs.map((p, i) => `token ${i} ${shortProbability(p)}`).join(", ");
-  return { scene: squares(probs, cell, 0, panel.accent, quantity), words };
+  const boxes = probs.map((_, i) => ({
+    place: [i],
+    name: `Token ${i}`,
+    token: i,
+    x: i * cell,
+    y: 0,
+    width: cell,
+    height,
+  }));
+  return { scene: squares(probs, cell, 0, panel.accent, quantity), words, asks: { columns: probs.length, boxes } };
 }
 
 // A distribution over tokens: a square each, as full as it is likely, its number on it and its probability below.
@@ -293,7 +324,7 @@ function squares(probs, cell, y, marked, quantity) {
 function loop(panel, frame, { width }, _spec, memory) {
   const probs = frame.now[panel.policy];
   const now = frame.now[panel.completions].slice(0, panel.rows);
-  const falls = frame.playing && !calm.matches;
+  const falls = frame.playing && !calm.matches && !memory.open; // what is looked at is of this update
   if (!falls || !memory.ids || performance.now() - memory.begun > HOLD)
     Object.assign(memory, { ids: now, begun: performance.now(), turn: 1 - (memory.turn ?? 0) });
   const { ids, turn } = memory;
@@ -333,10 +364,12 @@ function loop(panel, frame, { width }, _spec, memory) {
     }),
   );
   const pays = ids.map((row) => row.filter((id) => id === panel.accent).length);
+  const boxes = [];
   for (const [b, row] of ids.entries()) {
     const y = first + b * pitch;
     for (const [t, id] of row.entries()) {
       const [x, paid] = [t * pitch + 1.5, id === panel.accent];
+      boxes.push(spot([b, t], `${now[b][t]}`, "", { token: now[b][t], x: x - 1.5, y, width: pitch, height: pitch }));
       const motion = falls
         ? {
             class: `baby-fall-${turn}`,
@@ -357,7 +390,7 @@ function loop(panel, frame, { width }, _spec, memory) {
   scene.push(text(0, below, "Somebody pays for what was written", { fill: color("reward"), ...strong }));
   const written = now.map((row) => `${row.join(" ")}, paid ${row.filter((id) => id === panel.accent).length}`);
   const words = `token ${panel.accent} ${shortProbability(probs[panel.accent])}; it writes ${written.join("; ")}`;
-  return { scene, words };
+  return { scene, words, asks: { columns: ids[0].length, boxes } };
 }
 
 function table(panel, frame, { width, height }) {
@@ -368,6 +401,7 @@ function table(panel, frame, { width, height }) {
   const cell = Math.min((width - left - 2) / rows[0].length, (height - top - 2) / rows.length, 30);
   const side = cell - Math.max(2, cell * 0.12);
   const wide = cell * rows[0].length;
+  const boxes = [];
   const scene = [text(left + wide / 2, 12, panel.column_label, { "text-anchor": "middle" })];
   const turned = top + (cell * rows.length) / 2;
   scene.push(text(11, turned, panel.row_label, { "text-anchor": "middle", transform: `rotate(-90 11 ${r(turned)})` }));
@@ -377,14 +411,17 @@ function table(panel, frame, { width, height }) {
   }
   for (const [s, row] of rows.entries()) {
     scene.push(text(left - 8, top + s * cell + side / 2 + 4, `${s}`, { "text-anchor": "end" }));
-    for (const [i, p] of row.entries())
-      scene.push(...square(left + i * cell, top + s * cell, side, p, i === panel.accent, quantity, 1));
+    for (const [i, p] of row.entries()) {
+      const box = { x: left + i * cell, y: top + s * cell, width: cell, height: cell };
+      scene.push(...square(box.x, box.y, side, p, i === panel.accent, quantity, 1));
+      boxes.push({ place: [s, i], name: `${panel.row_label} ${s}, ${panel.column_label} ${i}`, token: i, ...box });
+    }
   }
   const said =
     panel.accent === null
       ? ""
       : rows.map((row, s) => `after ${s}, token ${panel.accent}: ${shortProbability(row[panel.accent])}`).join("; ");
-  return { scene, words: said };
+  return { scene, words: said, asks: { columns: rows[0].length, boxes } };
 }
 
 function chips(panel, frame, { width, height }, _spec, memory) {
@@ -396,9 +433,11 @@ function chips(panel, frame, { width, height }, _spec, memory) {
   const cell = Math.min(wide / rows[0].length, pitch);
   const side = inner(cell);
   const face = (id) => (panel.letters ? panel.letters[id] : `${id}`);
-  const scene = [];
+  const [scene, boxes] = [[], []];
   for (const [b, row] of rows.entries()) {
     for (const [t, id] of row.entries()) {
+      const box = { token: id, empty: id < 0, x: t * cell, y: top + b * pitch, width: cell, height: cell };
+      boxes.push(spot([b, t], id < 0 ? "none" : face(id), panel.letters, box));
       if (id < 0) continue;
       const accent = id === panel.accent;
       const [x, y] = [t * cell + 1.5, top + b * pitch + 1.5];
@@ -421,7 +460,7 @@ function chips(panel, frame, { width, height }, _spec, memory) {
     scene.push(...bars.map((shape) => of(panel.beside, shape)));
     for (const [b, v] of beside.entries()) said[b] += `, ${panel.looks[panel.beside].label} ${number(v)}`;
   }
-  return { scene, words: said.join("; ") };
+  return { scene, words: said.join("; "), asks: { columns: rows[0].length, boxes } };
 }
 
 // A bar at the end of each row, to the left below zero, with its number; one scale that only grows.

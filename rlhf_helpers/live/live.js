@@ -8,20 +8,21 @@
 //   frame  {step, reached, width, rows: {series: [..]}, previous: {series: [..]}, now: {series: value},
 //           settings: {control: value}, marks: [{step, name, from, to}], status, error, playing}: rows are of all updates
 //           that were made, up to `reached`; `step` is the one that is shown; axes show `width` updates
-//   host   {set(control, value), seek(step), act(query)}: what a reader does in the drawing, or asks for in a sentence,
-//          done by whoever runs the figure
+//   host   {set(control, value), seek(step), act(query), look()}: what a reader does in the drawing, or asks for in a
+//          sentence, done by whoever runs the figure; look: a reader has asked about a token
 
 import { answer } from "./acts.js";
 import { crossHair } from "./cross_hair.js";
 import { DRAWERS } from "./drawers.js";
 import { add, calm, FONT, patch, SVG, set } from "./ink.js";
+import { inspector } from "./inspect.js";
 import { formula } from "./terms.js";
 import { timeline } from "./time.js";
 import { write } from "./writing.js";
 
 const PICTURES = ["loop", "strip", "table", "chips"]; // they stand together, before the charts
 
-export function draw(el, spec, host) {
+export function draw(el, spec, host = {}) {
   const status = add(el, "p", "baby-status");
   status.setAttribute("role", "status");
   const pictures = add(el, "div", "baby-pictures");
@@ -30,6 +31,7 @@ export function draw(el, spec, host) {
   const panels = spec.panels.map((panel) => {
     const box = add(PICTURES.includes(panel.kind) ? pictures : main, "div", `baby-panel baby-${panel.kind}`);
     if (panel.title) add(box, "div", "baby-title").textContent = panel.title;
+    if (panel.inside) add(box, "div", "baby-hint").textContent = "Click one to look inside.";
     const place = add(box, "div", "baby-place");
     if (panel.rows) place.style.setProperty("--rows", panel.rows);
     const pitch = panel.letters || panel.beside ? 30 : 36; // pixels from one row of chips to the next
@@ -41,6 +43,7 @@ export function draw(el, spec, host) {
   (pictures.firstChild ?? main.firstChild).classList.add("baby-first");
   const showTime = spec.training ? timeline(panels, host) : () => {};
   const cross = crossHair(el, spec, host, panels, light);
+  const look = inspector(el, panels, host);
   let frame = null;
   const room = {};
   const edges = { left: 30 }; // of all plots of the figure
@@ -51,7 +54,7 @@ export function draw(el, spec, host) {
       const { panel, place, svg, memory } = entry;
       const [width, height] = [Math.floor(place.clientWidth), Math.floor(place.clientHeight)];
       if (width < 40) continue;
-      const { scene, words, reads } = DRAWERS[panel.kind](panel, frame, { width, height, edges }, spec, memory);
+      const { scene, words, reads, asks } = DRAWERS[panel.kind](panel, frame, { width, height, edges }, spec, memory);
       entry.reads = reads;
       set(svg, { width, height, viewBox: `0 0 ${width} ${height}`, "font-size": FONT });
       set(svg, {
@@ -60,10 +63,12 @@ export function draw(el, spec, host) {
       });
       svg.removeAttribute("aria-hidden");
       patch(svg, scene);
+      look.lay(panel, asks);
     }
     if (edges.left > before) return paint(); // numbers of a later panel asked for more room
     cross(frame);
     showTime(frame);
+    look.show(frame);
     // a screen reader hears where a run stops, not every step of it
     status.setAttribute("aria-live", frame.playing ? "off" : "polite");
     status.classList.toggle("baby-error", Boolean(frame.error));

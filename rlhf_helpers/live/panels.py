@@ -7,6 +7,7 @@ import numpy as np
 
 from rlhf_helpers import plots
 from rlhf_helpers.live.base import Panel, names_of, number_in_words, pairs_of
+from rlhf_helpers.live.inside import Inside
 from rlhf_helpers.plots.style import label_of, quantity_of
 
 
@@ -69,6 +70,7 @@ class Bars(Panel):
         ticks: names of the groups; 0, 1, 2, ... if empty.
         accent: the group in the accent color (only with one series).
         labels, colors: as in :class:`Curves`.
+        inside: what it says of a bar when a reader asks; None for nothing.
     """
 
     names: Sequence[str]
@@ -80,10 +82,14 @@ class Bars(Panel):
     accent: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
+    inside: Inside | None = None
     kind = "bars"
 
     def __post_init__(self):
         object.__setattr__(self, "names", names_of(self.names, "names"))
+
+    def asked(self):
+        return self.names[0]
 
     def needs(self):
         return dict.fromkeys(self.names, (0, 1))
@@ -112,13 +118,18 @@ class Strip(Panel):
         title: what is seen.
         quantity: whose distribution; from the name if None.
         accent: the token in the accent color; None for none.
+        inside: what it says of a square when a reader asks; None for nothing.
     """
 
     name: str
     title: str = ""
     quantity: str | None = None
     accent: int | None = 1
+    inside: Inside | None = None
     kind = "strip"
+
+    def asked(self):
+        return self.name
 
     def needs(self):
         return {self.name: (1,)}
@@ -138,6 +149,7 @@ class Table(Panel):
         quantity: whose policy; from the name if None.
         accent: the column in the accent color; None for none.
         row_label, column_label: names of the two axes.
+        inside: what it says of a cell when a reader asks; None for nothing.
     """
 
     name: str
@@ -146,7 +158,11 @@ class Table(Panel):
     accent: int | None = 1
     row_label: str = "after token"
     column_label: str = "next token"
+    inside: Inside | None = None
     kind = "table"
+
+    def asked(self):
+        return self.name
 
     def needs(self):
         return {self.name: (2,)}
@@ -176,6 +192,7 @@ class Chips(Panel):
         letters: what is written on a chip in place of its id; one character for each id.
         beside: series of one number per completion, shape (B,): a bar at the end of each row; "" for none.
         labels, colors: as in :class:`Curves`, for ``beside``.
+        inside: what it says of a token when a reader asks; None for nothing.
     """
 
     name: str
@@ -186,7 +203,11 @@ class Chips(Panel):
     beside: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
+    inside: Inside | None = None
     kind = "chips"
+
+    def asked(self):
+        return self.name
 
     def needs(self):
         return {self.name: (1, 2)} | ({self.beside: (1,)} if self.beside else {})
@@ -231,6 +252,7 @@ class Loop(Panel):
         title: what is seen.
         rows: at most this many of the B completions are shown.
         accent: the token that is paid.
+        inside: what it says of a token when a reader asks; None for nothing.
     """
 
     policy: str
@@ -239,7 +261,11 @@ class Loop(Panel):
     title: str = ""
     rows: int = 3
     accent: int = 1
+    inside: Inside | None = None
     kind = "loop"
+
+    def asked(self):
+        return self.completions
 
     def needs(self):
         return {self.policy: (1,), self.completions: (2,), self.kl: (0,)}

@@ -85,7 +85,9 @@ class Session:
         self.run.reset(0, self.settings)  # an author's error is raised at once
         checks.check_series(self.run.now, definition.panels, definition.says)
         numbers = [name for name in definition.defaults if name not in definition.words]
-        checks.check_status(definition.status, [*checks.numbers(self.run.now), *numbers, "step", "seed"])
+        known = [*checks.numbers(self.run.now), *numbers, "step", "seed"]
+        checks.check_format("status", definition.status, known, "controls or series of one number")
+        checks.check_inside(self.run.now, definition.panels, numbers)
         self._note()
 
     def _begin(self, seed: int, settings: Mapping[str, float]) -> None:
@@ -215,8 +217,11 @@ class Session:
         now = {}
         for panel in self.definition.panels:
             for name in panel.needs():
-                value = np.asarray(self.run.now[name])
-                now[name] = five_digits(np.atleast_2d(value)[: panel.rows] if panel.kind == "chips" else value)
+                value = np.atleast_1d(self.run.now[name])
+                rows = panel.kind == "chips" and (value.ndim == 2 or name == panel.beside)
+                now[name] = five_digits(value[: panel.rows] if rows else self.run.now[name])
+        insides = [panel.inside for panel in self.definition.panels if panel.inside]
+        now |= {name: digits(self.run.now[name], 9) for inside in insides for name in inside.series(self.run.now)}
         return {
             "step": self.step,
             "reached": self.reached,
@@ -246,8 +251,13 @@ class Session:
 
 def five_digits(value) -> float | list | None:
     """Return numbers as a drawing needs them: five digits, None where there is no finite number."""
+    return digits(value, 5)
+
+
+def digits(value, count: int) -> float | list | None:
+    """The same with this many digits; nine are all that a float has."""
     array = np.asarray(value)
     if array.ndim:
-        return [five_digits(part) for part in array]
+        return [digits(part, count) for part in array]
     number = float(array)
-    return float(f"{number:.5g}") if np.isfinite(number) else None
+    return float(f"{number:.{count}g}") if np.isfinite(number) else None

@@ -19,7 +19,7 @@ LIVE = HERE.parent
 # What runs a figure, each behind those that it imports.
 SCRIPTS = (
     *DRAWING,
-    *(HERE / f"{name}.js" for name in ("clipboard", "rules", "words", "controls", "address")),
+    *(HERE / f"{name}.js" for name in ("clipboard", "words", "controls", "address")),
     *(HERE / f"{name}.js" for name in ("engine", "starts", "run", "page")),
 )
 STYLES = (LIVE / "live.css", HERE / "page.css", HERE / "figure.css")

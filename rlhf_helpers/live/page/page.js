@@ -56,15 +56,13 @@ class Figure {
     grid.append(canvas, this.controls);
     this.element.insertBefore(grid, caption);
     const { controls, spec } = this.data;
-    this.update = draw(
-      canvas,
-      { ...spec, controls },
-      {
-        set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
-        seek: (step) => this.attempt(() => this.seek(step)),
-        act: (query) => this.attempt(() => this.act(query)),
-      },
-    );
+    const host = {
+      set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
+      seek: (step) => this.attempt(() => this.seek(step)),
+      look: () => this.takeOver(),
+      act: (query) => this.attempt(() => this.act(query)),
+    };
+    this.update = draw(canvas, { ...spec, controls }, host);
     for (const [index, still] of stills.entries()) {
       still.classList.add("baby-still");
       this.update.boxes[index].append(still);

@@ -7,6 +7,7 @@ export const BUSY = 30; // milliseconds of computing after which the page gets i
 export const PACES = { slow: 240, normal: 80, fast: 20 }; // pictures of the default run, unless its updates are slow
 export const ONE_BY_ONE = 600; // milliseconds for each, at any other speed
 export const SAME_DRAG = 20; // a slider moved again within this part of a run is still the same move: one mark
+export const FIELD = /\{(\w+)(?::([^{}]*))?\}/g; // a name in a format string, and the format of its number
 
 // A number in one of Python's formats: .2f +.2f .3g .1e .0%; six digits where none is given, and no negative zero.
 export function writeNumber(value, form = "") {
@@ -50,7 +51,7 @@ function general(size, digits) {
 
 // The status line: the format string filled in, then what the rules say, each a sentence.
 export function writeStatus(status, sentences, known) {
-  const filled = status.replace(/\{(\w+)(?::([^{}]*))?\}/g, (_, name, form) => writeNumber(known[name], form));
+  const filled = status.replace(FIELD, (_, name, form) => writeNumber(known[name], form));
   const parts = [filled, ...sentences].filter(Boolean);
   return parts.map((part) => (/[.!?]$/.test(part) ? part : `${part}.`)).join(" ");
 }
