@@ -1,12 +1,13 @@
 // Axes, the names of lines, and marks.
 
 import { color, FONT, measure, path, text } from "./ink.js";
-import { decades, niceStep, power, r, ticks, tickText } from "./numbers.js";
+import { decades, labelled, niceStep, number, power, r, ticks, tickText } from "./numbers.js";
 import { writeMark } from "./settings.js";
 
 const AT_END = 0.3; // of the width: longer names of lines stand above the plot, not where the lines end
 const LINE = 17; // pixels from one row of names to the next
 const WIDEST = " −0.00"; // the value of a line
+const DASH = 24; // a piece of a line before its name, where lines have one color
 const told = "baby-told"; // what the cross-hair says in its own words
 
 // Axes of a plot, with the names of its lines above it where they would take too much of its width.
@@ -14,8 +15,9 @@ export function frameAxes(panel, room, [x0, x1], values, lines, spec, memory, lo
   const { width, height, edges } = room;
   const { right, above } = namesOfLines(spec, width);
   const head = panel.y_label || panel.kind === "curves" || names; // a line of words over the plot
-  const legend = above ? namesAbove(lines, width, head ? 1 : 0) : { rows: 0, scene: [] };
   const [low, high] = limits(panel, values, memory, log);
+  const span = log ? 0 : high - low;
+  const legend = above ? namesAbove(lines, width, head ? 1 : 0, span) : { rows: 0, scene: [] };
   const yTicks = log ? decades(low, high) : ticks(low, high, 4);
   edges.left = Math.ceil(
     Math.max(edges.left, ...yTicks.map((v) => measure(log ? power(v) : tickText(v, yTicks)) + 12)),
@@ -65,26 +67,28 @@ export function frameAxes(panel, room, [x0, x1], values, lines, spec, memory, lo
       lines.map((line, i) => ({ ...line, value: values[i] })),
       width,
       head ? 1 : 0,
+      span,
     );
-  const reads = { X, plot, width, rows: panel.x_label ? 2 : 1, legend: (values) => legendOf(values).scene };
+  const reads = { X, plot, width, span, rows: panel.x_label ? 2 : 1, legend: (values) => legendOf(values).scene };
   return { plot, X, Y, above, scene, reads };
 }
 
 // All plots of a figure have one right edge: the room that the longest name of a line takes at its end, or none.
 function namesOfLines(spec, width) {
-  const wide = spec.panels.flatMap((panel) =>
-    (panel.kind === "curves" ? panel.names : (panel.kind === "plot" && panel.ys) || [])
-      .map((name) => panel.looks[name].label)
-      .filter(Boolean)
-      .map((label) => measure(label + (panel.kind === "curves" ? WIDEST : ""))),
-  );
+  const wide = spec.panels.flatMap((panel) => {
+    const names = panel.kind === "curves" ? panel.names : (panel.kind === "plot" && panel.ys) || [];
+    const looks = names.map((name) => panel.looks[name]).filter(({ label }) => label);
+    const shared = sharedColors(looks);
+    const value = panel.kind === "curves" ? WIDEST : "";
+    return looks.map((look) => measure(look.label + value) + (shared(look) ? DASH + measure("= ") : 0));
+  });
   const right = Math.max(0, ...wide) + 16;
   const above = right > AT_END * width;
   return { right: above || !wide.length ? 8 : right, above };
 }
 
 // The names of lines in rows, each behind a piece of its line.
-function namesAbove(lines, width, row) {
+function namesAbove(lines, width, row, span) {
   const scene = [];
   const first = row;
   let x = 0;
@@ -93,7 +97,8 @@ function namesAbove(lines, width, row) {
     if (x && x + wide > width) [x, row] = [0, row + 1];
     const y = 12 + row * LINE;
     scene.push(path(`M${r(x)} ${r(y - 4)}h17`, color(line.quantity), { "stroke-dasharray": line.dash.join(" ") }));
-    const words = line.value === undefined ? line.label : `${line.label} ${line.value}`;
+    const name = line.same ? `= ${line.label}` : line.label;
+    const words = line.value === undefined ? name : labelled(name, number(line.value, span));
     const look = { fill: color(line.quantity), "font-weight": 600, "data-series": line.series };
     scene.push(text(x + 22, y, words, line.value === undefined ? look : { ...look, class: told }));
     x += wide + 14;
@@ -120,7 +125,7 @@ function limits(panel, values, memory, log) {
   return memory.range;
 }
 
-export function endLabels(all, plot) {
+export function endLabels(all, plot, span) {
   const ends = all.filter((end) => end.text);
   const order = ends.map((_, i) => i).sort((a, b) => ends[a].y - ends[b].y);
   const gap = FONT + 3;
@@ -135,15 +140,40 @@ export function endLabels(all, plot) {
     places[i] = Math.min(places[i], ceiling);
     ceiling = places[i] - gap;
   }
-  return ends.map((end, i) => {
-    const label = end.value === undefined ? end.text : `${end.text} ${end.value}`;
-    return text(plot.x + Math.min(end.x, plot.width) + 9, plot.y + places[i] + 4, label, {
+  const pieces = ends.flatMap((end, i) => {
+    const y = r(plot.y + places[i]);
+    const look = { "stroke-dasharray": end.dash?.join(" "), "data-series": end.series };
+    return end.dash ? [path(`M${r(plot.x + Math.min(end.x, plot.width) + 9)} ${y}h19`, end.color, look)] : [];
+  });
+  const names = ends.map((end, i) => {
+    const words = end.same ? `= ${end.text}` : end.text; // it lies under another line
+    const label = end.value === undefined ? words : labelled(words, number(end.value, span));
+    return text(plot.x + Math.min(end.x, plot.width) + 9 + (end.dash ? DASH : 0), plot.y + places[i] + 4, label, {
       fill: end.color,
       class: end.value === undefined ? "baby-halo" : `baby-halo ${told}`,
       "data-series": end.series,
       "font-weight": 600,
     });
   });
+  return [...pieces, ...names];
+}
+
+// How lines are told apart that have one color, by a piece of each, and which lie under another, at every point.
+export function apart(lines, at) {
+  const shared = sharedColors(lines);
+  const covers = (one, other) =>
+    one.y.length > 1 && one.y.length === other.y.length && one.y.every((v, i) => near(at(v), at(other.y[i])));
+  return lines.map((line, k) => ({
+    dash: shared(line) ? line.dash : null,
+    same: lines.slice(0, k).some((other) => covers(other, line)),
+  }));
+}
+
+const near = (a, b) => a === b || (a !== null && b !== null && Math.abs(a - b) < 1.5);
+
+function sharedColors(lines) {
+  const named = lines.filter(({ label }) => label);
+  return ({ label, quantity }) => label && named.filter((other) => other.quantity === quantity).length > 1;
 }
 
 export function markTexts(marks, X, plot, panel, width, controls) {

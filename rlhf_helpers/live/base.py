@@ -50,8 +50,8 @@ class Panel:
 
     def describe(self, view: View) -> str:
         """The still picture in words, with the numbers it ends in."""
-        labels = getattr(self, "labels", None)
-        words = [f"{label_of(name, labels)} {_course(view.history[name])}" for name in self.tracks()]
+        labels, anew = getattr(self, "labels", None), getattr(self, "anew", None)
+        words = [f"{label_of(name, labels)} {_course(view.history[name])}" for name in self.tracks() if name != anew]
         words += [f"{label_of(name, labels)} {_value(view.now[name])}" for name in self.needs()]
         return f"{self.title or self.kind.capitalize()}: {'; '.join(words)}."
 

@@ -5,7 +5,7 @@
 // A panel that can be read gives `reads`: {axis, word, xs, X, plot, width, rows, lines, names, marks}
 
 import { add, dot, measure, of, patch, path, SVG, set, text } from "./ink.js";
-import { number, r } from "./numbers.js";
+import { labelled, number, r } from "./numbers.js";
 import { inForce, near, writeMark, writeSetting } from "./settings.js";
 
 const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity };
@@ -158,7 +158,7 @@ export function crossHair(el, spec, host, panels, painted) {
 }
 
 const where = ({ word, xs }, index) => `${word} ${Number.isInteger(xs[index]) ? xs[index] : number(xs[index])}`;
-const inWords = ({ label, y }, index) => `${label} ${number(y[index])}`;
+const inWords = ({ label, y, span }, index) => labelled(label, number(y[index], span));
 
 // Words in at most so many rows: "where: this, that"; what has no room is left out.
 function wrapped([first, ...rest], width, most) {

@@ -1,6 +1,6 @@
 // The panels: (panel, frame, {width, height, edges}, spec, memory) -> {scene, words}
 
-import { endLabels, frameAxes, markTexts } from "./axes.js";
+import { apart, endLabels, frameAxes, markTexts } from "./axes.js";
 import {
   calm,
   color,
@@ -50,7 +50,7 @@ function curves(panel, frame, room, spec, memory) {
       ...line.old.map((i) => line.before[i]),
     ])
     .filter((v) => usable(v, panel.log));
-  const named = lines.map((line) => ({ ...line, value: number(line.y[step]) }));
+  const named = lines.map((line) => ({ ...line, value: line.y[step] }));
   const axes = frameAxes(panel, room, [0, width], values.map(scale), named, spec, memory, panel.log);
   const { X, Y, plot } = axes;
   const at = (v) => (usable(v, panel.log) ? Y(scale(v)) : null);
@@ -64,6 +64,9 @@ function curves(panel, frame, room, spec, memory) {
         }),
       );
   }
+  for (const [i, begins] of (panel.anew ? frame.rows[panel.anew] : []).entries())
+    if (begins && i && i <= width)
+      inside.push(path(`M${r(X(i))} 0V${plot.height}`, "currentColor", { "stroke-opacity": 0.25, "stroke-width": 1 }));
   for (const mark of frame.marks)
     inside.push(
       path(`M${r(X(mark.step))} 0V${plot.height}`, "currentColor", {
@@ -72,6 +75,7 @@ function curves(panel, frame, room, spec, memory) {
         "stroke-dasharray": "2 3",
       }),
     );
+  const told = apart(lines, at);
   const ends = [];
   for (const [k, line] of lines.entries()) {
     const look = { "stroke-dasharray": line.dash.join(" "), "data-series": line.series };
@@ -85,7 +89,8 @@ function curves(panel, frame, room, spec, memory) {
     const y = at(line.y[step]);
     if (y === null) continue;
     const { label, quantity, series } = line;
-    ends.push({ line: k, series, x: X(step), y, text: label, value: number(line.y[step]), color: color(quantity) });
+    const value = line.y[step];
+    ends.push({ line: k, series, x: X(step), y, text: label, value, color: color(quantity), ...told[k] });
   }
   if (step < frame.reached)
     inside.push(path(`M${r(X(step))} 0V${plot.height}`, "currentColor", { "stroke-opacity": 0.6, "stroke-width": 1 }));
@@ -94,21 +99,23 @@ function curves(panel, frame, room, spec, memory) {
   for (const end of ends)
     if (end.y > -2 && end.y < plot.height + 2)
       scene.push(of(end.series, dot(plot.x + end.x, plot.y + end.y, end.color, 3.2)));
-  if (!axes.above) scene.push(...endLabels(ends, plot));
+  if (!axes.above) scene.push(...endLabels(ends, plot, axes.reads.span));
   const names = (index) => {
-    const values = lines.map((line) => number(line.y[index]));
+    const values = lines.map((line) => line.y[index]);
     if (axes.above) return axes.reads.legend(values);
     return endLabels(
       ends.map((end) => ({ ...end, value: values[end.line] })),
       plot,
+      axes.reads.span,
     );
   };
+  const { span } = axes.reads;
   const reads = {
     ...axes.reads,
     axis: "",
     word: "update",
     xs: lines[0].y.map((_, i) => i),
-    lines: lines.map(({ label, quantity, series, y }) => ({ label, series, color: color(quantity), y, at })),
+    lines: lines.map(({ label, quantity, series, y }) => ({ label, series, color: color(quantity), y, at, span })),
     names,
     marks,
   };
@@ -157,8 +164,10 @@ function plot(panel, frame, room, spec, memory) {
       }),
     ),
   );
+  for (const { past, quantity } of trails) inside.push(...arrows({ ...past, quantity }, X, at));
+  const told = apart(lines, at);
   const ends = [];
-  for (const line of lines) {
+  for (const [k, line] of lines.entries()) {
     inside.push(
       path(
         trace(line.y, (_, i) => X(xs[i]), at),
@@ -170,7 +179,7 @@ function plot(panel, frame, room, spec, memory) {
     const last = seen[seen.length - 1];
     if (!seen.length) continue;
     const { label, quantity, series } = line;
-    ends.push({ series, x: X(xs[last]), y: Y(line.y[last]), text: label, color: color(quantity) });
+    ends.push({ series, x: X(xs[last]), y: Y(line.y[last]), text: label, color: color(quantity), ...told[k] });
   }
   const scene = [...axes.scene, pane(axes.plot, inside), ...(axes.above ? [] : endLabels(ends, axes.plot))];
   for (const point of points.filter((p) => usable(p.x) && usable(p.y))) {
@@ -194,16 +203,41 @@ function plot(panel, frame, room, spec, memory) {
     scene.push(text(fits ? from : to, above ? y - 7 : y + 16, point.label, side));
   }
   const words = points.map((p) => `${p.label} ${number(p.y)} at ${panel.x_label || panel.x} ${number(p.x)}`).join(", ");
+  const { span } = axes.reads;
   const reads = xs.length && {
     ...axes.reads,
     axis: panel.x,
     word: panel.x_label || panel.x,
     xs,
-    lines: lines.map(({ label, quantity, series, y }) => ({ label, series, color: color(quantity), y, at })),
+    lines: lines.map(({ label, quantity, series, y }) => ({ label, series, color: color(quantity), y, at, span })),
     names: () => [],
     marks: () => [],
   };
   return { scene, words: words || lines.map((line) => line.label).join(", "), reads };
+}
+
+// Heads of arrows along a trail, every 40 pixels of it, the fainter the longer ago.
+function arrows({ x, y, quantity }, X, at) {
+  const found = [];
+  let [from, way] = [null, 0];
+  for (const [i, v] of y.entries()) {
+    if (at(v) === null || !usable(x[i])) continue;
+    const to = [X(x[i]), at(v)];
+    const [dx, dy] = from ? [to[0] - from[0], to[1] - from[1]] : [0, 0];
+    way += Math.hypot(dx, dy);
+    if (way > 40) {
+      found.push({ i, d: `rotate(${r((Math.atan2(dy, dx) * 180) / Math.PI)} ${r(to[0])} ${r(to[1])})`, to });
+      way = 0;
+    }
+    from = to;
+  }
+  return found.map(({ i, d, to: [px, py] }) =>
+    path(`M${r(px - 7)} ${r(py - 4)}L${r(px)} ${r(py)}L${r(px - 7)} ${r(py + 4)}`, color(quantity), {
+      transform: d,
+      "stroke-width": 1.6,
+      "stroke-opacity": r(0.3 + (0.6 * i) / y.length),
+    }),
+  );
 }
 
 function bars(panel, frame, room, spec, memory) {

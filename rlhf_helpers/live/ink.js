@@ -1,7 +1,7 @@
 // What all drawings are made of: colors, shapes and words as a scene, [tag, attributes, text, children] each, and the
 // function that makes an element's children those of a scene.
 
-import { r } from "./numbers.js";
+import { labelled, number, r } from "./numbers.js";
 
 export const SVG = "http://www.w3.org/2000/svg";
 export const FONT = 12;
@@ -48,7 +48,7 @@ export const text = (x, y, words, more) => ["text", { x: r(x), y: r(y), fill: "c
 export const sentence = (ends) =>
   ends
     .filter((end) => end.text)
-    .map((end) => `${end.text} ${end.value}`)
+    .map((end) => labelled(end.text, number(end.value)))
     .join(", ");
 
 export function trace(values, x, y) {

@@ -4,12 +4,17 @@ export const r = (v) => Math.round(v * 10) / 10;
 export const usable = (v, log = false) => typeof v === "number" && Number.isFinite(v) && (!log || v > 0);
 const minus = (words) => words.replace("-", "−");
 
-export function number(v) {
+// A number on an axis of some span (none where it is logarithmic): what nobody could see there is nothing.
+export function number(v, span = 0) {
   if (!usable(v)) return "–";
   const size = Math.abs(v);
+  if (size < 0.005 && span > 0.1) return size < 0.0005 ? "0.00" : minus(v.toFixed(3));
   if (size && (size < 0.005 || size >= 1e5)) return minus(v.toExponential(1));
   return minus(v.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2));
 }
+
+// "reward 0.43", "token 1: 1.00"
+export const labelled = (name, value) => `${name}${/\d$/.test(name) ? ":" : ""} ${value}`;
 
 // A probability in few characters: .10, 0, 1
 export function shortProbability(p) {

@@ -22,6 +22,7 @@ class Curves(Panel):
         y_range: (low, high); follows the data if None.
         log: logarithmic y axis.
         x_label: what one update is.
+        anew: a series that is 1 where something begins anew, such as a batch: a thin line there; "" for none.
         labels: name -> text, where the name alone will not do.
         colors: name -> quantity ("policy", "old", "reference", "reward", "kl", "optimum"), if the name does not tell.
     """
@@ -32,6 +33,7 @@ class Curves(Panel):
     y_range: tuple[float, float] | None = None
     log: bool = False
     x_label: str = "updates"
+    anew: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
     kind = "curves"
@@ -40,9 +42,16 @@ class Curves(Panel):
         object.__setattr__(self, "names", names_of(self.names, "names"))
 
     def tracks(self):
+        return (*self.names, *([self.anew] if self.anew else []))
+
+    def lines(self):
         return self.names
 
+    def spec(self):
+        return {name: value for name, value in super().spec().items() if value or name != "anew"}
+
     def draw(self, view, ax=None):
+        begins = np.flatnonzero(view.history[self.anew])[1:] if self.anew else ()
         return plots.curves(
             {name: view.history[name] for name in self.names},
             ax,
@@ -51,7 +60,7 @@ class Curves(Panel):
             y_label=self.y_label,
             y_range=self.y_range,
             log=self.log,
-            marks=view.marks,
+            marks=[*view.marks, *begins],
             labels=dict(self.labels),
             colors=dict(self.colors),
             height=2.9,
