@@ -273,7 +273,7 @@ from rlhf_helpers.live import Letters, Word, live
 def after(*, word):
     return {"probs": torch.softmax((word >= 0).sum() * torch.arange(3.0), 0)}
 word = Word("a", letters=".ab", length=3, end=0, description="a word")
-live(after, panels=[Letters("probs", "word", ".ab", end=0)], caption="c", word=word)""",
+live(after, panels=[Letters("probs", "word", ".ab")], caption="c", word=word)""",
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # or it asks
     nbformat.write(

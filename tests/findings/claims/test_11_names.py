@@ -163,8 +163,8 @@ def test_one_head_of_four_looks_at_the_letter_before(names):
 
 @pytest.mark.parametrize("seed", SEEDS)
 @page.says(
-    "from 18% under the reference the a grows to more than a third, and the e falls from 25% to less than a tenth. Then "
-    "press **short, no pull**: hardly anything comes after *mari* but the end.",
+    "from 18% under the reference the a grows to more than a third, and the e falls from 25% to less than a tenth. "
+    "Then press **short, no pull**: hardly anything comes after *mari* but the end.",
 )
 def test_the_letters_that_a_reader_is_to_watch(seed):
     figure = page.figure("A transformer of 31,584 parameters")
