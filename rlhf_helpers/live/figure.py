@@ -219,12 +219,16 @@ class LiveFigure(ipywidgets.VBox):
         for name, control in self.controls.items():
             control.description = control.description or name.replace("_", " ")
             control.observe(lambda change, name=name: self._moved(name), names="value")
-            rows += [control, control.message] if isinstance(control, Word) else [control]
+            if not isinstance(control, Word):
+                rows.append(control)
         buttons, self.sentence, bar = preset_bar(self.definition.presets)
         if self.definition.presets or self.definition.name:
             for button, preset in zip(buttons, self.definition.presets, strict=True):
                 button.on_click(lambda _, preset=preset: self._guard(lambda: self.use(preset)))
             rows.append(bar)
+        for control in self.controls.values():
+            if isinstance(control, Word):  # what asks about a run is not among what trains it
+                rows += [control, control.message]
         return box("baby-controls", rows)
 
     def _must_train(self) -> None:

@@ -365,14 +365,11 @@ class Plot(Panel):
 class Letters(Panel):
     """How likely each letter is to come next, as bars; a click on one writes it behind the word.
 
-    The letters are those of the control, in the order of their ids.
-
     Args:
         names: one or more series of probabilities, shape (V,) each.
         word: the control that holds what is written, a :class:`Word`.
         letters: what each id is called.
         title: what is seen.
-        end: the id that ends a word, if one does; it is in the accent color.
         labels, colors: as in :class:`Curves`.
     """
 
@@ -380,7 +377,6 @@ class Letters(Panel):
     word: str
     letters: str
     title: str = ""
-    end: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
     kind = "letters"

@@ -49,11 +49,7 @@ class Spelling:
         """What can be written, in words."""
         stop = "" if self.end is None else self.letters[self.end]
         letters = "".join(letter for letter in self.letters if letter != stop)
-        if (
-            len(letters) > 3
-            and ord(letters[-1]) - ord(letters[0]) == len(letters) - 1
-            and sorted(letters) == [*letters]
-        ):
+        if len(letters) > 3 and letters == "".join(map(chr, range(ord(letters[0]), ord(letters[-1]) + 1))):
             letters = f"{letters[0]} to {letters[-1]}"
         return f"at most {self.length} of the letters {letters}" + (f", with {stop} only at its end" if stop else "")
 

@@ -191,7 +191,6 @@ def attention_rows(
     *,
     title: str = "",
     quantity: str = "policy",
-    row_labels: Sequence[str] | None = None,
 ) -> Axes:
     """Draw what attention looks at: a row of squares for each head, filled as high as the weight.
 
@@ -202,7 +201,6 @@ def attention_rows(
         ax: where to draw; a new figure if None.
         title: what is seen.
         quantity: whose weights they are.
-        row_labels: a name for each head; head 1, head 2, ... if None.
 
     Returns:
         The axes.
@@ -222,8 +220,7 @@ def attention_rows(
         outline(ax, place, -1, now)
         _inside(ax, place, -1, letter, 11.5, bold=now)
     for row, levels in enumerate(weights):
-        name = row_labels[row] if row_labels else f"head {row + 1}"
-        ax.text(-0.3, row + SIZE / 2, name, ha="right", va="center_baseline", fontsize=10.5)
+        ax.text(-0.3, row + SIZE / 2, f"head {row + 1}", ha="right", va="center_baseline", fontsize=10.5)
         for place, level in enumerate(levels):
             if level > 0.004:
                 box = Rectangle((place, row + SIZE), SIZE, -SIZE * level, facecolor=COLORS[quantity], alpha=FILL)

@@ -268,6 +268,12 @@ ask_twice = lambda: question("Which?", {"this": "Because.", "that": "Not so."}, 
 display(ask_twice(), ask_twice())""",
         """twice = show(curves({"reward": [0, 1, 2]}, y_range=(0, 1)), caption="c", alt="a")
 display(twice, twice)""",
+        """import torch
+from rlhf_helpers.live import Letters, Word, live
+def after(*, word):
+    return {"probs": torch.softmax((word >= 0).sum() * torch.arange(3.0), 0)}
+word = Word("a", letters=".ab", length=3, end=0, description="a word")
+live(after, panels=[Letters("probs", "word", ".ab")], caption="c", word=word)""",
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # or it asks
     nbformat.write(
@@ -287,6 +293,20 @@ display(twice, twice)""",
         lost.locator(".baby-clicks-choice").last.click()
         until(page, lambda: said in lost.locator(".baby-clicks-status").text_content(), "nothing is said")
     page.locator("figure").nth(1).wait_for()
+    field, letters = page.get_by_label("a word", exact=True), page.locator(".baby-letters svg")
+    likely = [f'after "{word}" the likeliest: probs b {p}' for word, p in (("a", 0.67), ("ab", 0.87), ("abb", 0.95))]
+    until(page, lambda: likely[0] in letters.get_attribute("aria-label"), "the letters are not drawn")
+    letters.get_by_role("button", name="write b").click()
+    until(page, lambda: likely[1] in letters.get_attribute("aria-label"), "a letter in the drawing is not written")
+    assert field.input_value() == "ab"
+    page.keyboard.press("Enter")  # the letter still has the focus
+    until(page, lambda: likely[2] in letters.get_attribute("aria-label"), "a key in the drawing writes nothing")
+    page.keyboard.press("Backspace")
+    until(page, lambda: field.input_value() == "ab", "a letter is not taken back")
+    field.fill("ax")
+    told = "This can be at most 3 of the letters ab, with . only at its end."
+    until(page, lambda: page.locator(".baby-told").text_content().strip() == told, "nothing is said of a wrong letter")
+    assert likely[1] in letters.get_attribute("aria-label")
     for number in (0, 2):
         page.locator(".baby-choice summary").nth(number).click()
     assert page.locator(".baby-choice[open]").count() == 2, "one question marks another"

@@ -82,6 +82,7 @@ MOVE = """(label, position) => {
   const input = label.querySelector("input, select");
   if (input.type === "checkbox") input.checked = position === "max";
   else if (input.type === "range") input.value = input[position];
+  else if (input.type === "text") input.value = position === "max" ? "b" : "";
   else input.selectedIndex = position === "max" ? input.options.length - 1 : 0;
   input.dispatchEvent(new Event("input", {bubbles: true}));
 }"""
@@ -353,7 +354,7 @@ LAYOUT = r"""async phone => {
     const times = [];
     for (const {name, kind, options, min, max, base} of figure.data.controls) {
       const {show} = figure.inputs.get(name);
-      const ends = options?.map(([, value]) => value) ?? (kind === "switch" ? [0, 1] : [min, max]);
+      const ends = options?.map(([, value]) => value) ?? {switch: [0, 1], word: ["", "abc"]}[kind] ?? [min, max];
       for (const end of ends) {
         const begun = performance.now();
         figure.moved(name, kind === "log" ? base ** end : end, show);

@@ -170,6 +170,27 @@ def test_a_memory_keeps_keys_and_values_of_every_block_and_is_its_readers_own():
     assert torch.equal(POLICY(IDS), POLICY(IDS))  # nothing stays in the policy
 
 
+def test_a_memory_keeps_what_every_head_looked_at():
+    """Shares that add up to 1, none on what comes later or on padding; in the first block, by the formula."""
+    ids = padded([[1, 4, 4, 0], [3, 2]], 4)
+    memory, parts = POLICY.memory(), POLICY.memory()
+    POLICY(ids, memory)
+    for number in (0, 1):
+        weights = memory.weights[number]
+        assert weights.shape == (2, 2, 4, 4)  # rows, heads, from, to
+        torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, 4, dtype=F64), **EXACT)
+        assert (weights.triu(1) == 0).all()
+        assert (weights[1, :, 2:, :2] == 0).all()  # the second row has two real tokens
+    block = POLICY.blocks[0]
+    stream = POLICY.embed(ids[:1]) + POLICY.position(torch.arange(4))
+    query, key, _ = block.qkv(block.norm_1(stream)).view(4, 3, 2, 4).permute(1, 2, 0, 3)
+    scores = (query @ key.mT / 2).masked_fill(torch.ones(4, 4, dtype=torch.bool).triu(1), -torch.inf)
+    torch.testing.assert_close(memory.weights[0][0], scores.softmax(-1), **EXACT)
+    POLICY(ids[:1, :3], parts)
+    POLICY(ids[:1, 3:], parts)  # only the last position is new
+    torch.testing.assert_close(parts.weights[1], memory.weights[1][:1, :, 3:], **EXACT)
+
+
 @pytest.mark.parametrize("prompt_ids", [IDS[:, :1], padded([[1], [2, 0, 4], [3, 3], [0]], 4)])
 @pytest.mark.parametrize("temperature", [0.5, 1.0])
 def test_a_memory_is_for_speed_only(prompt_ids, temperature):

@@ -75,13 +75,14 @@ class Figure {
     for (const trouble of [...room.children].slice(2)) trouble.classList.add("baby-error"); // which is bold
     if (this.trains) this.controls.append(this.buttons());
     this.inputs = new Map();
+    const asking = build("div", "baby-asking"); // what asks about a run is not among what trains it
     for (const control of this.data.controls) {
       const { label, show } = controlFor(control, (value) => this.moved(control.name, value, show));
       this.inputs.set(control.name, { show });
-      this.controls.append(label);
+      (control.kind === "word" ? asking : this.controls).append(label);
     }
     this.cost = build("p", "baby-word baby-cost");
-    this.controls.append(...this.presets(), ...this.sharing());
+    this.controls.append(...this.presets(), ...(asking.firstChild ? [asking] : []), ...this.sharing());
     for (const touch of ["pointerdown", "keydown", "input"])
       this.controls.addEventListener(touch, (event) => this.takeOver(event.target), true);
   }

@@ -144,6 +144,39 @@ def test_ppo_keeps_first_letters_and_pays_less_than_dpo_for_as_good_a_score(seed
     assert loss < dpo_loss
 
 
+@pytest.mark.parametrize("names", load_names(), ids=["learned from", "held out"])
+@page.says(
+    "Head 3 has a task that one can name: it looks at the letter before the last. The other three have none: their "
+    "largest weight lies on that letter in some names and elsewhere in others.",
+)
+def test_one_head_of_four_looks_at_the_letter_before(names):
+    memory = reference().memory()
+    with torch.no_grad():
+        reference()(encode([f".{name}" for name in names], side="left"), memory)
+    weights = memory.weights[0][:, :, -1]  # from the last letter: (names, heads, positions)
+    on_it = (weights.argmax(-1) == weights.shape[-1] - 2).double().mean(0)
+    assert on_it[2] > 0.97
+    assert 0.6 < weights[:, 2, -2].mean() < 0.65
+    for head in (0, 1, 3):
+        assert 0.2 < on_it[head] < 0.65
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@page.says(
+    "from 18% under the reference the a grows to more than a third, and the e falls from 25% to less than a tenth. "
+    "Then press **short, no pull**: hardly anything comes after *mari* but the end.",
+)
+def test_the_letters_that_a_reader_is_to_watch(seed):
+    figure = page.figure("A transformer of 31,584 parameters")
+    fair, short = (figure.run(preset, seed=seed, prefix="mari") for preset in ("ends in a", "short, no pull"))
+    a, e = map(ALPHABET.index, "ae")
+    assert fair["ref_next_letter"][a] == pytest.approx(0.18, abs=0.005)
+    assert fair["ref_next_letter"][e] == pytest.approx(0.25, abs=0.005)
+    assert fair["next_letter"][a] > 1 / 3
+    assert fair["next_letter"][e] < 0.1
+    assert short["next_letter"][END] > 0.98
+
+
 def test_what_the_page_says_of_its_reference():
     """Not one name of fewer than two letters, and more than four thousand of them."""
     train_names, held_out_names = load_names()

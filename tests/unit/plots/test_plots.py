@@ -62,6 +62,14 @@ def test_table_is_a_strip_for_every_row():
     assert len([p for p in ax.patches if not p.get_fill()]) == 100
 
 
+def test_attention_fills_a_square_for_each_position_that_was_read():
+    ax = plots.attention_rows([[0.25, 0.75], [1.0, 0.0]], ".ann")
+    np.testing.assert_allclose(squares(ax, plots.COLORS["policy"]), np.array([0.25, 0.75, 1.0]) * 0.88)
+    assert len([patch for patch in ax.patches if patch.get_linestyle() == ":"]) == 2 * 2  # what comes later
+    assert [t.get_text() for t in ax.texts] == [".", "a", "n", "n", "head 1", ".25", ".75", "head 2", "1", "0"]
+    assert len(squares(ax, plots.COLORS["accent"])) == 1
+
+
 def test_chips_show_ids_and_leave_padding_empty():
     ax = plots.completion_chips(torch.tensor([[3, 1, 1], [1, 7, -1]]), row_labels=["a", "b"])
     assert [t.get_text() for t in ax.texts] == ["3", "1", "1", "a", "1", "7", "b"]
@@ -78,6 +86,7 @@ def test_chips_show_ids_and_leave_padding_empty():
         (lambda: plots.token_strip([0.5, 1.5]), "probs must be probabilities between 0 and 1, got 0.5 to 1.5"),
         (lambda: plots.token_strip([0.5, np.nan]), "probs must be probabilities"),
         (lambda: plots.policy_table(UNIFORM), "table must have 2 dimension(s)"),
+        (lambda: plots.attention_rows([[0.5, 0.5]], "a"), "text must have at least 2 positions, got 1"),
         (lambda: plots.completion_chips(np.zeros((0, 3))), "ids must have shape (B, T)"),
         (lambda: plots.completion_chips([[1]], row_labels=["a", "b"]), "row_labels must be 1 texts, got 2"),
         (lambda: plots.curves({}), "series must be at least one, got none"),
@@ -231,6 +240,7 @@ def test_the_name_of_a_point_is_where_no_line_is(slope, below):
         lambda ax: plots.token_strip(UNIFORM, ax),
         lambda ax: plots.policy_table(np.full((3, 10), 0.1), ax),
         lambda ax: plots.completion_chips([[1, 2]], ax),
+        lambda ax: plots.attention_rows([[0.5, 0.5]], ".a", ax),
         lambda ax: plots.rlhf_loop(UNIFORM, [[1, 2]], 0.0, ax),
     ],
 )
