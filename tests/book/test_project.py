@@ -17,7 +17,7 @@ import yaml
 from kept_figures import KEPT
 from plans import chapter, plans, read_slot
 from support.chapters import CHAPTERS, ROOT, each, every_chapter, every_numbered_chapter
-from support.minutes import SECONDS, WORDS_A_MINUTE, contents, minutes
+from support.minutes import SECONDS, SHOWN, SPOKEN_A_MINUTE, WORDS_A_MINUTE, contents, minutes, said_and_shown, taught
 
 BOOK = ROOT / "book"
 LAYOUT = {
@@ -261,6 +261,21 @@ def test_every_plan_takes_the_minutes_of_its_title():
         assert all(slot.minutes > 0 for slot in plan.slots), plan.name
 
 
+@pytest.mark.parametrize("path", [path for path in CHAPTERS if chapter(path.stem).sections], ids=lambda path: path.stem)
+def test_minutes_of_a_talk_track_are_those_of_its_words_and_what_they_show(path):
+    for heading, (core_taken, all_taken) in taught(path).items():
+        core, more = chapter(path.stem).sections[heading]
+        assert not core or core_taken <= core + 0.5, heading
+        assert all_taken <= core + more + 0.5, heading
+        if path.stem != "bug_hunt":  # whose minutes are those of pairs who search
+            assert core + more <= 2 * all_taken + 2, heading
+
+
+def test_a_plan_leaves_the_room_a_quarter_to_a_half_of_its_time():
+    for plan in plans():
+        assert 0.5 <= sum(map(said_and_shown, plan.slots)) / plan.minutes <= 0.75, plan.name
+
+
 def test_plans_press_presets_that_are_there():
     pressed = {(slot.page, slot.preset) for plan in plans() for slot in plan.slots if slot.preset}
     assert pressed
@@ -336,6 +351,13 @@ def test_a_chapter_says_how_long_it_takes(path):
 def test_the_rule_for_reading_minutes_is_the_one_that_contributors_read():
     said = re.search(r"Reading minutes.*?\n\n", text_of("CONTRIBUTING.md"), re.S)[0]
     assert list(map(int, re.findall(r"\d+", said))) == [WORDS_A_MINUTE, *SECONDS.values(), 5]
+
+
+def test_the_rule_for_what_is_said_and_shown_is_the_one_that_contributors_read():
+    said = re.search(r"What a teacher says.*?\n\n", text_of("CONTRIBUTING.md"), re.S)[0]
+    kinds = ("ask", "button", "figure", "live figure", "line")
+    assert list(map(int, re.findall(r"\d+", said))) == [SPOKEN_A_MINUTE, *(SHOWN[kind] for kind in kinds)]
+    assert (SHOWN["question"], SHOWN["formula"]) == (SHOWN["ask"], SHOWN["figure"])
 
 
 def test_what_counts_as_reading(tmp_path):
