@@ -14,7 +14,7 @@ DRAWING = tuple(HERE / f"{name}.js" for name in (*FIRST, *THEN))
 
 
 def classic(*modules: Path) -> str:
-    """Join modules to a plain script, each in a scope of its own.
+    """Join modules to a plain script, each in a scope of its own, without comments and blanks.
 
     Args:
         modules: files, each behind those that it imports; they import names from one another, and nothing else.
@@ -22,7 +22,12 @@ def classic(*modules: Path) -> str:
     Raises:
         ValueError: a module imports or exports in a way that this does not know.
     """
-    return f"(() => {{\n{_joined(modules)}}})();\n"
+    try:
+        from rjsmin import jsmin
+    except ImportError as error:
+        raise ImportError('a page\'s script needs rjsmin: pip install "baby-rlhf[publish]"') from error
+
+    return jsmin(f"(() => {{\n{_joined(modules)}}})();\n")
 
 
 def widget(*modules: Path) -> str:
