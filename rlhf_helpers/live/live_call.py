@@ -36,7 +36,7 @@ def live(
             :class:`Word` as its ids), nothing else read or written.
         start: seed -> state, a dict of tensors.
         noise: shape of the uniforms in [0, 1) that one update uses; None for none.
-        steps: length of a run, in updates.
+        steps: length of the default run, in updates, and the first width of the axes; a run has no end.
         panels: what is drawn.
         caption: what the reader should see.
         status: the line below, a format string over the series of one number, the controls, ``step`` and ``seed``.

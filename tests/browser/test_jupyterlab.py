@@ -205,17 +205,38 @@ def test_a_reader_plays_and_moves_the_slider(notebook, tmp_path):
 
     play.click()
     until(page, lambda: "Pause" in play.text_content(), "play did not start")
-    until(page, lambda: int(status.text_content().split()[1]) >= 20, "the run does not advance")
+
+    def update() -> int:
+        return int(status.text_content().split()[1].rstrip(":"))
+
+    until(page, lambda: update() >= 20, "the run does not advance")
     before = float(slider.get_attribute("aria-valuenow"))
     slider.focus()
     for _ in range(5):
         page.keyboard.press("PageUp")
     assert float(slider.get_attribute("aria-valuenow")) > before
-    until(page, lambda: "Play" in play.text_content(), "the run does not end")
+    reached = update()
+    until(page, lambda: update() > reached + 20, "a moved slider ends the run")
+    play.click()
+    until(page, lambda: "Play" in play.text_content(), "the run does not pause")
     played = curve(figure)
     assert played != empty
     assert figure.locator("svg path[stroke-dasharray='2 3']").count() >= 1, "no mark where the slider moved"
     assert "Stopped" not in status.text_content()
+
+    # the line of time, by keys: the figure shows that update, and what came after it is still there
+    reached, shown = update(), status.text_content()
+    line = figure.get_by_role("slider", name="update", exact=True)
+    line.focus()
+    page.keyboard.press("Home")
+    until(page, lambda: update() == 0, "the first update does not show")
+    page.keyboard.press("ArrowRight")
+    until(page, lambda: update() == 1, "the next update does not show")
+    assert abs(float(slider.get_attribute("aria-valuenow")) - before) < 1e-6, "sliders are not where they were"
+    assert line.get_attribute("aria-valuetext") == f"1 of {reached} updates made"
+    page.keyboard.press("End")
+    until(page, lambda: status.text_content() == shown, "the last update is not what it was")
+    assert curve(figure) == played, "the curves are not what they were"
 
     # at rest, a moved slider shows at once
     slider.focus()
@@ -231,7 +252,7 @@ def test_a_reader_plays_and_moves_the_slider(notebook, tmp_path):
     page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
     play.click()
-    until(page, lambda: int(status.text_content().split()[1]) >= 20, "the run does not advance")
+    until(page, lambda: update() >= 20, "the run does not advance")
     play.click()
     page.screenshot(path=tmp_path / "dark.png")
     title = figure.locator(".baby-title").first

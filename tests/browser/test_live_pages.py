@@ -175,7 +175,9 @@ AS_FROM_AN_ADDRESS = """async ({liveFigure: figure}, query) => {
 }"""
 
 
-@pytest.mark.parametrize("damage", ["learning_rate=lots", "seed=-1", "step=1e99", "moves=x"])
+@pytest.mark.parametrize(
+    "damage", ["learning_rate=lots", "seed=-1", "step=1e99", "moves=x", "step=9&until=3", "step=3&moves=4:seed:1"]
+)
 def test_a_damaged_address_gives_the_defaults_with_a_word(reader, damage):
     name, index = first_that_trains()
     page = reader.open(name, f"?figure={index + 1}&{damage}")
@@ -477,6 +479,105 @@ def test_a_figure_is_worked_with_the_keyboard(reader):
     before = slider.get_attribute("aria-valuetext")
     page.keyboard.press("ArrowRight")
     assert slider.get_attribute("aria-valuetext") != before
+
+
+# Goes to updates of a run, and tells all that is shown there: series, settings, status.
+VISIT = """async ([{liveFigure: figure}, steps]) => {
+  const seen = [];
+  for (const step of steps) {
+    await figure.seek(step);
+    seen.push([figure.frame.step, {...figure.values}, JSON.stringify(figure.now), figure.line.textContent]);
+  }
+  return seen;
+}"""
+# Plays on beyond the default run, moves a slider on the way, and tells what is shown at each update.
+PLAY_ON = """
+  await figure.restart();
+  const seen = [];
+  const paint = figure.paint;
+  const {name, min, max, base, kind} = figure.data.controls.find(control => "max" in control);
+  const move = part => {
+    const place = min + (max - min) * part;
+    figure.moved(name, kind === "log" ? base ** place : place, figure.inputs.get(name).show);
+  };
+  for (let step = 0; step <= figure.data.steps + 40; step++) {
+    if (step === 30) move(0.75);
+    if (step === figure.data.steps + 10) move(0.25);
+    seen.push([figure.frame.step, {...figure.values}, JSON.stringify(figure.now), figure.line.textContent]);
+    await figure.step();
+  }
+  return seen;
+"""
+
+
+def test_a_run_has_no_end_and_a_rewound_run_is_the_same_run(reader):
+    """To the last bit, whatever there is to see; and a link opens the update that was shown, and what came after."""
+    name, index = first_that_trains()
+    figure = start(reader.open(name), index)
+    seen = drive(figure, PLAY_ON)
+    steps = drive(figure, "return figure.data.steps")
+    reached = steps + 41
+    assert seen[-1][0] == reached - 1
+    assert drive(figure, "return [figure.run.reached, figure.frame.width]") == [reached, steps * 1.5]
+    assert len(drive(figure, "return figure.frame.marks")) == 2
+    series = figure.evaluate(SERIES)
+    there = [steps, 29, 30, 3, steps + 10, steps + 9, 0, 31]
+    pair = "[figure, steps]"
+    assert figure.evaluate(f"(figure, steps) => ({VISIT})({pair})", there) == [seen[step] for step in there]
+    drive(figure, "await figure.advance(9)")
+    assert drive(figure, "return JSON.stringify(figure.now)") == seen[40][2]
+    rows = figure.evaluate("figure => figure.liveFigure.frame.rows")
+    assert rows == {name: series[name] for name in rows}
+    address = "?" + drive(figure, "return figure.address()").split("?")[1]
+    assert f"step=40&until={reached}" in address
+    copy = arrive(reader.open(name, address), index)
+    assert drive(copy, "return [figure.frame.step, figure.run.reached]") == [40, reached]
+    assert copy.evaluate(SERIES) == figure.evaluate(SERIES)
+    whole = figure.evaluate("figure => figure.liveFigure.frame.rows")
+    drive(
+        figure, "const c = figure.data.controls[0]; figure.moved(c.name, c.value * 0.9, figure.inputs.get(c.name).show)"
+    )
+    assert drive(figure, "return [figure.run.reached, figure.frame.step]") == [40, 40]
+    assert drive(figure, "return figure.frame.previous") == whole, "what came after stays as the run before"
+
+
+def test_the_line_of_time_by_keys_and_by_hand(reader):
+    """The whole figure shows that update; the line is where the axis of the curves is."""
+    name, index = first_that_trains()
+    page = reader.open(name)
+    figure = start(page, index)
+    drive(figure, "await figure.advance(figure.data.steps)")
+    steps = drive(figure, "return figure.data.steps")
+    line = figure.get_by_role("slider", name="update", exact=True)
+    line.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    figure.evaluate(UNTIL, f"figure.frame.step === {steps - 2} && !figure.seeking")
+    assert figure.locator(".baby-status").first.inner_text().startswith(f"Update {steps - 2}: ")
+    page.keyboard.press("Home")
+    figure.evaluate(UNTIL, "figure.frame.step === 0 && !figure.seeking")
+    page.keyboard.press("End")
+    figure.evaluate(UNTIL, f"figure.frame.step === {steps} && !figure.seeking")
+    pane = figure.locator(".baby-curves .baby-place > svg > svg").first.bounding_box()
+    for part in (0.25, 0.6):
+        x = pane["x"] + part * pane["width"]
+        box = line.bounding_box()
+        page.mouse.move(pane["x"] + pane["width"], box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(x, box["y"] + box["height"] / 2, steps=3)
+        page.mouse.up()
+        figure.evaluate(UNTIL, "!figure.seeking && figure.frame.step === figure.wanted")
+        by_line = drive(figure, "return figure.frame.step")
+        assert abs(by_line - part * steps) <= 0.02 * steps
+        page.mouse.move(x + 40, pane["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(x, pane["y"] + 20, steps=3)
+        page.mouse.up()
+        figure.evaluate(UNTIL, "!figure.seeking && figure.frame.step === figure.wanted")
+        assert abs(drive(figure, "return figure.frame.step") - part * steps) <= 1
+    figure.get_by_role("button", name="Step", exact=True).click()  # and it goes on from there
+    figure.evaluate(UNTIL, "figure.frame.step === figure.wanted + 1")
+    assert drive(figure, "return figure.run.reached") == steps
 
 
 def test_a_figure_works_by_touch_on_a_phone(browser, site):

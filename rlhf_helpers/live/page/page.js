@@ -333,12 +333,16 @@ class Figure {
     while (this.playing && this.token === token && this.run.step < end) {
       const begun = performance.now();
       const [stride, wait] = pace(this.alone ? "slow" : this.speed, this.data.steps);
+      if (this.away) {
+        await sleep(wait); // a run has no end, but it waits while nobody sees it
+        continue;
+      }
       this.slice(Math.min(stride, end - this.run.step));
       await turn();
       if (this.token !== token) return;
       this.paint();
       if (this.trouble.length) break;
-      await new Promise((next) => setTimeout(next, Math.max(0, wait - (performance.now() - begun))));
+      await sleep(Math.max(0, wait - (performance.now() - begun)));
     }
     if (this.token !== token) return;
     if (this.playing) this.alone = false; // it came to its end
@@ -498,6 +502,8 @@ function showAddress(address) {
   }
 }
 
+const sleep = (milliseconds) => new Promise((next) => setTimeout(next, milliseconds));
+
 // Lets the page have its turn.
 function turn() {
   const { port1, port2 } = new MessageChannel();
@@ -524,6 +530,9 @@ const near = new IntersectionObserver(
   },
   { rootMargin: AHEAD },
 );
+const onScreen = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) target.liveFigure.away = !isIntersecting;
+});
 const inView = new IntersectionObserver(
   (entries) => {
     figures[0].inView = entries.at(-1).isIntersecting; // what is true by now, if it was too busy to hear of it before
@@ -543,6 +552,7 @@ function begin(element) {
     addEventListener("load", () => element.scrollIntoView());
   }
   near.observe(element);
+  if (figure.trains) onScreen.observe(element);
   if (figures.length > 1 || !figure.trains || CALM || query.has("figure")) return;
   figure.alone = true;
   inView.observe(element.querySelector(".baby-first"));
