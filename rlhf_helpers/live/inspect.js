@@ -174,9 +174,8 @@ function drawPush(svg, values, letters, memory, token) {
   const width = svg.clientWidth;
   const wide = width / values.length;
   memory.push = Math.max(memory.push ?? 1e-9, ...values.map(Math.abs));
-  const power = 3 * Math.floor(Math.log10(memory.push) / 3);
-  const most = memory.push / 10 ** power;
-  const numbers = values.map((v) => tidy(writeNumber(v / 10 ** power, most < 100 ? "+.1f" : "+.0f")));
+  const power = Math.floor(Math.log10(memory.push));
+  const numbers = values.map((v) => tidy(writeNumber(v / 10 ** power, "+.1f")));
   const zero = HALF + NUMBER;
   const scene = [path(`M0 ${zero}H${r(width)}`, "currentColor", { "stroke-opacity": 0.6, "stroke-width": 1 })];
   for (const [i, v] of values.entries()) {
