@@ -85,6 +85,8 @@ class Numbers:
         place = wrong[0]
         yours, wanted = values[place], expected[place]
         which = f"Number {place + 1} of your answer, {written(yours)}," if len(expected) > 1 else written(yours)
+        if math.isinf(yours):
+            return f"{which} is what is left when a number on the way gets too small or too large for its format."
         for ranges, words in self._related(wanted):
             if _within(yours, ranges):
                 return f"{which} {words}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import Checker, Choice, Edge, Function, Mistake
+from rlhf_helpers.exercises.diagnosis import Checker, Choice, Edge, Function, Mistake, Parts
 
 # ---- Read a leaderboard
 
@@ -139,6 +139,15 @@ at_equal_kl = Function(
         ),
     ),
     hint=2,
+)
+
+
+winner = Choice(
+    "patient",
+    {
+        "hasty": "Its last update lies at KL 0.45. Where it passes 0.3 it has about 0.31, the patient run 0.37.",
+        "neither": "At KL 0.3 one of them has about 0.31 and the other 0.37.",
+    },
 )
 
 
@@ -349,7 +358,7 @@ tokens_until = Function(
 
 EXERCISES: dict[str, Checker] = {
     "ex-side-leaderboard": leaderboard,
-    "ex-side-nearest": at_equal_kl,
+    "ex-side-nearest": Parts({"the function": at_equal_kl, "who wins": winner}),
     "ex-side-at-end": paid_at_the_end,
     "ex-side-epochs": tokens_until,
 }

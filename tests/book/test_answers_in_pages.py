@@ -63,14 +63,17 @@ def test_attempts_at_numbers_and_choices_are_told_in_the_page_what_a_kernel_tell
                 asked.append((name, texts))
                 wanted.append(said)
     assert in_page(asked) == wanted
-    assert len(asked) == 373
+    assert len(asked) == 380
     assert untyped == [  # what no box takes
         "ex-baby-baseline: best_of_six: two that look alike",
         "ex-baselines-best: than_the_mean: the baseline itself",
         "ex-baselines-best: than_the_mean: a yes",
         "ex-logs-two-hundred: the probability in float32, which is zero",
+        "ex-logs-two-hundred: the product in float32, which is zero, and its log",
         "ex-ratio-geometric: most_touched: one product",
         "ex-ratio-geometric: most_touched: the place in the list",
+        "ex-side-nearest: winner: the reward in place of the name",
+        "ex-side-nearest: winner: a yes",
     ]
 
 
@@ -101,6 +104,7 @@ def variations(checker: Numbers) -> list[list[str]]:
         " 1/4 ",
         "1 / 4",
         "1/0",
+        "1e999",
         "−0.5",
         "much",
         "it's",

@@ -125,7 +125,7 @@ def right(label: str, answer: str) -> bool:
         if label in CASES:
             return agree(label, value)
         if isinstance(NUMBERS[label][0], str):
-            return value == NUMBERS[label][0]
+            return str(value).strip().lower() == NUMBERS[label][0].lower()
         numbers = [
             float(x) for array in flat(value if isinstance(value, tuple) else [value]) for x in array.reshape(-1)
         ]

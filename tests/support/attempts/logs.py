@@ -22,6 +22,15 @@ RIGHT = {
             lp = np.log(np.full(200, 0.2))
             logprob, perplexity, power_of_ten = lp.sum(), np.exp(-lp.mean()), np.log10(0.2) * 200
         """,
+        "float32 from end to end": """
+            lp = torch.full((200,), 0.2, dtype=torch.float32).log()
+            logprob, perplexity, power_of_ten = lp.sum(), (-lp.mean()).exp(), lp.sum() / torch.tensor(10.0).log()
+        """,
+        "float16 for the tokens, float32 for the sum": """
+            lp = torch.full((200,), 0.2).log().half()
+            total = lp.float().sum()
+            logprob, perplexity, power_of_ten = total, (-total / 200).exp(), total / 2.302585
+        """,
         "a fraction for the perplexity": """
             from fractions import Fraction
 
@@ -227,6 +236,10 @@ WRONG = {
         "nats taken for powers of ten": "-321.9, 5, -321.9",
         "power of ten: times 2.3 instead of divided by": "-321.9, 5, -321.9 * 2.3026",
         "the probability in float32, which is zero": "-math.inf, 5, -math.inf",
+        "the product in float32, which is zero, and its log": """
+            p = torch.full((200,), 0.2).prod()
+            logprob, perplexity, power_of_ten = p.log(), (-p.log() / 200).exp(), p.log10()
+        """,
         "the probability in place of its power of ten": "-321.9, 5, 10**-139.8",
     },
     "ex-logs-padding": {

@@ -154,6 +154,16 @@ RIGHT = {
             return float("inf")
         """,
     },
+    "ex-side-nearest: winner": {
+        "as it is written": '"patient"',
+        "in capitals": '"Patient"',
+        "computed": """(
+            "hasty"
+            if repaired(torch.tensor([0.11, 0.2, 0.4]), torch.tensor([0, 0.1, 0.45]), 0.3)
+            > repaired(torch.tensor([0.11, 0.21, 0.29, 0.37]), torch.tensor([0, 0.1, 0.2, 0.3]), 0.3)
+            else "patient"
+        )""",
+    },
 }
 
 WRONG = {
@@ -364,5 +374,11 @@ WRONG = {
             reached = (values >= goal).nonzero().flatten()
             return 256 * math.ceil(reached[0].item() / epochs) if len(reached) else 0
         """,
+    },
+    "ex-side-nearest: winner": {
+        "who wins by the nearest update": '"hasty"',
+        "as good as each other": '"neither"',
+        "the reward in place of the name": "0.37",
+        "a yes": "True",
     },
 }

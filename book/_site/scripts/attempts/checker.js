@@ -56,9 +56,11 @@ function read(text) {
   return parts.filter(Boolean).map((part) => {
     const plain = part.replaceAll(",", ".").replaceAll("−", "-");
     const decimal = plain.replace(/%$/, "");
-    if (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(decimal)) return Number(decimal) / (plain === decimal ? 1 : 100);
+    let number = Number.NaN;
+    if (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(decimal)) number = decimal / (plain === decimal ? 1 : 100);
     const fraction = /^([-+]?\d+)\/(\d+)$/.exec(plain);
-    return fraction && Number(fraction[2]) ? fraction[1] / fraction[2] : null;
+    if (fraction) number = fraction[1] / fraction[2];
+    return Number.isFinite(number) ? number : null;
   });
 }
 
