@@ -93,7 +93,7 @@ class Word(ipywidgets.Text):
         self.spelling.check(value)
         self.written = value  # the last that was a word
         self.message = ipywidgets.HTML()
-        self.message.add_class("baby-told")
+        self.message.add_class("baby-refused")
         super().__init__(value=value, **settings)
         self.observe(self._typed, "value")
 

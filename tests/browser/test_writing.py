@@ -153,7 +153,7 @@ def test_a_page_and_a_kernel_take_the_same_words(figure, text):
     field.fill(text)
     fits = SPELLING.is_word(text)
     assert written(figure) == (text if fits else "an")
-    told = figure.locator(".baby-control .baby-told:not(.baby-reserved)")
+    told = figure.locator(".baby-control .baby-refused:not(.baby-reserved)")
     assert told.text_content() == ("" if fits else CONTROL["told"])
     assert field.get_attribute("aria-invalid") == ("false" if fits else "true")
 

@@ -13,7 +13,7 @@ export function wordField(control, moved) {
   Object.assign(field, { type: "text", name: control.name, autocomplete: "off", spellcheck: false });
   Object.assign(field, { autocapitalize: "off", maxLength: 40 });
   const told = document.createElement("span");
-  told.className = "baby-told";
+  told.className = "baby-refused";
   told.setAttribute("role", "status");
   const say = () => {
     const fits = isWord(control, field.value);
