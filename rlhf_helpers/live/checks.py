@@ -16,7 +16,7 @@ from rlhf_helpers.live.lines import name_of
 from rlhf_helpers.live.rules import FIELD, FORMAT
 from rlhf_helpers.live.word import Word
 
-ADDRESS = ("figure", "seed", "step", "until", "moves", "pins")
+ADDRESS = ("figure", "seed", "step", "until", "moves", "pin", "name")
 """What the address of a state says besides the controls."""
 
 

@@ -24,6 +24,8 @@ class Canvas(anywidget.AnyWidget):
     spec = traitlets.Dict().tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)
     previous = traitlets.Dict().tag(sync=True)
+    pins = traitlets.List().tag(sync=True)
+    seeds = traitlets.List().tag(sync=True)
 
 
 def turn(control: ipywidgets.ValueWidget, value: float | str) -> None:

@@ -40,7 +40,20 @@ function curves(panel, frame, room, spec, memory) {
   const lines = panel.names.map((name) => {
     const [y, before] = [frame.rows[name] || [], frame.previous?.[name] || []];
     const [past, future] = [drawn(y, 0, step), drawn(y, step, y.length - 1)];
-    return { ...panel.looks[name], series: name, y, before, past, future, old: drawn(before, 0, before.length - 1) };
+    const others = besides(frame).map(({ rows, ...look }) => {
+      const values = rows[name] || [];
+      return { ...look, y: values, at: drawn(values, 0, values.length - 1) };
+    });
+    return {
+      ...panel.looks[name],
+      series: name,
+      y,
+      before,
+      past,
+      future,
+      others,
+      old: drawn(before, 0, before.length - 1),
+    };
   });
   const scale = panel.log ? Math.log10 : (v) => v;
   const values = lines
@@ -48,6 +61,7 @@ function curves(panel, frame, room, spec, memory) {
       ...line.past.map((i) => line.y[i]),
       ...line.future.map((i) => line.y[i]),
       ...line.old.map((i) => line.before[i]),
+      ...line.others.flatMap(({ y, at }) => at.map((i) => y[i])),
     ])
     .filter((v) => usable(v, panel.log));
   const named = lines.map((line) => ({ ...line, value: line.y[step] }));
@@ -67,6 +81,12 @@ function curves(panel, frame, room, spec, memory) {
   for (const [i, begins] of (panel.anew ? frame.rows[panel.anew] : []).entries())
     if (begins && i && i <= width)
       inside.push(path(`M${r(X(i))} 0V${plot.height}`, "currentColor", { "stroke-opacity": 0.25, "stroke-width": 1 }));
+  for (const { quantity, others } of lines)
+    for (const { y, at: drawn, look, key } of others) {
+      inside.push(path(traceAt(drawn, y, X, at), color(quantity), look));
+      const place = drawn[Math.floor(drawn.length * (0.1 + 0.2 * key))];
+      if (key && at(y[place]) !== null) inside.push(keyed(X(place), at(y[place]), key, color(quantity)));
+    }
   for (const mark of frame.marks)
     inside.push(
       path(`M${r(X(mark.step))} 0V${plot.height}`, "currentColor", {
@@ -122,6 +142,18 @@ function curves(panel, frame, room, spec, memory) {
   return { scene, words: sentence(ends), reads };
 }
 
+// The runs beside the one that is shown, and how their lines look; a pinned one has a number on it.
+function besides({ pins = [], seeds = [] }) {
+  const thin = { "stroke-width": 1.2, "stroke-opacity": 0.8 };
+  return [
+    ...seeds.map(({ rows }) => ({ rows, look: { "stroke-width": 0.9, "stroke-opacity": 0.4 } })),
+    ...pins.map(({ rows }, i) => ({ rows, look: thin, key: i + 1 })),
+  ];
+}
+
+const keyed = (x, y, key, fill) =>
+  text(x, y + 4, `${key}`, { "text-anchor": "middle", "font-size": 11, "font-weight": 700, class: "baby-halo", fill });
+
 function plot(panel, frame, room, spec, memory) {
   const { width } = room;
   const xs = panel.ys.length ? frame.now[panel.x] : [];
@@ -129,8 +161,8 @@ function plot(panel, frame, room, spec, memory) {
   const points = panel.points.flatMap(([px, py]) =>
     [].concat(frame.now[px]).map((x, i) => ({ x, y: [].concat(frame.now[py])[i], ...panel.looks[py] })),
   );
-  const trails = panel.trails.map(([px, py]) => {
-    const [x, y] = [frame.rows[px] || [], frame.rows[py] || []];
+  const trailOf = (rows, [px, py]) => {
+    const [x, y] = [rows[px] || [], rows[py] || []];
     const every = Math.ceil(y.length / TRAIL);
     const at = Array.from({ length: y.length }, (_, i) => i).filter((i) => i % every === 0 || i === frame.step);
     const part = (kept) => ({ x: kept.map((i) => x[i]), y: kept.map((i) => y[i]) });
@@ -140,15 +172,20 @@ function plot(panel, frame, room, spec, memory) {
       past: part(at.filter((i) => i <= frame.step)),
       future: part(at.filter((i) => i >= frame.step)),
     };
-  });
-  const values = [lines, trails]
+  };
+  const trails = panel.trails.map((pair) => trailOf(frame.rows, pair));
+  const others = besides(frame).flatMap(({ rows, ...look }) =>
+    panel.trails.map((pair) => ({ ...trailOf(rows, pair), ...look })),
+  );
+  const values = [lines, trails, others]
     .flat()
     .flatMap((line) => line.y)
     .concat(points.map((p) => p.y))
     .filter((v) => usable(v));
-  const wide = [...xs, ...(panel.ys.length ? [] : points.map((p) => p.x).concat(trails.flatMap((t) => t.x)))].filter(
-    (v) => usable(v),
-  );
+  const wide = [
+    ...xs,
+    ...(panel.ys.length ? [] : points.map((p) => p.x).concat([...trails, ...others].flatMap((t) => t.x))),
+  ].filter((v) => usable(v));
   const across = panel.x_range || (wide.length ? [Math.min(...wide), Math.max(...wide)] : [0, 1]);
   const axes = frameAxes(panel, room, across, values, lines, spec, memory);
   const { X, Y } = axes;
@@ -166,6 +203,17 @@ function plot(panel, frame, room, spec, memory) {
   );
   for (const { past, quantity } of trails) inside.push(...arrows({ ...past, quantity }, X, at));
   const told = apart(lines, at);
+  for (const { x, y, quantity, look, key } of others) {
+    inside.push(
+      path(
+        trace(y, (_, i) => X(x[i]), at),
+        color(quantity),
+        look,
+      ),
+    );
+    const place = Math.floor(y.length * (0.1 + 0.2 * key));
+    if (key && at(y[place]) !== null) inside.push(keyed(X(x[place]), at(y[place]), key, color(quantity)));
+  }
   const ends = [];
   for (const [k, line] of lines.entries()) {
     inside.push(

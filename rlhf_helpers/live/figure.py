@@ -15,7 +15,7 @@ from rlhf_helpers.live.acts import act_of
 from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, setting, turn
 from rlhf_helpers.live.guidance import Preset
 from rlhf_helpers.live.picture import picture
-from rlhf_helpers.live.rules import BUSY, pace, write_act, write_number
+from rlhf_helpers.live.rules import BUSY, FRAME, pace, write_act, write_number
 from rlhf_helpers.live.session import Definition, Session
 from rlhf_helpers.live.word import Word
 
@@ -37,8 +37,11 @@ class LiveFigure(ipywidgets.VBox):
         self._task: asyncio.Task | None = None
         self._showing = False  # whether controls move because another update is shown
         self._frames = 0
+        self._seeding: asyncio.Task | None = None
         told = [export.described(name, control) for name, control in controls.items()]
-        self.canvas = Canvas(spec=definition.spec() | {"controls": told}, frame=self._frame())
+        self.canvas = Canvas(
+            spec=definition.spec() | {"controls": told, "seeds": definition.seeds}, frame=self._frame()
+        )
         self.canvas.add_class("baby-canvas")
         self.canvas.on_msg(lambda _widget, asked, _buffers: self._guard(lambda: self._asked(asked)))
         grid = ipywidgets.Box([self.canvas, self._controls_box()])
@@ -204,6 +207,71 @@ class LiveFigure(ipywidgets.VBox):
             task.cancel()
             self._refresh()
 
+    # Comparing
+
+    def pin(self, name: str) -> None:
+        """Keep the run as it is, as a thin line with a name; of more than four, the oldest goes.
+
+        Args:
+            name: such as ``"kl_coeff 0.1"``; a pinned run of this name is replaced.
+        """
+        self._must_train()
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"name must be a text, got {name!r}")
+        self.session.pin(name.strip())
+        self._refresh()
+
+    def unpin(self, name: str) -> None:
+        """Let go of a pinned run."""
+        names = [pin["name"] for pin in self.session.pins]
+        if name not in names:
+            raise ValueError(f"name must be that of a pinned run, {names}, got {name!r}")
+        del self.session.pins[names.index(name)]
+        self._refresh()
+
+    def all_seeds(self) -> None:
+        """Draw this run with every seed as thin lines; if they are there, let go of them.
+
+        With an event loop they come one after the other, and the figure stays quick meanwhile.
+        """
+        self._must_train()
+        if self._seeding is not None or self.session.seeds:
+            self._forget_seeds()
+            return
+        try:
+            self._seeding = asyncio.get_running_loop().create_task(self._make_seeds())
+        except RuntimeError:
+            for seed in range(self.definition.seeds):
+                for _ in self.session.other_seed(seed):
+                    pass
+        self._refresh()
+
+    def _forget_seeds(self) -> None:
+        task, self._seeding = self._seeding, None
+        if task is not None:
+            task.cancel()
+        self.session.seeds, self.session.progress = [], ""
+        self._refresh()
+
+    async def _make_seeds(self) -> None:
+        task = self._seeding
+        begun = told = time.perf_counter()
+        for seed in range(self.definition.seeds):
+            for step in self.session.other_seed(seed):
+                now = time.perf_counter()
+                if now - begun < BUSY:
+                    continue
+                if now - told > FRAME * 4:
+                    told = now
+                    self.session.progress = f"seed {seed} of {self.definition.seeds}: update {step}"
+                    self._refresh()
+                await asyncio.sleep(0.005)
+                if self._seeding is not task:
+                    return
+                begun = time.perf_counter()
+        self._seeding, self.session.progress = None, ""
+        self._refresh()
+
     # How it does it
 
     def _controls_box(self) -> ipywidgets.VBox:
@@ -251,6 +319,12 @@ class LiveFigure(ipywidgets.VBox):
             self.seek(asked["seek"])
         elif "act" in asked:
             self.act(asked["act"])
+        elif "pin" in asked:
+            self.pin(asked["pin"])
+        elif "unpin" in asked:
+            self.unpin(asked["unpin"])
+        elif "seeds" in asked:
+            self.all_seeds()
         else:
             name, value = asked["set"]
             self.set(**{name: value})
@@ -310,7 +384,9 @@ class LiveFigure(ipywidgets.VBox):
             play = self.buttons["play"]
             play.description, play.icon = ("Pause", "pause") if self.playing else ("Play", "play")
         self._show(self.session.settings)
+        self._mark_changed()
         self.canvas.previous = self.session.previous
+        self.canvas.pins, self.canvas.seeds = list(self.session.pins), list(self.session.seeds)
         self.canvas.frame = self._frame()
 
     def _show(self, settings: Mapping[str, float | str]) -> None:
@@ -322,6 +398,18 @@ class LiveFigure(ipywidgets.VBox):
                     turn(self.controls[name], value)
         finally:
             self._showing = False
+
+    def _mark_changed(self) -> None:
+        """A control that is not where it was at first has a mark, and says where it was."""
+        for name, control in self.controls.items():
+            if isinstance(control, Word):
+                continue
+            at_first = f"{self._in_words(name, self.definition.defaults[name])[1]} at first"
+            if changed := setting(control) != self.definition.defaults[name]:
+                control.add_class("baby-changed")
+            elif "baby-changed" in control._dom_classes:
+                control.remove_class("baby-changed")
+            control.tooltip = at_first if changed else None
 
     def _frame(self) -> dict:
         """The present frame, with the rows that the drawing has not been told yet, and a number to miss none."""

@@ -7,11 +7,13 @@
 //          words: {control: {letters, length, end}}: how those are spelled that hold a word}
 //   frame  {step, reached, width, rows: {series: [..]}, previous: {series: [..]}, now: {series: value},
 //           settings: {control: value}, marks: [{step, name, from, to}], status, error, playing}: rows are of all updates
-//           that were made, up to `reached`; `step` is the one that is shown; axes show `width` updates
-//   host   {set(control, value), seek(step), act(query), look()}: what a reader does in the drawing, or asks for in a
-//          sentence, done by whoever runs the figure; look: a reader has asked about a token
+//           that were made, up to `reached`; `step` is the one that is shown; axes show `width` updates; `seed` is the
+//           run's, `pins` are [{name, rows}], `seeds` [{rows}], `progress` is how far the computation of those is
+//   host   {set(control, value), seek(step), pin(name), unpin(name), seeds(), act(query), look()}: what a reader does in
+//          the drawing, or asks for in a sentence, done by whoever runs the figure; look: a reader asked about a token
 
 import { answer } from "./acts.js";
+import { comparison } from "./compare.js";
 import { crossHair } from "./cross_hair.js";
 import { DRAWERS } from "./drawers.js";
 import { add, calm, FONT, patch, SVG, set } from "./ink.js";
@@ -41,6 +43,7 @@ export function draw(el, spec, host = {}) {
     return { panel, box, place, svg, memory: {} };
   });
   (pictures.firstChild ?? main.firstChild).classList.add("baby-first");
+  const compare = spec.training ? comparison(main, spec, host) : () => {};
   const showTime = spec.training ? timeline(panels, host) : () => {};
   const cross = crossHair(el, spec, host, panels, light);
   const look = inspector(el, panels, host);
@@ -69,6 +72,7 @@ export function draw(el, spec, host = {}) {
     cross(frame);
     showTime(frame);
     look.show(frame);
+    compare(frame);
     // a screen reader hears where a run stops, not every step of it
     status.setAttribute("aria-live", frame.playing ? "off" : "polite");
     status.classList.toggle("baby-error", Boolean(frame.error));
@@ -138,11 +142,15 @@ export function render({ model, el }) {
     set: (name, value) => model.send({ set: [name, value] }),
     seek: (step) => model.send({ seek: step }),
     act: (query) => model.send({ act: query }),
+    pin: (name) => model.send({ pin: name }),
+    unpin: (name) => model.send({ unpin: name }),
+    seeds: () => model.send({ seeds: true }),
   });
   let waiting = false;
   const paint = () => {
     waiting = false;
-    update({ ...model.get("frame"), rows: history.rows, previous: model.get("previous") });
+    const others = { previous: model.get("previous"), pins: model.get("pins"), seeds: model.get("seeds") };
+    update({ ...model.get("frame"), rows: history.rows, ...others });
   };
   const changed = () => {
     if (!waiting) requestAnimationFrame(paint);

@@ -1,6 +1,6 @@
 """A live figure without a screen: what its author defined, the run a reader is in, and the frames to draw."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -15,6 +15,8 @@ from rlhf_helpers.live.word import Spelling
 
 ROOM = 64_000_000
 """Bytes of states that a session keeps, to go back to."""
+MOST = 4
+"""Runs that can be pinned."""
 LEAST = 24
 """States that it keeps whatever they take."""
 
@@ -81,6 +83,9 @@ class Session:
         self.run = definition.run(torch.float32)
         self.error: Exception | None = None
         self.previous: dict[str, list] = {}
+        self.pins: list[dict] = []
+        self.seeds: list[dict] = []
+        self.progress = ""
         self._begin(0, definition.defaults)
         self.run.reset(0, self.settings)  # an author's error is raised at once
         checks.check_series(self.run.now, definition.panels, definition.says)
@@ -162,6 +167,32 @@ class Session:
         self._try(self.run.evaluate, self.settings)
         self._note()
 
+    def pin(self, name: str) -> None:
+        """Keep the run as it is under a name; another of this name goes, or the oldest of too many."""
+        self.pins = [pin for pin in self.pins if pin["name"] != name][1 - MOST :]
+        self.pins.append({"name": name, "rows": {series: list(row) for series, row in self.rows.items()}})
+
+    def other_seed(self, seed: int) -> Iterator[int]:
+        """Make this run with another seed, an update at a time, and add it to ``seeds``: yields the updates made."""
+        run = self.definition.run(torch.float32)
+        rows = {name: [] for name in self.rows}
+        initial, changes = dict(self.initial), {step: dict(values) for step, values in self.changes.items()}
+        last = max(self.reached, self.definition.steps)
+        settings = dict(initial)
+        try:
+            run.reset(seed, settings)
+            for step in range(last + 1):
+                for name, row in rows.items():
+                    row.append(five_digits(run.now[name]))
+                if step == last:
+                    break
+                settings |= changes.get(step + 1, {})
+                run.commit(settings)
+                yield step + 1
+        except NotFinite:
+            pass  # as far as it went
+        self.seeds = [*self.seeds, {"rows": rows}]
+
     def plan(self, moves: Sequence[tuple[int, str, float | str]]) -> None:
         """Say which controls will move by themselves, and at which update: (update, name, value)."""
         for step, name, value in moves:
@@ -231,6 +262,8 @@ class Session:
             "now": now,
             "marks": [{key: mark[key] for key in ("step", "name", "from", "to")} for mark in self.marks],
             "settings": self.run.controls,
+            "seed": self.seed,
+            "progress": self.progress,
             "status": self.status(),
             "error": self.error is not None,
             "playing": playing,

@@ -1,27 +1,31 @@
 // A run as an address: the settings that it began with, its seed, its moves, the update that is shown and, if it is not
-// the last, how far the run went.
+// the last, how far the run went; and the same of runs that are pinned.
 
 import { isWord } from "./words.js";
 
 const LONGEST = 1e6; // updates that an address may ask for
 
-export function addressOf(name, run) {
+export function addressOf(name, run, pins = []) {
   const address = new URL(location.href);
-  address.search = "";
   address.hash = "";
-  const query = address.searchParams;
-  query.set("figure", name);
-  for (const [control, value] of Object.entries(run.initial)) query.set(control, written(value));
-  if (!run.engine.trains) return address.href;
-  query.set("seed", run.seed);
-  query.set("step", run.step);
-  if (run.reached > run.step) query.set("until", run.reached);
-  const moves = [...run.changes].filter(([step]) => step <= run.reached);
-  const told = moves.flatMap(([step, values]) =>
-    Object.entries(values).map(([control, value]) => `${step}:${control}:${written(value)}`),
-  );
-  if (told.length) query.set("moves", told.join(","));
+  const query = new URLSearchParams({ figure: name, ...told(run.engine.trains ? run : { initial: run.initial }) });
+  for (const pin of pins)
+    query.append("pin", new URLSearchParams({ name: pin.name, ...told({ ...pin, step: pin.reached }) }));
+  address.search = query;
   return address.href;
+}
+
+function told({ initial, seed, step, reached, changes }) {
+  const query = Object.fromEntries(Object.entries(initial).map(([control, value]) => [control, written(value)]));
+  if (seed === undefined) return query;
+  Object.assign(query, { seed, step });
+  if (reached > step) query.until = reached;
+  const moves = [...changes].filter(([at]) => at <= reached);
+  const words = moves.flatMap(([at, values]) =>
+    Object.entries(values).map(([control, value]) => `${at}:${control}:${written(value)}`),
+  );
+  if (words.length) query.moves = words.join(",");
+  return query;
 }
 
 // What an address says of a figure: {values, seed, step, until, changes}, or null if it does not fit.
@@ -44,16 +48,22 @@ export function readAddress(query, { controls, starts }) {
   const until = whole(query.get("until") ?? `${step}`, step, LONGEST);
   const changes = new Map();
   const moves = (query.get("moves") ?? "").split(",").filter(Boolean);
-  const told = moves.map((text) => {
+  const asked = moves.map((text) => {
     const [at, name, value = ""] = text.split(":");
     const control = controls.find((one) => one.name === name);
     const move = { at: whole(at, 1, until), name, value: read(control, value) };
     damaged ||= !control || !fits(control, move.value);
     return move;
   });
-  for (const { at, name, value } of told.sort((a, b) => a.at - b.at))
+  for (const { at, name, value } of asked.sort((a, b) => a.at - b.at))
     changes.set(at, { ...changes.get(at), [name]: value });
-  return damaged ? null : { values, seed, step, until, changes };
+  const pins = query.getAll("pin").map((text) => {
+    const asked = new URLSearchParams(text);
+    const pin = readAddress(asked, { controls, starts });
+    damaged ||= !pin || !asked.get("name");
+    return { ...pin, name: asked.get("name") };
+  });
+  return damaged ? null : { values, seed, step, until, changes, pins };
 }
 
 const written = (value) => (typeof value === "string" ? value : String(Number(value.toPrecision(9))));

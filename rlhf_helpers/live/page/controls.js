@@ -35,7 +35,7 @@ export function controlFor(control, moved) {
     const { field, told, show } = wordField(control, moved);
     label.append(words, field, roomFor([control.told], told));
     show(control.value);
-    return { label, show };
+    return { label, show, mark: () => {} };
   }
   const shown = build("output", "baby-value");
   let input;
@@ -58,12 +58,21 @@ export function controlFor(control, moved) {
     if (control.kind === "switch") return input.checked ? 1 : 0;
     return control.kind === "log" ? control.base ** Number(input.value) : Number(input.value);
   };
+  const atFirst = `${inWords(control, control.value)[1]} at first`;
   input.name = control.name;
   input.oninput = () => moved(read());
   label.append(words, input, ...(input.type === "range" ? [shown] : []));
   if (control.kind === "switch") label.classList.add("baby-switch");
   show(control.value);
-  return { label, show };
+  // that it is not where it was at first
+  const mark = (changed) => {
+    if (label.classList.contains("baby-changed") === changed) return;
+    label.classList.toggle("baby-changed", changed);
+    label.title = changed ? atFirst : "";
+    if (changed) input.setAttribute("aria-description", atFirst);
+    else input.removeAttribute("aria-description");
+  };
+  return { label, show, mark };
 }
 
 // A setting as its slider shows it.

@@ -14,6 +14,7 @@ import { idsOf } from "./words.js";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const LONG = -0.888; // as long as a number in the status line gets
+const MOST = 4; // pinned runs
 const BACK = "Back to the text";
 const LAST = 99_999; // an update as long as its number gets
 const COPY = "Copy a link to this state";
@@ -35,6 +36,9 @@ class Figure {
     this.seed = 0;
     this.speed = "normal";
     this.frame = { step: 0 };
+    this.pins = []; // {name, seed, initial, changes, reached, rows}
+    this.seedRuns = [];
+    this.progress = "";
     this.trouble = [];
     this.pending = new Map();
     element.querySelector(".baby-noscript")?.remove();
@@ -56,13 +60,19 @@ class Figure {
     grid.append(canvas, this.controls);
     this.element.insertBefore(grid, caption);
     const { controls, spec } = this.data;
-    const host = {
-      set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
-      seek: (step) => this.attempt(() => this.seek(step)),
-      look: () => this.takeOver(),
-      act: (query) => this.attempt(() => this.act(query)),
-    };
-    this.update = draw(canvas, { ...spec, controls }, host);
+    this.update = draw(
+      canvas,
+      { ...spec, controls, seeds: this.data.starts?.length },
+      {
+        set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
+        seek: (step) => this.attempt(() => this.seek(step)),
+        pin: (name) => this.attempt(() => this.pin(name)),
+        unpin: (name) => this.unpin(name),
+        seeds: () => this.attempt(() => this.allSeeds()),
+        act: (query) => this.attempt(() => this.act(query)),
+        look: () => this.takeOver(),
+      },
+    );
     for (const [index, still] of stills.entries()) {
       still.classList.add("baby-still");
       this.update.boxes[index].append(still);
@@ -77,8 +87,8 @@ class Figure {
     this.inputs = new Map();
     const asking = build("div", "baby-asking"); // what asks about a run is not among what trains it
     for (const control of this.data.controls) {
-      const { label, show } = controlFor(control, (value) => this.moved(control.name, value, show));
-      this.inputs.set(control.name, { show });
+      const { label, show, mark } = controlFor(control, (value) => this.moved(control.name, value, show));
+      this.inputs.set(control.name, { show, mark });
       (control.kind === "word" ? asking : this.controls).append(label);
     }
     this.cost = build("p", "baby-word baby-cost");
@@ -105,22 +115,27 @@ class Figure {
     return this.started;
   }
 
-  async open({ values = {}, seed = this.seed, step, until = this.data.steps, changes, word }) {
+  async open({ values = {}, seed = this.seed, step, until = this.data.steps, changes, pins = [], word }) {
     if (!this.data.module) throw new Error("its module is missing");
-    const words = this.data.controls.filter(({ kind }) => kind === "word");
-    const ids = words.map((control) => [control.name, (word) => idsOf(control, word)]);
-    this.engine = await Engine.open(bytes(this.data.module), Object.fromEntries(ids));
+    this.engine = await this.openEngine();
     this.choose({ ...this.values, ...values }, seed);
     await this.restart(changes);
     await turn();
     if (this.trains) await this.advance(until);
     if (step < this.run.step) await this.seek(step);
+    for (const pin of pins) await this.add(pin);
     this.untouched = step === undefined; // the default run, which nobody has seen being made
     if (word) this.say(word);
     this.element.dataset.state = "ready";
     this.share.textContent = COPY;
     this.paint();
     this.tend();
+  }
+
+  openEngine() {
+    const words = this.data.controls.filter(({ kind }) => kind === "word");
+    const ids = words.map((control) => [control.name, (word) => idsOf(control, word)]);
+    return Engine.open(bytes(this.data.module), Object.fromEntries(ids));
   }
 
   // Say what went wrong, with the still picture in its place again. Every control makes another try.
@@ -286,6 +301,7 @@ class Figure {
       this.values[name] = value;
       this.inputs.get(name).show(value);
     }
+    for (const { name, value } of this.data.controls) this.inputs.get(name).mark(this.values[name] !== value);
     this.now = this.engine.now();
     this.trouble = this.engine.trouble;
     this.frame = {
@@ -296,6 +312,10 @@ class Figure {
       previous,
       now: this.now,
       marks,
+      seed: this.seed,
+      pins: this.pins,
+      seeds: this.seedRuns,
+      progress: this.progress,
       settings: { ...this.values },
     };
   }
@@ -470,8 +490,72 @@ class Figure {
     }
   }
 
+  // Comparing
+
+  // Keep the run as it is, as a thin line; another of this name goes.
+  pin(name) {
+    const { seed, initial, changes, reached, rows } = this.run;
+    const kept = Object.fromEntries(Object.entries(rows).map(([series, row]) => [series, [...row]]));
+    const others = this.pins.filter((pin) => pin.name !== name).slice(1 - MOST);
+    this.pins = [...others, { name, seed, initial: { ...initial }, changes: new Map(changes), reached, rows: kept }];
+    this.take();
+    this.paint();
+  }
+
+  unpin(name) {
+    this.pins = this.pins.filter((pin) => pin.name !== name);
+    this.take();
+    this.paint();
+  }
+
+  // A pinned run that a link tells of, made again.
+  async add({ name, values, seed, until, changes }) {
+    const initial = { ...this.defaults(), ...values };
+    const { rows, changes: made } = await this.aside({ seed, initial, changes, reached: until });
+    this.pins.push({ name, seed, initial, changes: made, reached: until, rows });
+  }
+
+  // The run with all seeds, as thin lines; or without them again.
+  async allSeeds() {
+    const wanted = !this.seedRuns.length && !this.progress;
+    const token = {};
+    this.seedsToken = token;
+    this.seedRuns = [];
+    const { initial, changes, reached } = this.run;
+    const run = { initial: { ...initial }, changes: new Map(changes), reached: Math.max(reached, this.data.steps) };
+    for (let seed = 0; wanted && seed < this.data.starts.length; seed++) {
+      const made = await this.aside({ ...run, seed }, (step) => {
+        this.progress = `seed ${seed} of ${this.data.starts.length}: update ${step}`;
+        this.take();
+        this.paint();
+        return this.seedsToken === token;
+      });
+      if (this.seedsToken !== token) return;
+      this.seedRuns = [...this.seedRuns, { rows: made.rows }];
+    }
+    this.progress = "";
+    this.take();
+    this.paint();
+  }
+
+  // Make another run, in slices, beside the one that is shown.
+  async aside({ seed, initial, changes, reached }, goesOn = () => true) {
+    const engine = await this.openEngine();
+    const state = await unpacked(this.data.starts[seed]);
+    const run = new Run(engine, this.data.steps, { state, seed, values: initial, changes });
+    let painted = performance.now();
+    while (run.step < reached && !engine.trouble.length) {
+      run.advance(reached - run.step, BUSY);
+      await turn();
+      if (performance.now() - painted < 100) continue;
+      painted = performance.now();
+      if (!goesOn(run.step)) break;
+    }
+    return run;
+  }
+
   address() {
-    return addressOf(this.name, this.run);
+    return addressOf(this.name, this.run, this.pins);
   }
 
   settingsFrom(query) {

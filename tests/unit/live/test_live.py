@@ -707,7 +707,8 @@ def test_rules_speak_up():
         (
             lambda: training(lambda state, noise, *, seed: None, seed=FloatSlider()),
             TypeError,
-            "controls must not be called figure, seed, step, until, moves, pins, which an address needs, got 'seed'",
+            "controls must not be called figure, seed, step, until, moves, pin, name, which an address needs, "
+            "got 'seed'",
         ),
         (lambda: training(kl_coeff=0.1), TypeError, "kl_coeff must be an ipywidgets control with a number"),
         (lambda: training(kl_coeff=ipywidgets.Text("a")), TypeError, "kl_coeff must be an ipywidgets control"),
