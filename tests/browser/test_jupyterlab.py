@@ -272,6 +272,21 @@ def test_sliders_have_names(notebook):
     assert all(names)
 
 
+def test_a_token_is_looked_into_by_keyboard_and_the_notebook_hears_none_of_the_keys(notebook):
+    page = notebook
+    group = page.locator(".baby-tokens").first
+    group.locator("button[tabindex='0']").focus()
+    for key in ("ArrowDown", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    sheet = page.locator(".baby-sheet:visible")
+    assert sheet.locator("strong").text_content().startswith("Row 2, 2nd token")
+    assert re.search(r"^[\d.]+ / sampler [\d.]+ = 1\.00$", sheet.locator("dd").nth(1).text_content())
+    assert group.locator("button:focus").count() == 1
+    page.keyboard.press("Escape")
+    assert sheet.count() == 0
+    assert group.locator("button:focus").count() == 1
+
+
 def test_clicks_reach_the_kernel_and_the_disk_and_figures_may_be_there_twice(lab, browser, tmp_path):
     address, folder = lab
     cells = [
