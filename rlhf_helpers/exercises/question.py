@@ -1,7 +1,9 @@
 """A question with answers that explain: plain HTML that needs no kernel, no script, no style and no other host."""
 
 import hashlib
+import html
 import uuid
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -24,13 +26,15 @@ class Question:
         return {"text/html": self.html, "text/plain": self.text}
 
 
-def question(text: str, answers: dict[str, str], *, right: str) -> Question:
+def question(text: str, answers: dict[str, str], *, right: str, show: str | Mapping[str, str] = "") -> Question:
     """Ask a question with a few answers to choose from; choosing one shows why it is right or wrong.
 
     Args:
         text: the question. Words in backticks are set as code.
         answers: each answer -> its explanation, which teaches whoever picks it.
         right: the answer that is right.
+        show: the figure that shows it, and its settings, as a link of the text has them: ``"ppo?epochs=1"``. The
+            explanations end in a button that runs it. One for all answers, or answer -> its own.
 
     Returns:
         What the cell should end in.
@@ -42,19 +46,23 @@ def question(text: str, answers: dict[str, str], *, right: str) -> Question:
         raise ValueError(f"answers must be at least two, got {len(answers)}")
     if right not in answers:
         raise ValueError(f"right must be one of the answers, got {right!r}; they are {list(answers)}")
+    if strange := [answer for answer in show if answer not in answers] if isinstance(show, Mapping) else []:
+        raise ValueError(f"show must name answers, {list(answers)}, got {strange[0]!r}")
     # one answer is open at a time: of a page's question, of one rendering in a notebook program
     name = hashlib.sha256(text.encode()).hexdigest()[:10] if publishing() else uuid.uuid4().hex[:10]
     choices = []
     for answer, why in answers.items():
         verdict, kind = ("Yes.", " baby-yes") if answer == right else ("No.", "")
+        figure = show.get(answer, "") if isinstance(show, Mapping) else show
+        see = f' <a class="baby-act baby-see" href="#{html.escape(figure)}">See it</a>' if figure else ""
         choices.append(
             f'<details class="baby-choice" name="question-{name}"><summary>{inline(answer)}</summary>'
-            f'<p class="baby-why{kind}"><strong>{verdict}</strong> {inline(why)}</p></details>'
+            f'<p class="baby-why{kind}"><strong>{verdict}</strong> {inline(why)}{see}</p></details>'
         )
     body = f'<p class="baby-asked">{inline(text)}</p>{"".join(choices)}'
     style = _css() if publishing() else PALETTE + _css()  # a page has the colors already
-    html = f'<style>{style}</style><div class="baby-question">{body}</div>'
-    return Question(html, "\n".join([text, *(f"  ( ) {answer}" for answer in answers)]))
+    markup = f'<style>{style}</style><div class="baby-question">{body}</div>'
+    return Question(markup, "\n".join([text, *(f"  ( ) {answer}" for answer in answers)]))
 
 
 @cache

@@ -190,5 +190,13 @@ page.defines(
 )
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_policy_follows_beta_up_and_down(seed):
+    moved = page.act("Move $\\beta$ while it runs", seed)
+    for update in (60, 110, 200):
+        assert moved["reward"][update - 20 : update].mean() == pytest.approx(moved["optimum"][update - 1], abs=0.15)
+    assert moved["optimum"][59] > moved["optimum"][109] < moved["optimum"][199]
+
+
 def test_no_claim_is_without_proof():
     assert page.problems() == []

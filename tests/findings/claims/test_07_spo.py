@@ -182,5 +182,23 @@ page.defines(
 )
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_only_the_ratio_of_volume_and_pull_decides_where_it_ends(seed):
+    loud = page.act("After 80 updates turn the volume up to 2", seed)
+    both = page.act("After 140 double `kl_coeff` as well", seed)
+    assert loud["reward"][-20:].mean() > 0.8 > 0.5 > loud["reward"][60:80].mean()
+    assert both["optimum"][-1] == pytest.approx(both["optimum"][79], abs=1e-6)
+    assert loud["optimum"][-1] > 0.8
+    assert both["reward"][-20:].mean() == pytest.approx(both["optimum"][-1], abs=0.06)
+
+
+def test_without_a_score_gap_only_hard_dpo_goes_on():
+    run = page.act("Drag the score gap to 0 in the middle of a run")
+    assert np.ptp(run["SPO"][151:]) < 1e-4 < run["SPO"][151]
+    assert run["DPO"][-1] > run["DPO"][150] + 0.5
+    assert run["CoPG"][-1] < 0.1 < 1.5 < run["CoPG"][150]
+    assert run["soft_DPO"][-1] < run["soft_DPO"][150]
+
+
 def test_no_claim_is_without_proof():
     assert page.problems() == []

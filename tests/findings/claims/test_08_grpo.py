@@ -309,5 +309,21 @@ page.defines(
 )
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_silent_group_walks_home_while_it_can(seed):
+    home = page.act("when most groups are silent, move `kl_coeff` to 10", seed)
+    assert home["no_signal"][95:100].mean() > 0.5
+    assert home["reward"][-20:].mean() < 0.2
+    small, large = page.act("Move the **group size** to 2", seed), page.act("Move it to 32", seed)
+    assert small["reward"][-40:].mean() < 0.26 < 0.4 < large["reward"][-40:].mean()
+    certain = page.act("Move the **learning rate** to 1 at the start", seed)
+    assert np.ptp(certain["reward"][20:]) == 0
+
+
+def test_with_longer_steps_it_mostly_stays():
+    stays = [page.act("Do the same with a learning rate of 0.05", seed)["reward"][-1] == 1 for seed in range(5)]
+    assert sum(stays) >= 3
+
+
 def test_no_claim_is_without_proof():
     assert page.problems() == []

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from support.claims import Page
 
 page = Page("09_side_by_side")
@@ -174,6 +175,19 @@ page.defines(
     "a KL is never negative.",
     "a policy that always writes token 1 has more.",
 )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_the_list_of_things_to_try_says(seed):
+    moved = page.act("Move **kl_coeff** while it runs", seed)
+    assert moved["kl"][59] > moved["kl"][-1] + 0.2  # also backwards
+    home, away = page.act("**reweighted PPO**", seed), page.act("drag **kl_coeff** down to 0.1", seed)
+    assert home["kl"][-1] < 0.1 < 0.3 < away["kl"][-1]
+    leap = page.act("Set the **learning rate** to 0.3", seed)
+    assert leap["limit"][1] - leap["reward"][1] > 0.3
+    assert leap["kl"][-1] > 1.5
+    past = page.act("Choose **DPO, hard labels**", seed)
+    assert past["kl"][-1] > 1.5 > past["optimal_kl"][-1]
 
 
 def test_no_claim_is_without_proof():

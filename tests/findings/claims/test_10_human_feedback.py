@@ -54,8 +54,8 @@ def test_small_models_are_fooled_and_a_large_one_is_not(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 @page.says(
     "The same model and a pull of 0.6: the run goes the same way and stops before the top.",
-    'In the figure "Training against a reward model" move **KL coefficient, kl_coeff** from 0.6 down to 0.2, start '
-    "each time, and read the KL in the status line:",
+    'In the figure "Training against a reward model" move **KL coefficient, kl_coeff** from 0.6 down to 0.2, and '
+    "read the KL in the status line:",
 )
 def test_a_leash_chooses_a_place_on_one_way(seed):
     short, long = ended("a short leash", seed), ended("no leash", seed)
