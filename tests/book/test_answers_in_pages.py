@@ -63,7 +63,7 @@ def test_attempts_at_numbers_and_choices_are_told_in_the_page_what_a_kernel_tell
                 asked.append((name, texts))
                 wanted.append(said)
     assert in_page(asked) == wanted
-    assert len(asked) == 380
+    assert len(asked) == 377
     assert untyped == [  # what no box takes
         "ex-baby-baseline: best_of_six: two that look alike",
         "ex-baselines-best: than_the_mean: the baseline itself",

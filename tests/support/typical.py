@@ -187,7 +187,13 @@ CASES: dict[str, tuple[Callable[[Draw], list[tuple]], tuple[int, ...]]] = {  # a
     "ex-hunt-price": (lambda _: [(torch.tensor([0.1, 0.451, 0.99, 1.0]),), (torch.tensor(0.3),)], ()),
     "ex-ppo-toll": (lambda d: [(d.normal(4, 6), *three(d)[:2], 0.5)], (1,)),
 }
-LOOSE = {"ex-grpo-size": 0.05, "ex-logs-temperature": 5e-4, "ex-ppo-price": 0.015, "ex-ratio-read": 0.015}
+LOOSE = {
+    "ex-grpo-size": 0.05,
+    "ex-logs-temperature": 5e-4,
+    "ex-ppo-price": 0.015,
+    "ex-ppo-two: factor": 0.015,
+    "ex-ratio-read": 0.015,
+}
 
 NUMBERS = {
     "ex-logs-two-hundred": (200 * math.log(0.2), 5, 200 * math.log10(0.2)),

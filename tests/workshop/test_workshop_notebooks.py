@@ -244,6 +244,10 @@ def test_a_folder_whose_name_a_console_cannot_write_is_none_that_copies_and_pre_
     assert (done.returncode, done.stdout) == (0, "ok     \\u0141ukasz\nReady.\n")
 
 
+def test_words_of_a_question_are_text_and_code():
+    assert notebooks.inline("a < `b`") == "a &lt; <code>b</code>"
+
+
 def test_another_kind_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"kind must be one of \('reader', 'learner', 'instructor'\), got 'teacher'"):
         notebooks.make_copies("teacher", tmp_path)

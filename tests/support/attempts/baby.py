@@ -221,7 +221,6 @@ RIGHT = {
     "ex-baby-baseline: best_of_six": {
         "a number": "0.1",
         "a fraction": "1 / 10",
-        "written with a comma": '"0,1"',
         "a tensor": "torch.tensor(0.1)",
         "computed": """min(
             (0, 0.05, 0.1, 0.2, 0.5, 1),

@@ -143,7 +143,6 @@ RIGHT = {
     },
     "ex-feedback-agreement: if_ties_were_right": {
         "a number": "1",
-        "in percent": '"100%"',
         "a tensor": "torch.tensor(1.0)",
         "computed": "(torch.zeros(5) >= torch.zeros(5)).double().mean()",
     },

@@ -166,7 +166,6 @@ RIGHT = {
         "a number": "2",
         "computed": "0.00004 * 50_000",
         "one decimal": "2.0",
-        "written": '"2,0"',
     },
 }
 

@@ -12,12 +12,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from rlhf_helpers import plots
 from rlhf_helpers._html import KEPT
 from rlhf_helpers.plots.labels import line_styles, spread
 from rlhf_helpers.plots.motif import short_probability
+from rlhf_helpers.plots.png import png
 from rlhf_helpers.plots.style import COLORS, RC
 
 UNIFORM = np.full(10, 0.1)
@@ -287,6 +290,15 @@ def test_a_notebook_program_may_hold_one_figure_many_times():
     for html, known in zip((first, second), ids[1:], strict=True):
         assert set(re.findall(r'(?:url\(|href=")#([^")]+)', html)) == known
     assert "data-jp-theme-light" in first, "the colors of a dark notebook are missing"
+
+
+def test_figures_of_one_image_stand_below_one_another():
+    figures = [Figure(figsize=(1, 1)) for _ in range(3)]
+    for figure, color in zip(figures, ("red", "lime", "blue"), strict=True):
+        figure.add_artist(Rectangle((0, 0), 1, 1, color=color))
+    image = Image.open(io.BytesIO(png(figures))).convert("RGB")
+    shown = [image.getpixel((5, round(image.height * share))) for share in (1 / 6, 1 / 2, 5 / 6)]
+    assert shown == [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
 
 
 def test_for_a_chapter_a_figure_is_an_image_and_the_html_of_its_page(monkeypatch):
