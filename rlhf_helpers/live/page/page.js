@@ -57,7 +57,10 @@ class Figure {
     this.element.insertBefore(grid, caption);
     const { controls, spec } = this.data;
     const host = {
-      set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
+      set: (name, value) => {
+        this.takeOver();
+        this.attempt(() => this.moved(name, value, this.inputs.get(name).show));
+      },
       seek: (step) => this.attempt(() => this.seek(step)),
       look: () => this.takeOver(),
       act: (query) => this.attempt(() => this.act(query)),
@@ -79,6 +82,7 @@ class Figure {
     for (const control of this.data.controls) {
       const { label, show } = controlFor(control, (value) => this.moved(control.name, value, show));
       this.inputs.set(control.name, { show });
+      if (spec.alone?.includes(control.name)) continue; // it is moved in the drawing
       (control.kind === "word" ? asking : this.controls).append(label);
     }
     this.cost = build("p", "baby-word baby-cost");
