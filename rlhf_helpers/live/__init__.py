@@ -2,7 +2,7 @@
 
 from rlhf_helpers.live.base import Panel
 from rlhf_helpers.live.figure import LiveFigure
-from rlhf_helpers.live.guidance import Preset, Say, Term
+from rlhf_helpers.live.guidance import Guess, Preset, Say, Term
 from rlhf_helpers.live.inside import Inside
 from rlhf_helpers.live.live_call import live
 from rlhf_helpers.live.panels import Bars, Chips, Curves, Heads, Letters, Loop, Plot, Strip, Table
@@ -12,6 +12,7 @@ __all__ = [
     "Bars",
     "Chips",
     "Curves",
+    "Guess",
     "Heads",
     "Inside",
     "Letters",

@@ -44,6 +44,11 @@ class Panel:
         """Series drawn as lines that must be told apart."""
         return self.tracks()
 
+    def drags(self) -> tuple[str, ...]:
+        """Controls that a reader moves in the drawing."""
+        drag = getattr(self, "drag", ())
+        return tuple(name for name in ((drag,) if isinstance(drag, str) else drag) if name)
+
     def draw(self, view: View, ax: Axes | None = None) -> Axes:
         """The still picture."""
         raise NotImplementedError
@@ -58,6 +63,9 @@ class Panel:
     def spec(self) -> dict:
         """All that the drawing module has to know, in JSON."""
         settings = {f.name: getattr(self, f.name) for f in fields(self)}
+        for asked in ("drag", "guess"):  # what most panels have nothing of
+            if not settings.get(asked, True):
+                del settings[asked]
         colors, labels = settings.pop("colors", None), settings.pop("labels", None)
         inside = settings.pop("inside", None)
         if inside is not None:

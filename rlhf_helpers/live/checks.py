@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 
 import numpy as np
-from ipywidgets import ValueWidget
+from ipywidgets import FloatSlider, IntSlider, ValueWidget
 
 from rlhf_helpers._checks import check_count
 from rlhf_helpers.live.base import Panel
@@ -84,6 +84,24 @@ def check_formula(formula: Sequence[Term | str], panels: Sequence[Panel], contro
             raise ValueError(f"formula must name series of panels, {drawn}, got {strange[0]!r} in {piece.text!r}")
         if strange := [name for name in piece.controls if name not in controls]:
             raise ValueError(f"formula must name controls, {sorted(controls)}, got {strange[0]!r} in {piece.text!r}")
+
+
+def check_guesses(panels: Sequence[Panel], controls: Mapping, name: str) -> None:
+    """Raise unless guesses are about runs that the controls can make, of a figure that can be asked for them."""
+    guesses = [guess for panel in panels if (guess := getattr(panel, "guess", None))]
+    check_presets([Preset(guess.question, guess.question, guess.values) for guess in guesses], controls)
+    if guesses and not name:
+        raise ValueError(f"name must be given where there is a guess, got {name!r}")
+
+
+def check_drags(panels: Sequence[Panel], controls: Mapping) -> None:
+    """Raise unless what is dragged are linear sliders."""
+    sliders = [name for name, control in controls.items() if isinstance(control, FloatSlider | IntSlider)]
+    for panel in panels:
+        for name in panel.drags():
+            if name not in sliders:
+                kind = type(panel).__name__
+                raise ValueError(f"drag must name a FloatSlider or an IntSlider, {sliders}, got {name!r} in {kind}")
 
 
 def check_words(panels: Sequence[Panel], controls: Mapping) -> None:

@@ -1,4 +1,5 @@
-// The panels: (panel, frame, {width, height, edges}, spec, memory) -> {scene, words}
+// The panels: (panel, frame, {width, height, edges}, spec, memory) -> {scene, words}, and what can be taken hold of:
+// axes, on which a guess is drawn; grips, each for a control that is dragged, see `handles.js`
 
 import { apart, endLabels, frameAxes, markTexts } from "./axes.js";
 import {
@@ -21,6 +22,7 @@ import {
 import { number, places, r, shortProbability, usable } from "./numbers.js";
 import { heads, letters } from "./writing.js";
 
+const REACH = 14; // pixels beyond the ends of a bar at which it can still be taken
 const TRAIL = 1500; // points of a trail at most
 const ENDINGS = ["th", "st", "nd", "rd"];
 const ordinal = (n) => `${n}${(n % 100 > 10 && n % 100 < 14 ? "" : ENDINGS[n % 10]) || "th"}`;
@@ -139,7 +141,7 @@ function curves(panel, frame, room, spec, memory) {
     names,
     marks,
   };
-  return { scene, words: sentence(ends), reads };
+  return { scene, words: sentence(ends), reads, axes };
 }
 
 // The runs beside the one that is shown, and how their lines look; a pinned one has a number on it.
@@ -261,7 +263,15 @@ function plot(panel, frame, room, spec, memory) {
     names: () => [],
     marks: () => [],
   };
-  return { scene, words: words || lines.map((line) => line.label).join(", "), reads };
+  const grips = panel.drag ? [gripOfPoints(panel.drag, points, axes)] : [];
+  return { scene, words: words || lines.map((line) => line.label).join(", "), reads, grips };
+}
+
+// Points above one x are taken together, anywhere above or below them.
+function gripOfPoints(control, points, { plot, X, Y }) {
+  const x = plot.x + X(points[0].x);
+  const place = { x: x - 16, y: plot.y, width: 32, height: plot.height, tip: [x, plot.y + Y(points[0].y)] };
+  return { control, ...place, upright: false, unit: X(1) - X(0) };
 }
 
 // Heads of arrows along a trail, every 40 pixels of it, the fainter the longer ago.
@@ -326,6 +336,7 @@ function bars(panel, frame, room, spec, memory) {
       height: axes.plot.height,
     };
   });
+  const grips = [];
   for (const [k, column] of columns.entries()) {
     for (const [i, v] of column.entries()) {
       if (!usable(v)) continue;
@@ -343,6 +354,7 @@ function bars(panel, frame, room, spec, memory) {
           "fill-opacity": accent || group.quantity ? 0.85 : 0.5,
         },
       ]);
+      if (k === 0 && panel.drag?.[i]) grips.push(gripOfBar(panel.drag[i], axes, x, wide, v));
       if (single)
         texts.push(
           text(axes.plot.x + X(i + 0.5), axes.plot.y + Y(v) + (v >= 0 ? -5 : 14), number(v), {
@@ -363,7 +375,15 @@ function bars(panel, frame, room, spec, memory) {
     scene,
     words: groups.map((g) => `${g.label} ${g.y.map(number).join(", ")}`).join("; "),
     asks: { columns: names.length, boxes },
+    grips,
   };
+}
+
+function gripOfBar(control, { plot, Y }, x, width, v) {
+  const end = Math.min(Math.max(Y(v), 0), plot.height); // as far as it is seen
+  const [from, tip] = [plot.y + Math.min(Y(0), end) - REACH, [plot.x + x + width / 2, plot.y + end]];
+  const place = { x: plot.x + x, y: from, width, height: Math.abs(Y(0) - end) + 2 * REACH, tip };
+  return { control, ...place, upright: true, unit: Y(0) - Y(1) };
 }
 
 function strip(panel, frame, { width, height }) {
@@ -380,7 +400,20 @@ function strip(panel, frame, { width, height }) {
     width: cell,
     height,
   }));
-  return { scene: squares(probs, cell, 0, panel.accent, quantity), words, asks: { columns: probs.length, boxes } };
+  const side = inner(cell);
+  const grips = [...(panel.drag ?? []).entries()]
+    .filter(([, control]) => control)
+    .map(([i, control]) => {
+      const [x, y] = [i * cell + 1.5, 1.5];
+      const tip = [x + side / 2, y + side * (1 - probs[i])];
+      return { control, x, y, width: side, height: side, tip, upright: true, unit: side };
+    });
+  return {
+    scene: squares(probs, cell, 0, panel.accent, quantity),
+    words,
+    asks: { columns: probs.length, boxes },
+    grips,
+  };
 }
 
 // A distribution over tokens: a square each, as full as it is likely, its number on it and its probability below.

@@ -287,7 +287,7 @@ class LiveFigure(ipywidgets.VBox):
         for name, control in self.controls.items():
             control.description = control.description or name.replace("_", " ")
             control.observe(lambda change, name=name: self._moved(name), names="value")
-            if not isinstance(control, Word):
+            if not isinstance(control, Word) and name not in self.definition.alone:
                 rows.append(control)
         buttons, self.sentence, bar = preset_bar(self.definition.presets)
         if self.definition.presets or self.definition.name:

@@ -1,7 +1,7 @@
-"""What guides a reader: presets, sentences when a series goes too far, and a formula in its terms."""
+"""What guides a reader: presets, guesses, sentences when a series goes too far, and a formula in its terms."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,26 @@ class Preset:
     name: str
     text: str
     values: Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A question that a reader may answer before a run, by drawing the course of a series.
+
+    The line stays beside the run, and words say how near it came when the run is as long as the figure's ``steps``.
+
+    Args:
+        series: what is guessed, one of the panel's.
+        question: what is asked.
+        y_range: (low, high), the axis that it is drawn on, and read with.
+        values: settings of the run in question: control name -> value; the other controls as they were at first.
+            With none it is the default run, which stays covered until a reader has guessed or skipped it.
+    """
+
+    series: str
+    question: str
+    y_range: tuple[float, float]
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import { answer } from "./acts.js";
 import { comparison } from "./compare.js";
 import { crossHair } from "./cross_hair.js";
 import { DRAWERS } from "./drawers.js";
+import { guessOver } from "./guess.js";
+import { handlesOver } from "./handles.js";
 import { add, calm, FONT, patch, SVG, set } from "./ink.js";
 import { inspector } from "./inspect.js";
 import { formula } from "./terms.js";
@@ -40,8 +42,11 @@ export function draw(el, spec, host = {}) {
     if (panel.kind === "chips") place.style.setProperty("--pitch", `${pitch}px`);
     const svg = place.appendChild(document.createElementNS(SVG, "svg"));
     svg.setAttribute("aria-hidden", "true"); // there is nothing to see yet
-    return { panel, box, place, svg, memory: {} };
+    const handles = panel.drag ? handlesOver(place) : null;
+    const guess = panel.guess && guessOver({ panel, box, place, steps: spec.steps, host, changed: () => paint() });
+    return { panel, box, place, svg, memory: {}, handles, guess };
   });
+  const guesses = panels.flatMap(({ guess }) => guess ?? []);
   (pictures.firstChild ?? main.firstChild).classList.add("baby-first");
   const compare = spec.training ? comparison(main, spec, host) : () => {};
   const showTime = spec.training ? timeline(panels, host) : () => {};
@@ -49,16 +54,26 @@ export function draw(el, spec, host = {}) {
   const look = inspector(el, panels, host);
   let frame = null;
   const room = {};
+  const control = (name) => ({
+    ...spec.controls.find((one) => one.name === name), // its label, and what it can be
+    value: frame.settings[name],
+    set: (value) => host.set(name, value),
+  });
   const edges = { left: 30 }; // of all plots of the figure
   const paint = () => {
     if (!frame) return;
     const before = edges.left;
+    const covered = guesses.some((guess) => guess.covers());
+    el.classList.toggle("baby-covered", covered);
+    const seen = covered ? { ...frame, rows: {}, previous: {}, marks: [] } : frame;
     for (const entry of panels) {
-      const { panel, place, svg, memory } = entry;
+      const { panel, place, svg, memory, handles, guess } = entry;
       const [width, height] = [Math.floor(place.clientWidth), Math.floor(place.clientHeight)];
       if (width < 40) continue;
-      const { scene, words, reads, asks } = DRAWERS[panel.kind](panel, frame, { width, height, edges }, spec, memory);
-      entry.reads = reads;
+      const axis = guess && { y_range: guess.axis() };
+      const drawn = DRAWERS[panel.kind]({ ...panel, ...axis }, seen, { width, height, edges }, spec, memory);
+      const { scene, words, asks } = drawn;
+      entry.reads = covered ? null : drawn.reads;
       set(svg, { width, height, viewBox: `0 0 ${width} ${height}`, "font-size": FONT });
       set(svg, {
         role: panel.word ? "group" : "img",
@@ -67,6 +82,8 @@ export function draw(el, spec, host = {}) {
       svg.removeAttribute("aria-hidden");
       patch(svg, scene);
       look.lay(panel, asks);
+      handles?.(drawn.grips.map((grip) => ({ ...grip, ...control(grip.control) })));
+      guess?.show(drawn.axes);
     }
     if (edges.left > before) return paint(); // numbers of a later panel asked for more room
     cross(frame);
@@ -86,6 +103,7 @@ export function draw(el, spec, host = {}) {
   let painted = 0;
   const update = (next) => {
     frame = next;
+    for (const guess of guesses) guess.see(frame);
     // with reduced motion there are two pictures a second, and the last one
     if (calm.matches && frame.playing && performance.now() - painted < 500) return;
     painted = performance.now();

@@ -61,6 +61,8 @@ def live(
     checks.check_presets(presets, controls)
     checks.check_formula(formula, panels, controls)
     checks.check_words(panels, controls)
+    checks.check_guesses(panels, controls, name)
+    checks.check_drags(panels, controls)
     definition = Definition(
         function=function,
         start=start,

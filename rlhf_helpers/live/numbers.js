@@ -74,3 +74,10 @@ export function tickText(v, all) {
 }
 
 export const power = (v) => (v >= -3 && v <= 3 ? `${+(10 ** v).toPrecision(1)}` : `1e${minus(`${Math.round(v)}`)}`);
+
+// A setting as its slider shows it.
+export function threeDigits(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  return size >= 0.001 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+}

@@ -7,6 +7,7 @@ import numpy as np
 
 from rlhf_helpers import plots
 from rlhf_helpers.live.base import Panel, names_of, number_in_words, pairs_of
+from rlhf_helpers.live.guidance import Guess
 from rlhf_helpers.live.inside import Inside
 from rlhf_helpers.plots.style import label_of, quantity_of
 
@@ -25,6 +26,10 @@ class Curves(Panel):
         anew: a series that is 1 where something begins anew, such as a batch: a thin line there; "" for none.
         labels: name -> text, where the name alone will not do.
         colors: name -> quantity ("policy", "old", "reference", "reward", "kl", "optimum"), if the name does not tell.
+        guess: a question about one of the series, which a reader may answer by drawing it first.
+
+    Raises:
+        ValueError: names are no names, or the guess is about a series that the panel does not draw, or on a log axis.
     """
 
     names: Sequence[str]
@@ -36,10 +41,17 @@ class Curves(Panel):
     anew: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
+    guess: Guess | None = None
     kind = "curves"
 
     def __post_init__(self):
         object.__setattr__(self, "names", names_of(self.names, "names"))
+        if self.guess and self.guess.series not in self.names:
+            raise ValueError(
+                f"guess must be about a series of the panel, {list(self.names)}, got {self.guess.series!r}"
+            )
+        if self.guess and self.log:
+            raise ValueError("log must be False where there is a guess, got True")
 
     def tracks(self):
         return (*self.names, *([self.anew] if self.anew else []))
@@ -79,6 +91,8 @@ class Bars(Panel):
         ticks: names of the groups; 0, 1, 2, ... if empty.
         accent: the group in the accent color (only with one series).
         labels, colors: as in :class:`Curves`.
+        drag: controls that the bars of the first series are handles of, bar by bar, "" for none; needs a ``y_range``.
+            A bar moves its control by as much as it is moved. Controls of several bars have no sliders of their own.
         inside: what it says of a bar when a reader asks; None for nothing.
     """
 
@@ -91,11 +105,14 @@ class Bars(Panel):
     accent: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
+    drag: Sequence[str] = ()
     inside: Inside | None = None
     kind = "bars"
 
     def __post_init__(self):
         object.__setattr__(self, "names", names_of(self.names, "names"))
+        if self.drag and self.y_range is None:
+            raise ValueError("y_range must be given where bars are dragged, got None")
 
     def asked(self):
         return self.names[0]
@@ -127,6 +144,7 @@ class Strip(Panel):
         title: what is seen.
         quantity: whose distribution; from the name if None.
         accent: the token in the accent color; None for none.
+        drag: controls that the squares are handles of, each its probability; as in :class:`Bars`.
         inside: what it says of a square when a reader asks; None for nothing.
     """
 
@@ -134,6 +152,7 @@ class Strip(Panel):
     title: str = ""
     quantity: str | None = None
     accent: int | None = 1
+    drag: Sequence[str] = ()
     inside: Inside | None = None
     kind = "strip"
 
@@ -313,6 +332,7 @@ class Plot(Panel):
         trails: (name of x, name of y) each, numbers: the path they took in this run.
         x_range, y_range: (low, high); follow the data if None.
         labels, colors: as in :class:`Curves`; a point has a label only if ``labels`` has one for its y.
+        drag: the control that is the x of the points, which a reader moves by them; "" for none.
     """
 
     x: str
@@ -326,12 +346,15 @@ class Plot(Panel):
     y_range: tuple[float, float] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str | None] = field(default_factory=dict)
+    drag: str = ""
     kind = "plot"
 
     def __post_init__(self):
         object.__setattr__(self, "ys", names_of(self.ys, "ys") if self.ys else ())
         object.__setattr__(self, "points", pairs_of(self.points, "points"))
         object.__setattr__(self, "trails", pairs_of(self.trails, "trails"))
+        if self.drag and not self.points:
+            raise ValueError(f"points must be given where one is dragged, got none with drag={self.drag!r}")
 
     def needs(self):
         functions = dict.fromkeys((self.x, *self.ys), (1,)) if self.ys else {}

@@ -45,16 +45,26 @@ class Definition:
         """Whether there is a state to step from."""
         return self.start is not None
 
+    @property
+    def alone(self) -> list[str]:
+        """Controls without sliders of their own: one of several bars or squares that are dragged."""
+        several = [names for panel in self.panels if len(names := panel.drags()) > 1]
+        return sorted({name for names in several for name in names})
+
     def run(self, dtype: torch.dtype) -> Run:
         """A run that has not begun."""
         return Run(self.function, self.start, self.noise, dtype, self.words)
 
     def spec(self) -> dict:
         """What the drawing module has to know, in JSON."""
-        spec = {"panels": [panel.spec() for panel in self.panels], "steps": self.steps, "training": self.trains}
+        panels = [panel.spec() for panel in self.panels]
+        for panel in panels:
+            if "guess" in panel:
+                panel["guess"] = asdict(panel["guess"]) | {"settings": {**self.defaults, **panel["guess"].values}}
+        spec = {"panels": panels, "steps": self.steps, "training": self.trains}
         formula = [piece if isinstance(piece, str) else asdict(piece) for piece in self.formula]
         words = {name: asdict(spelling) for name, spelling in self.words.items()}
-        given = {"formula": formula, "words": words, "name": self.name}
+        given = {"formula": formula, "words": words, "name": self.name, "alone": self.alone}
         return spec | {name: value for name, value in given.items() if value}
 
     def tracked(self) -> list[str]:

@@ -341,7 +341,9 @@ live(after, panels=[Letters("probs", "word", ".ab")], caption="c", word=word)"""
     until(page, lambda: field.input_value() == "ab", "a letter is not taken back")
     field.fill("ax")
     told = "This can be at most 3 of the letters ab, with . only at its end."
-    until(page, lambda: page.locator(".baby-refused").text_content().strip() == told, "nothing is said of a wrong letter")
+    until(
+        page, lambda: page.locator(".baby-refused").text_content().strip() == told, "nothing is said of a wrong letter"
+    )
     assert likely[1] in letters.get_attribute("aria-label")
     for number in (0, 2):
         page.locator(".baby-choice summary").nth(number).click()

@@ -1,5 +1,6 @@
 // What a reader touches: buttons, sliders and menus as elements, and rooms for words that come and go.
 
+import { threeDigits } from "./numbers.js";
 import { writeNumber } from "./rules.js";
 import { wordField } from "./words.js";
 
@@ -73,15 +74,6 @@ export function controlFor(control, moved) {
     else input.removeAttribute("aria-description");
   };
   return { label, show, mark };
-}
-
-// A setting as its slider shows it.
-function threeDigits(value) {
-  return value === 0
-    ? "0"
-    : Math.abs(value) >= 0.001 && Math.abs(value) < 1e5
-      ? String(Number(value.toPrecision(3)))
-      : value.toExponential(1);
 }
 
 // A control and a value of it in words; of a label that ends in the control's name, as formulas have it, just that.

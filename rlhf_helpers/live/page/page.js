@@ -60,19 +60,19 @@ class Figure {
     grid.append(canvas, this.controls);
     this.element.insertBefore(grid, caption);
     const { controls, spec } = this.data;
-    this.update = draw(
-      canvas,
-      { ...spec, controls, seeds: this.data.starts?.length },
-      {
-        set: (name, value) => this.attempt(() => this.moved(name, value, this.inputs.get(name).show)),
-        seek: (step) => this.attempt(() => this.seek(step)),
-        pin: (name) => this.attempt(() => this.pin(name)),
-        unpin: (name) => this.unpin(name),
-        seeds: () => this.attempt(() => this.allSeeds()),
-        act: (query) => this.attempt(() => this.act(query)),
-        look: () => this.takeOver(),
+    const host = {
+      set: (name, value) => {
+        this.takeOver();
+        this.attempt(() => this.moved(name, value, this.inputs.get(name).show));
       },
-    );
+      seek: (step) => this.attempt(() => this.seek(step)),
+      pin: (name) => this.attempt(() => this.pin(name)),
+      unpin: (name) => this.unpin(name),
+      seeds: () => this.attempt(() => this.allSeeds()),
+      act: (query) => this.attempt(() => this.act(query)),
+      look: () => this.takeOver(),
+    };
+    this.update = draw(canvas, { ...spec, controls, seeds: this.data.starts?.length }, host);
     for (const [index, still] of stills.entries()) {
       still.classList.add("baby-still");
       this.update.boxes[index].append(still);
@@ -89,6 +89,7 @@ class Figure {
     for (const control of this.data.controls) {
       const { label, show, mark } = controlFor(control, (value) => this.moved(control.name, value, show));
       this.inputs.set(control.name, { show, mark });
+      if (spec.alone?.includes(control.name)) continue; // it is moved in the drawing
       (control.kind === "word" ? asking : this.controls).append(label);
     }
     this.cost = build("p", "baby-word baby-cost");
