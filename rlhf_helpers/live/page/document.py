@@ -25,7 +25,7 @@ SCRIPTS = (
 STYLES = (LIVE / "live.css", HERE / "page.css", HERE / "figure.css")
 
 
-def document(data: dict, *, home: tuple[str, str] | None = None, name: str = "1") -> str:
+def document(data: dict, *, home: tuple[str, str] | None = None, name: str = "1", script: str | None = None) -> str:
     """Return the HTML of a file that holds nothing but a figure.
 
     Args:
@@ -33,6 +33,7 @@ def document(data: dict, *, home: tuple[str, str] | None = None, name: str = "1"
             its ``graph``.
         home: where the figure comes from, if it says so: an address, and the title of the page there.
         name: what a shared link calls the figure.
+        script: what runs it, if it is not to be the package's modules as they are written.
     """
     link = '<p class="baby-home">From <a href="{}">{}</a></p>'
     return Template((HERE / "figure.html").read_text("utf-8")).substitute(
@@ -42,7 +43,7 @@ def document(data: dict, *, home: tuple[str, str] | None = None, name: str = "1"
         caption=inline(data["caption"]),
         data=in_script(data),
         home=link.format(*map(html.escape, home)) if home else "",
-        scripts=_scripts(needs_weights(data)),
+        scripts=_packed(script or figure_script(), needs_weights(data)),
     )
 
 
@@ -65,7 +66,13 @@ def weights_script(file: Path = WEIGHTS) -> str:
 
 
 @functools.cache
-def _scripts(weights: bool) -> str:
-    """What runs a figure, with or without weights to start from: gzipped, in base64."""
-    text = (weights_script() if weights else "") + classic(*SCRIPTS)
+def figure_script() -> str:
+    """What runs a figure, as one plain script."""
+    return classic(*SCRIPTS)
+
+
+@functools.cache
+def _packed(script: str, weights: bool) -> str:
+    """A script, with or without weights to start from: gzipped, in base64."""
+    text = (weights_script() if weights else "") + script
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
