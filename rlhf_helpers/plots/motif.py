@@ -110,6 +110,66 @@ def outline(ax: Axes, x: float, y: float, marked: bool, size: float = SIZE, *, d
 
 
 @styled
+def number_rows(
+    rows: Mapping,
+    ax: Axes | None = None,
+    *,
+    ids=None,
+    title: str = "",
+    digits: int = 1,
+    filled: Sequence[str] = (),
+    accent: int | None = 1,
+    labels: Mapping[str, str] | None = None,
+    colors: Mapping[str, str | None] | None = None,
+) -> Axes:
+    """Draw what is said of the same tokens: rows of squares under one another, a number in each, its name above.
+
+    Args:
+        rows: name -> numbers, shape (T,) each.
+        ids: the tokens, shape (T,), above the first row; 0, 1, 2, ... if None.
+        ax: where to draw; a new figure if None.
+        title: what is seen.
+        digits: decimals of a number.
+        filled: rows of probabilities, whose squares are filled as high as they are.
+        accent: the token in the accent color; None for none.
+        labels: name -> text above the row, where the name alone will not do.
+        colors: name -> quantity, where the name alone does not tell.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: no row, or rows that do not have a number for each token.
+    """
+    arrays = {name: np.asarray(values, dtype=float) for name, values in rows.items()}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if not arrays or len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
+        raise ValueError(f"rows must have one number for each token, got {shapes}")
+    (count,) = next(iter(shapes.values()))
+    ids = np.arange(count) if ids is None else np.asarray(ids)
+    if ids.shape != (count,):
+        raise ValueError(f"ids must have shape {(count,)}, got {ids.shape}")
+    pitch = 1.62
+    ax = new_axes(ax, 0.45 * pitch * len(arrays) + 0.25 + 0.32 * bool(title))
+    for t, token in enumerate(ids):
+        weight = "bold" if token == accent else "normal"
+        ax.text(t + SIZE / 2, 0.2, str(token), ha="center", va="center_baseline", fontsize=11, fontweight=weight)
+    for k, (name, values) in enumerate(arrays.items()):
+        y = 0.95 + k * pitch
+        color = color_of(name, colors)
+        ax.text(0, y - 0.14, label_of(name, labels), va="bottom", fontsize=10.5, fontweight="bold", color=color)
+        for t, value in enumerate(values):
+            if name in filled and value > 0.004:
+                ax.add_patch(Rectangle((t, y + SIZE), SIZE, -SIZE * value, facecolor=color, alpha=FILL, linewidth=0))
+            outline(ax, t, y, ids[t] == accent)
+            words = short_probability(value) if name in filled else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+            ax.text(t + SIZE / 2, y + SIZE / 2, words, ha="center", va="center_baseline", fontsize=10)
+    bare(ax, max(count, 10), 0.95 + pitch * len(arrays) - 0.66)
+    write_title(ax, title)
+    return ax
+
+
+@styled
 def policy_table(
     table,
     ax: Axes | None = None,

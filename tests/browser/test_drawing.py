@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from ipywidgets import Dropdown, FloatSlider
@@ -414,6 +415,43 @@ def test_rows_fall_while_it_plays_and_are_there_when_it_does_not(page):
     assert page.evaluate("document.getAnimations().length") == 0
 
 
+def test_names_tell_lines_of_one_color_apart_and_say_which_is_hidden(page):
+    grid = Plot("grid", ["curve", "other", "third"], labels={"curve": "one"})
+    fig = live(
+        lambda *, x: {"grid": x * torch.arange(3.0), "curve": x + torch.arange(3.0), "other": x + torch.arange(3.0),
+                      "third": 2 * x * torch.arange(3.0)},
+        panels=[grid],
+        caption="c",
+        x=FloatSlider(value=1, min=0, max=3),
+    )  # fmt: skip
+    page.set_viewport_size({"width": 720, "height": 600})
+    names = [text["words"] for text in opened(page, fig)["texts"] if text["halo"]]
+    assert names == ["one", "= other", "third"]
+    dashes = """() => [...document.querySelectorAll(".baby-place > svg > path[data-series]")].map(
+      piece => [piece.dataset.series, piece.getAttribute("stroke-dasharray")])"""
+    lines = """() => [...document.querySelectorAll("path.baby-line")].map(
+      line => [line.dataset.series, line.getAttribute("stroke-dasharray")])"""
+    assert page.evaluate(dashes) == page.evaluate(lines), "a piece of each line stands before its name"
+    assert len({dash for _, dash in page.evaluate(lines)}) == 3
+
+
+def test_where_something_begins_anew_there_is_a_line(page):
+    fig = live(
+        lambda state, noise, *, x: ({"t": state["t"] + 1}, {"loss": x, "new": (state["t"] % 5 == 0).float()}),
+        start=lambda seed: {"t": torch.zeros(())},
+        steps=20,
+        panels=[Curves("loss", anew="new")],
+        caption="c",
+        x=FloatSlider(value=1, min=0, max=3),
+    )
+    fig.step(12)
+    opened(page, fig)
+    upright = """() => [...document.querySelectorAll(".baby-place > svg > svg path")]
+      .map(path => path.getAttribute("d")).filter(d => /^M[0-9.]+ 0V/.test(d)).map(d => parseFloat(d.slice(1)))"""
+    wide = page.evaluate("parseFloat(document.querySelector('.baby-place > svg > svg').getAttribute('width'))")
+    assert page.evaluate(upright) == pytest.approx([wide * 5 / 20, wide * 10 / 20], abs=0.1)
+
+
 def test_gaps_and_nothing_at_all(page):
     fig = figure(PANELS["plot"])
     frame = fig.session.frame()
@@ -463,6 +501,33 @@ def test_who_wants_less_motion_gets_fewer_pictures(browser):
 def colors(css: str) -> dict[str, str]:
     """The variables that a block of styles sets."""
     return dict(re.findall(r"--q-([\w-]+): (#\w{6});", css))
+
+
+SEEN = {  # linear RGB as it is seen with all cones, and without those for red, green, blue (Machado et al. 2009)
+    "all": np.eye(3),
+    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+
+
+def lab(color: str, eyes) -> np.ndarray:
+    """A color as eyes see it, in CIELAB, where distances are those that are seen."""
+    rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ np.clip(eyes @ linear, 0, 1) / [0.9505, 1, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("eyes", SEEN)
+@pytest.mark.parametrize("block", [0, 1], ids=["light", "dark"])
+def test_policy_and_sampler_can_be_told_apart(block, eyes):
+    """They stand in one formula, numerator and denominator, and in one picture."""
+    palette = colors(PALETTE.split("}")[block])
+    policy, old = (lab(palette[name], np.array(SEEN[eyes])) for name in ("policy", "old"))
+    assert np.linalg.norm(policy - old) > 15
 
 
 def test_the_palette_has_every_quantity_in_light_and_in_dark():

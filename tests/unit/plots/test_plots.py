@@ -57,6 +57,18 @@ def test_strip_outlines_the_accent_token_even_when_it_is_empty():
     assert not squares(plots.token_strip([0.5, 0.5], accent=None), plots.COLORS["accent"])
 
 
+def test_rows_of_numbers_say_what_is_given_of_the_same_tokens():
+    probs, logits = [0.25, 0.75], [-1.25, 2.0]
+    ax = plots.number_rows({"logit": logits, "prob": probs}, ids=[7, 1], filled=["prob"], digits=2)
+    words = [text.get_text() for text in ax.texts]
+    assert words == ["7", "1", "logit", "\N{MINUS SIGN}1.25", "2.00", "prob", ".25", ".75"]
+    assert squares(ax, COLORS["policy"]) == pytest.approx([0.25 * 0.88, 0.75 * 0.88])
+    centers = {}
+    for text in ax.texts:
+        centers.setdefault(text.get_position()[0], []).append(text.get_text())
+    assert ["7", "\N{MINUS SIGN}1.25", ".25"] in centers.values(), "what is said of one token stands above one another"
+
+
 def test_table_is_a_strip_for_every_row():
     table = np.eye(10)[:, ::-1]
     ax = plots.policy_table(table)
