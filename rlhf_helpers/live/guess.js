@@ -2,7 +2,7 @@
 // as long as the line, words say how near it came. It stays in this drawing: no run and no address knows of it.
 
 import { handlesOver } from "./handles.js";
-import { add, color, dot, measure, patch, path, SVG, set, text, trace } from "./ink.js";
+import { add, color, dot, FONT, measure, patch, path, SVG, set, text, trace } from "./ink.js";
 import { niceStep, number, r } from "./numbers.js";
 
 const PARTS = 40; // of a drawn line
@@ -35,7 +35,7 @@ export function guessOver({ panel, box, place, steps, host, changed }) {
   const svg = place.appendChild(document.createElementNS(SVG, "svg"));
   svg.setAttribute("aria-hidden", "true");
   svg.classList.add("baby-guessed");
-  const sheet = add(place, "div", "baby-sheet");
+  const sheet = add(place, "div", "baby-paper");
   const handles = handlesOver(place);
   let state = Object.keys(values).length ? "open" : "covered"; // of the default run nothing is told before
   let line = null;
@@ -158,7 +158,7 @@ export function guessOver({ panel, box, place, steps, host, changed }) {
     show(where) {
       axes = where;
       const { plot } = axes;
-      set(svg, { width: place.clientWidth, height: place.clientHeight });
+      set(svg, { width: place.clientWidth, height: place.clientHeight, "font-size": FONT });
       patch(svg, line ? scene() : []);
       const drawing = state === "drawing";
       sheet.hidden = !drawing;

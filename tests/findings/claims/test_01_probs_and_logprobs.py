@@ -48,7 +48,7 @@ def test_cold_is_almost_one_token_and_hot_almost_flat():
     "still below 0, at −0.08.",
 )
 def test_a_large_logit_has_a_log_probability_below_zero():
-    run = page.figure("Ten logits").run(logit=5.0)
+    run = page.figure("Ten logits").run(logit_1=5.0)
     assert float(run["p1"]) == pytest.approx(0.921, abs=0.0005)
     assert float(run["logp1"]) == pytest.approx(-0.08, abs=0.005)
 
