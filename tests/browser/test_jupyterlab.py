@@ -5,6 +5,7 @@ One server and one window for all of it. Nothing in it is trusted before it has 
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
