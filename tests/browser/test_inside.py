@@ -36,9 +36,9 @@ SHEET = """() => {
     live: sheet.getAttribute("aria-live"),
   };
 }"""
-# Where everything on a page is but the sheet, and what is larger than the window.
-PLACES = """() => [...document.querySelectorAll("body *")]
-  .filter(e => !e.closest("svg *, mjx-container, .baby-dock, script"))
+# Where everything of a figure is but the sheet.
+PLACES = """figure => [...figure.querySelectorAll("*")]
+  .filter(e => !e.closest("svg *, .baby-dock, script"))
   .map(e => e.getBoundingClientRect())
   .map(({left, top, width, height}) => [left, top + scrollY, width, height])"""
 
@@ -99,7 +99,7 @@ def test_a_page_shows_what_its_module_computed(browser, site, axe_source, name, 
     spec = published_data(next(path for path in CHAPTERS if path.stem == name))[index]["spec"]["panels"][panel]
     rows = spec["kind"] not in ("strip", "bars")
     group = figure.get_by_role("group", name=re.compile(re.escape(spec["title"] or spec["kind"])))
-    before = page.evaluate(PLACES)
+    before = figure.evaluate(PLACES)
     place = [1, 2] if rows else [3]
     open_by_keyboard(page, group, place[0] if rows else 0, place[-1])
 
@@ -111,7 +111,7 @@ def test_a_page_shows_what_its_module_computed(browser, site, axe_source, name, 
 
     first = seen()
     assert first["live"] == "polite"
-    assert np.allclose(page.evaluate(PLACES), before, atol=0.5), "something moved"
+    assert np.allclose(figure.evaluate(PLACES), before, atol=0.5), "something moved"
     edges = figure.locator(".baby-sheet").bounding_box()
     assert edges["x"] >= 0
     assert edges["x"] + edges["width"] <= 375
