@@ -40,6 +40,7 @@ SHEET = """() => {
 PLACES = """figure => [...figure.querySelectorAll("*")]
   .filter(e => !e.closest("svg *, .baby-dock, script"))
   .map(e => e.getBoundingClientRect())
+  .filter(({width, height}) => width + height)
   .map(({left, top, width, height}) => [left, top + scrollY, width, height])"""
 
 
