@@ -354,7 +354,7 @@ function bars(panel, frame, room, spec, memory) {
           "fill-opacity": accent || group.quantity ? 0.85 : 0.5,
         },
       ]);
-      if (k === 0 && panel.drag?.[i]) grips.push(gripOfBar(panel.drag[i], axes, x, wide, v));
+      if (k === 0 && panel.drag?.[i]) grips.push(gripOfBar(panel.drag[i], axes, i, x + wide / 2, v));
       if (single)
         texts.push(
           text(axes.plot.x + X(i + 0.5), axes.plot.y + Y(v) + (v >= 0 ? -5 : 14), number(v), {
@@ -379,11 +379,12 @@ function bars(panel, frame, room, spec, memory) {
   };
 }
 
-function gripOfBar(control, { plot, Y }, x, width, v) {
+// A bar is taken anywhere in its group, from a little below it to a little above.
+function gripOfBar(control, { plot, X, Y }, i, middle, v) {
   const end = Math.min(Math.max(Y(v), 0), plot.height); // as far as it is seen
-  const [from, tip] = [plot.y + Math.min(Y(0), end) - REACH, [plot.x + x + width / 2, plot.y + end]];
-  const place = { x: plot.x + x, y: from, width, height: Math.abs(Y(0) - end) + 2 * REACH, tip };
-  return { control, ...place, upright: true, unit: Y(0) - Y(1) };
+  const [y, height] = [plot.y + Math.min(Y(0), end) - REACH, Math.abs(Y(0) - end) + 2 * REACH];
+  const tip = [plot.x + middle, plot.y + end];
+  return { control, x: plot.x + X(i), y, width: X(1) - X(0), height, tip, upright: true, unit: Y(0) - Y(1) };
 }
 
 function strip(panel, frame, { width, height }) {

@@ -3,16 +3,18 @@
 import numpy as np
 import pytest
 from support.browser import AXE_RUN, needs_chromium
+from support.chapters import CHAPTERS
+from support.graphs import published_data
 from support.live_pages import arrive, drive
 
 pytestmark = needs_chromium
 
-# page, figure, control, the series that the thing shows, which of its numbers
+# page, how the figure's caption begins, control, the series that the thing shows, which of its numbers
 THINGS = {
-    "a bar": ("01_probs_and_logprobs", 1, "logit_3", "logits", 3),
-    "a square": ("03_ppo_ratio", 0, "new_probability", "new_strip", 1),
-    "the dot on the clip": ("03_ppo_ratio", 2, "ratio", "rho", None),
-    "lambda's dots": ("05_baselines", 1, "lam", "here", None),
+    "a bar": ("01_probs_and_logprobs", "Ten logits, each", "logit_3", "logits", 3),
+    "a square": ("03_ppo_ratio", "Where the new policy", "new_probability", "new_strip", 1),
+    "the dot on the clip": ("03_ppo_ratio", "The clipped objective of one token", "ratio", "rho", None),
+    "lambda's dots": ("05_baselines", "A critic that sees the position", "lam", "here", None),
 }
 TOLD = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -20,7 +22,9 @@ TOLD = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFr
 @pytest.fixture(params=THINGS)
 def thing(request, browser, site):
     """A handle on a phone: the page, its figure, the handle, what it moves, and what shows it."""
-    stem, index, *known = THINGS[request.param]
+    stem, caption, *known = THINGS[request.param]
+    captions = [data["caption"] for data in published_data(next(path for path in CHAPTERS if path.stem == stem))]
+    index = next(i for i, text in enumerate(captions) if text.startswith(caption))
     context = browser.new_context(viewport={"width": 375, "height": 800}, has_touch=True, reduced_motion="reduce")
     page = context.new_page()
     errors = []
