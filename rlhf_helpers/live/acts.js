@@ -1,5 +1,8 @@
 // Sentences that act: a link to `#ppo?kl_coeff=10` sets the figure `ppo` and runs it, wherever in the page it is. It
-// comes into view, and takes the focus where it had to; a button in it, or Escape, leads back to the sentence.
+// comes into view, and takes the focus where it had to; a button in it, or Escape, leads back to the sentence. On a wide
+// page it comes to the text instead, and stays beside it.
+
+const WIDE = matchMedia("(min-width: 1500px)");
 
 // Let links find a figure by its name; what comes back makes them forget it. The figures of a kernel come one by one.
 export function answer(name, el, act) {
@@ -32,7 +35,7 @@ function obey() {
     true,
   );
   document.addEventListener("keydown", (event) => {
-    const left = event.key === "Escape" && find(event, ".baby-called");
+    const left = event.key === "Escape" && (find(event, ".baby-called") ?? document.querySelector(".baby-beside"));
     if (left) leave(left);
   });
   return figures;
@@ -48,12 +51,29 @@ function show(root, link) {
   const [high, low] = windowOf(grid);
   const fits = bottom - top <= low - high;
   if (top >= high && (fits ? bottom <= low : top < (high + low) / 2)) return;
+  root.babyCaller = link;
+  root.classList.add("baby-called");
+  if (WIDE.matches && root.matches("article figure")) {
+    if (!root.classList.contains("baby-beside")) stand(root);
+    return;
+  }
   grid.scrollIntoView({ block: fits ? "nearest" : "start" });
   root.querySelector(".baby-buttons button, .baby-controls :is(input, select, [role=slider])")?.focus({
     preventScroll: true,
   });
-  root.classList.add("baby-called");
-  root.babyCaller = link;
+}
+
+// Let one figure stand beside the text; where it was, its room is kept.
+function stand(root) {
+  const other = document.querySelector(".baby-beside");
+  if (other) comeHome(other);
+  root.parentElement.style.minHeight = `${root.parentElement.getBoundingClientRect().height}px`;
+  root.classList.add("baby-beside");
+}
+
+function comeHome(root) {
+  root.classList.remove("baby-called", "baby-beside");
+  root.parentElement.style.minHeight = "";
 }
 
 // The heights between which an element shows: of the window, or of what scrolls it in a notebook.
@@ -69,7 +89,7 @@ function windowOf(element) {
 
 // Back to the sentence that called.
 function leave(root) {
-  root.classList.remove("baby-called");
+  comeHome(root);
   root.babyCaller.focus({ preventScroll: true });
-  root.babyCaller.scrollIntoView({ block: "center" });
+  root.babyCaller.scrollIntoView({ block: "nearest" });
 }

@@ -72,3 +72,25 @@ def test_a_sentence_sets_its_figure_and_runs_it_by_keyboard_alone(browser, site,
     figure.evaluate(UNTIL, "figure.element.dataset.state === 'ready'")
     assert figure.evaluate(SERIES) == series
     page.close()
+
+
+def test_on_a_wide_screen_the_figure_stands_beside_its_sentence(browser, site):
+    page = browser.new_page(viewport={"width": 1600, "height": 900}, reduced_motion="reduce")
+    page.goto(f"{site}book/{PAGE}.html")
+    link = links(page).nth(MOVING)
+    link.scroll_into_view_if_needed()
+    where = "link => [scrollY, document.body.scrollHeight, link.closest('li, p').getBoundingClientRect().right]"
+    before = link.evaluate(where)
+    link.click()
+    figure = page.locator(".baby-beside")
+    figure.evaluate(UNTIL, "figure.frame.marks?.length && !figure.playing")
+    box = figure.bounding_box()
+    assert link.evaluate(where) == pytest.approx(before, abs=1)  # nothing moved; a height is a whole number
+    assert before[2] <= box["x"]
+    assert box["x"] + box["width"] <= 1600
+    assert 0 <= box["y"] <= box["y"] + box["height"] <= 900
+    page.keyboard.press("Escape")
+    assert page.locator(".baby-beside").count() == 0
+    assert link.evaluate(where) == pytest.approx(before, abs=1)
+    assert page.evaluate("document.activeElement.getAttribute('href')") == link.get_attribute("href")
+    page.close()
