@@ -26,25 +26,14 @@ SEEN = """element => {
           focus: document.activeElement.textContent, width: innerWidth, height: document.body.scrollHeight};
 }"""
 
-# How much higher the line of a figure's sentence gets with what a link asks for.
-ROOM = """(element, query) => {
-  const figure = element.liveFigure;
-  const {values, seed, changes} = figure.settingsFrom(new URLSearchParams(query));
-  const height = () => figure.sentence.parentElement.getBoundingClientRect().height;
-  const [before, was] = [height(), figure.sentence.textContent];
-  const back =
-    Object.assign(document.createElement("button"), {className: "baby-back", textContent: "Back to the text"});
-  element.classList.add("baby-called");
-  figure.sentence.replaceChildren(`${figure.told(values, seed, changes)} `, back);
-  const after = height();
-  element.classList.remove("baby-called");
-  figure.sentence.textContent = was;
-  return after - before;
-}"""
-
 
 def path_of(stem):
     return next(path for path in CHAPTERS if path.stem == stem)
+
+
+def figure_of(page, chapter, name):
+    names = [data["spec"].get("name") for data in published_data(path_of(chapter))]
+    return page.locator("figure.baby-live").nth(names.index(name))
 
 
 def links(page):
@@ -64,8 +53,7 @@ def test_a_sentence_sets_its_figure_and_runs_it_by_keyboard_alone(browser, site,
     link = links(page).nth(MOVING)
     asked = asked_by(link)
     act = act_of(asked.query)
-    names = [data["spec"].get("name") for data in published_data(path_of(PAGE))]
-    figure = page.locator("figure.baby-live").nth(names.index(asked.figure))
+    figure = figure_of(page, PAGE, asked.figure)
     link.focus()
     before = page.evaluate("scrollY"), page.evaluate("document.body.scrollHeight")
     page.keyboard.press("Enter")  # no figure was started before: it is far away
@@ -123,47 +111,10 @@ def test_an_explanation_of_a_question_shows_it_by_keyboard_alone(browser, site):
     href = page.evaluate("document.activeElement.getAttribute('href')")
     assert href == link.get_attribute("href")
     page.keyboard.press("Enter")
-    figure = page.locator("figure.baby-live[data-name=clip]")
+    figure = figure_of(page, "03_ppo_ratio", "clip")
     figure.evaluate(UNTIL, "figure.sentence.textContent")
     values = act_of(href.partition("?")[2]).values
     assert figure.evaluate("element => element.liveFigure.values") == pytest.approx({"clip_eps": 0.2, **values})
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.getAttribute('href')") == href
-    page.close()
-
-
-def test_a_link_from_another_page_acts_on_arrival(browser, site):
-    page = browser.new_page(viewport={"width": 1600, "height": 900}, reduced_motion="reduce")
-    errors = []
-    page.on("pageerror", errors.append)
-    elsewhere = next(
-        asked for path in CHAPTERS for asked in sentences(path) if asked.chapter != path.stem and path.stem == "08_grpo"
-    )
-    page.goto(f"{site}book/08_grpo.html")
-    page.locator(f"a.baby-act[href^='{elsewhere.chapter}.html#']").first.click()
-    page.wait_for_url(f"**/{elsewhere.chapter}.html#{elsewhere.figure}*")
-    figure = page.locator(f"figure.baby-live[data-name={elsewhere.figure}]")
-    figure.evaluate(UNTIL, "figure.frame.step === figure.data.steps && !figure.playing")
-    values = figure.evaluate("element => element.liveFigure.values")
-    assert values == pytest.approx({**values, **act_of(elsewhere.query).values})
-    assert figure.locator(".baby-sentence").inner_text().startswith("Set: ")  # and no way back
-    top, bottom = figure.locator(".baby-grid").evaluate("e => [e.getBoundingClientRect().top, scrollY]")
-    assert 0 <= top < 200 < bottom
-    assert page.locator(".baby-beside").count() == 0  # there is no sentence that it could stand beside
-    assert not errors
-    page.close()
-
-
-@pytest.mark.parametrize("width", [1280, 375])
-def test_what_sentences_set_fits_into_its_room(browser, site, width):
-    page = browser.new_page(viewport={"width": width, "height": 800})
-    asked = {one for path in CHAPTERS for one in sentences(path)}
-    higher = []
-    for chapter in sorted({one.chapter for one in asked}):
-        page.goto(f"{site}book/{chapter}.html")
-        for one in sorted(one for one in asked if one.chapter == chapter):
-            grown = page.locator(f"figure.baby-live[data-name={one.figure}]").evaluate(ROOM, one.query)
-            if grown > 0.5:
-                higher.append((chapter, one.figure, one.query, grown))
-    assert not higher
     page.close()
