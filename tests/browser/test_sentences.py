@@ -118,3 +118,24 @@ def test_an_explanation_of_a_question_shows_it_by_keyboard_alone(browser, site):
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.getAttribute('href')") == href
     page.close()
+
+
+def test_a_link_from_another_page_acts_on_arrival(browser, site):
+    page = browser.new_page(viewport={"width": 1600, "height": 900}, reduced_motion="reduce")
+    errors = []
+    page.on("pageerror", lambda error: errors.append(error))
+    elsewhere = next(
+        asked for path in CHAPTERS for asked in sentences(path) if asked.chapter != path.stem and path.stem == "08_grpo"
+    )
+    page.goto(f"{site}book/08_grpo.html")
+    page.locator(f"a.baby-act[href^='{elsewhere.chapter}.html#']").first.click()
+    page.wait_for_url(f"**/{elsewhere.chapter}.html#{elsewhere.figure}*")
+    figure = figure_of(page, elsewhere.chapter, elsewhere.figure)
+    figure.evaluate(UNTIL, "figure.frame.step === figure.data.steps && !figure.playing")
+    values = figure.evaluate("element => element.liveFigure.values")
+    assert values == pytest.approx({**values, **act_of(elsewhere.query).values})
+    assert figure.locator(".baby-sentence").first.inner_text().startswith("Set: ")  # and no way back
+    assert 0 <= figure.locator(".baby-grid").evaluate("grid => grid.getBoundingClientRect().top") < 450  # in view
+    assert page.locator(".baby-beside").count() == 0  # there is no sentence that it could stand beside
+    assert not errors
+    page.close()
