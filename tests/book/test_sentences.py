@@ -19,6 +19,10 @@ def test_what_a_sentence_asks():
     assert act_of("") == act_of("seed=0")
 
 
+def test_a_sentence_may_train_beyond_the_default_run():
+    assert problems(Asked("", "04_ppo", "ppo", "step=900&moves=600:kl_coeff:1")) == []
+
+
 @pytest.mark.parametrize(
     ("figure", "query", "said"),
     [
@@ -28,6 +32,7 @@ def test_what_a_sentence_asks():
         ("ppo", "kl_coeff=little", "cannot be little"),
         ("ppo", "kl_coeff", "bad query"),
         ("ppo", "seed=5", "no seed 5"),
+        ("ppo", "step=0", "one after another"),
         ("ppo", "step=50&moves=100:epochs:1", "one after another"),
         ("ppo", "moves=0:epochs:1", "one after another"),
         ("ppo", "moves=100:epochs:9", "cannot be 9"),

@@ -301,7 +301,7 @@ lost = ask(pairs, name="lab", path="gone/kept.json")
 Path("gone").rmdir()
 lost""",
         """from rlhf_helpers.exercises import question
-ask_twice = lambda: question("Which?", {"this": "Because.", "that": "Not so."}, right="this")
+ask_twice = lambda: question("Which?", {"this": "Because.", "that": "Not so."}, right="this", show="after?word=b")
 display(ask_twice(), ask_twice())""",
         """twice = show(curves({"reward": [0, 1, 2]}, y_range=(0, 1)), caption="c", alt="a")
 display(twice, twice)""",
@@ -310,7 +310,7 @@ from rlhf_helpers.live import Letters, Word, live
 def after(*, word):
     return {"probs": torch.softmax((word >= 0).sum() * torch.arange(3.0), 0)}
 word = Word("a", letters=".ab", length=3, end=0, description="a word")
-live(after, panels=[Letters("probs", "word", ".ab")], caption="c", word=word)""",
+live(after, panels=[Letters("probs", "word", ".ab")], caption="c", word=word, name="after")""",
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # or it asks
     nbformat.write(
@@ -349,6 +349,9 @@ live(after, panels=[Letters("probs", "word", ".ab")], caption="c", word=word)"""
     for number in (0, 2):
         page.locator(".baby-choice summary").nth(number).click()
     assert page.locator(".baby-choice[open]").count() == 2, "one question marks another"
+    page.locator(".baby-choice[open] .baby-see").first.click()
+    until(page, lambda: field.input_value() == "b", "a link of a question sets no figure")
+    until(page, lambda: page.get_by_text("Set: word b.").count(), "what it has set is not said")
     page.evaluate(DARK)
     page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
     page.locator(".baby-choice").evaluate_all(

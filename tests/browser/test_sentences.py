@@ -31,6 +31,11 @@ def path_of(stem):
     return next(path for path in CHAPTERS if path.stem == stem)
 
 
+def figure_of(page, chapter, name):
+    names = [data["spec"].get("name") for data in published_data(path_of(chapter))]
+    return page.locator("figure.baby-live").nth(names.index(name))
+
+
 def links(page):
     return page.locator("a.baby-act[href^='#']")
 
@@ -48,8 +53,7 @@ def test_a_sentence_sets_its_figure_and_runs_it_by_keyboard_alone(browser, site,
     link = links(page).nth(MOVING)
     asked = asked_by(link)
     act = act_of(asked.query)
-    names = [data["spec"].get("name") for data in published_data(path_of(PAGE))]
-    figure = page.locator("figure.baby-live").nth(names.index(asked.figure))
+    figure = figure_of(page, PAGE, asked.figure)
     link.focus()
     before = page.evaluate("scrollY"), page.evaluate("document.body.scrollHeight")
     page.keyboard.press("Enter")  # no figure was started before: it is far away
@@ -71,4 +75,67 @@ def test_a_sentence_sets_its_figure_and_runs_it_by_keyboard_alone(browser, site,
     page.goto(address)
     figure.evaluate(UNTIL, "figure.element.dataset.state === 'ready'")
     assert figure.evaluate(SERIES) == series
+    page.close()
+
+
+def test_on_a_wide_screen_the_figure_stands_beside_its_sentence(browser, site):
+    page = browser.new_page(viewport={"width": 1600, "height": 900}, reduced_motion="reduce")
+    page.goto(f"{site}book/{PAGE}.html")
+    link = links(page).nth(MOVING)
+    link.scroll_into_view_if_needed()
+    where = "link => [scrollY, document.body.scrollHeight, link.closest('li, p').getBoundingClientRect().right]"
+    before = link.evaluate(where)
+    link.click()
+    figure = page.locator(".baby-beside")
+    figure.evaluate(UNTIL, "figure.frame.marks?.length && !figure.playing")
+    box = figure.bounding_box()
+    assert link.evaluate(where) == pytest.approx(before, abs=1)  # nothing moved; a height is a whole number
+    assert before[2] <= box["x"]
+    assert box["x"] + box["width"] <= 1600
+    assert 0 <= box["y"] <= box["y"] + box["height"] <= 900
+    page.keyboard.press("Escape")
+    assert page.locator(".baby-beside").count() == 0
+    assert link.evaluate(where) == pytest.approx(before, abs=1)
+    assert page.evaluate("document.activeElement.getAttribute('href')") == link.get_attribute("href")
+    page.close()
+
+
+def test_an_explanation_of_a_question_shows_it_by_keyboard_alone(browser, site):
+    page = browser.new_page(reduced_motion="reduce")
+    page.goto(f"{site}book/03_ppo_ratio.html")
+    choice = page.locator("details:has(.baby-see[href^='#clip?'])").first
+    choice.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    link = choice.locator(".baby-see")
+    href = page.evaluate("document.activeElement.getAttribute('href')")
+    assert href == link.get_attribute("href")
+    page.keyboard.press("Enter")
+    figure = figure_of(page, "03_ppo_ratio", "clip")
+    figure.evaluate(UNTIL, "figure.sentence.textContent")
+    values = act_of(href.partition("?")[2]).values
+    assert figure.evaluate("element => element.liveFigure.values") == pytest.approx({"clip_eps": 0.2, **values})
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == href
+    page.close()
+
+
+def test_a_link_from_another_page_acts_on_arrival(browser, site):
+    page = browser.new_page(viewport={"width": 1600, "height": 900}, reduced_motion="reduce")
+    errors = []
+    page.on("pageerror", lambda error: errors.append(error))
+    elsewhere = next(
+        asked for path in CHAPTERS for asked in sentences(path) if asked.chapter != path.stem and path.stem == "08_grpo"
+    )
+    page.goto(f"{site}book/08_grpo.html")
+    page.locator(f"a.baby-act[href^='{elsewhere.chapter}.html#']").first.click()
+    page.wait_for_url(f"**/{elsewhere.chapter}.html#{elsewhere.figure}*")
+    figure = figure_of(page, elsewhere.chapter, elsewhere.figure)
+    figure.evaluate(UNTIL, "figure.frame.step === figure.data.steps && !figure.playing")
+    values = figure.evaluate("element => element.liveFigure.values")
+    assert values == pytest.approx({**values, **act_of(elsewhere.query).values})
+    assert figure.locator(".baby-sentence").first.inner_text().startswith("Set: ")  # and no way back
+    assert 0 <= figure.locator(".baby-grid").evaluate("grid => grid.getBoundingClientRect().top") < 450  # in view
+    assert page.locator(".baby-beside").count() == 0  # there is no sentence that it could stand beside
+    assert not errors
     page.close()

@@ -251,19 +251,23 @@ class Figure {
     this.takeOver();
     this.choose({ ...this.defaults(), ...values }, seed);
     await this.restart(changes);
-    const write = (name, value) =>
-      inWords(
-        this.data.controls.find((one) => one.name === name),
-        value,
-      );
-    const settings = Object.entries(values).map(([name, value]) => write(name, value));
-    const later = [...(changes ?? [])].flatMap(([at, moves]) =>
-      Object.entries(moves).map(([name, value]) => [...write(name, value), at]),
-    );
     const back = build("button", "baby-back", BACK);
     back.type = "button";
-    this.sentence.replaceChildren(`${writeAct(settings, seed, later)} `, back);
+    this.sentence.replaceChildren(`${this.told(values, seed, changes)} `, back);
     if (this.trains) await this.play(step);
+  }
+
+  // What a sentence of the page has set, in words.
+  told(values, seed, changes = new Map()) {
+    const inAll = (all) =>
+      Object.entries(all).map(([name, value]) =>
+        inWords(
+          this.data.controls.find((one) => one.name === name),
+          value,
+        ),
+      );
+    const later = [...changes].flatMap(([at, moves]) => inAll(moves).map((move) => [...move, at]));
+    return writeAct(inAll(values), seed, later);
   }
 
   // Run from the start with some controls set.

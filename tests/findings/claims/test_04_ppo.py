@@ -151,11 +151,14 @@ def test_more_reward_than_the_optimum_is_worth_less(seed):
     assert 0.2 * math.log((math.exp(5) + 9) / 10) == pytest.approx(0.55, abs=0.005)
 
 
-@page.says("train on, with one update on each batch: the KL is 0.41 after 100 updates, and 0.41 after 300.")
+@page.says(
+    "train three times as long, with one update on each batch: "
+    "the KL is 0.41 after 100 updates, 0.41 after 300, and 0.41 after 900."
+)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_training_longer_changes_nothing(seed):
-    kl = page.act("train on, with one update on each batch", seed)["kl"]
-    assert [kl[100], kl[300]] == pytest.approx([0.41, 0.41], abs=0.01)
+    kl = page.act("train three times as long, with one update on each batch", seed)["kl"]
+    assert kl[[100, 300, 900]] == pytest.approx(0.41, abs=0.01)
 
 
 @page.says("the policy has collapsed onto few completions, and what is never sampled cannot come back.")

@@ -103,6 +103,7 @@ def test_each_part_moves_the_end_to_where_push_and_pull_balance():
     assert level(None) == pytest.approx([0.39] * 3, abs=0.01)
     assert level("TRL 1.16") == pytest.approx([0.29] * 3, abs=0.01)
     assert level("KL in the reward") == pytest.approx([0.45] * 3, abs=0.01)
+    assert page.act("PPO of chapter 4")["reward"][-100:].mean() == pytest.approx(BEST, abs=0.02)
     assert level("the notes' GRPO") == pytest.approx([0.16] * 3, abs=0.01)
     assert min(level("no division")) > 0.5
     assert 0.43 < min(level("a fair baseline")) < max(level("a fair baseline")) < 0.48
@@ -172,6 +173,7 @@ def test_hardly_any_pull_wins_everything_with_a_small_loss():
         assert run["no_signal"][80:].mean() > 0.5
         silent = int(np.flatnonzero(run["no_signal"] == 1)[0])
         assert not play("hardly any pull", seed=seed, steps=silent)["advantages"].any()
+    assert page.act("stop where all groups are silent")["no_signal"][-1] == 1
 
 
 @page.says(

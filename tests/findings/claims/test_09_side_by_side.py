@@ -84,6 +84,7 @@ def test_one_coefficient_ends_at_three_kls():
         assert grpo["kl"][-30:].mean() < 0.75 * rloo["kl"][-30:].mean()
         assert reweighted["kl"][-30:].mean() < 0.1
         assert reweighted["kl"][-1] < 0.1
+    assert page.act("it arrives")["level"][-1] == pytest.approx(0.45, abs=0.03)
     for near, far in zip(figure("reweighted PPO"), figure(method=METHOD["reweighted"], kl_coeff=0.1), strict=True):
         assert far["kl"][-1] > 5 * near["kl"][-1]
 
