@@ -27,7 +27,8 @@ from rlhf_helpers import (
 from rlhf_helpers.names import pretrained_policy
 
 # tested where they are at home: whole batches, loops, and what makes them
-BATCHES = {"History", "Models", "Rollout", "collect", "measure", "shaped_rewards", "token_reward", "verifier_reward"}
+BATCHES = {"History", "Models", "Rollout", "collect", "measure", "push_on_logits"}
+BATCHES |= {"shaped_rewards", "token_reward", "verifier_reward"}
 LOOPS = {"AtParameters", "train", "training_step"}
 METHODS = {"baby_ppo", "dpo", "grpo", "ppo", "reweighted_ppo", "rloo", "spo"}
 MADE_OF_SIZES = {"every_count", "judge_utilities", "uniform_policy"}  # below
