@@ -31,6 +31,7 @@ export function inspector(el, panels, host) {
   const push = add(body, "div", "baby-push");
   const words = add(push, "div", "");
   const svg = push.appendChild(document.createElementNS(SVG, "svg"));
+  svg.setAttribute("aria-hidden", "true"); // there is nothing to see yet
   const says = add(sheet, "p", "");
   let frame = null;
 
@@ -190,6 +191,7 @@ function drawPush(svg, values, letters, memory, token) {
   }
   set(svg, { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "font-size": FONT, role: "img" });
   set(svg, { "aria-label": values.map((_, i) => `${letters ? letters[i] : i} ${numbers[i]}`).join(", ") });
+  svg.removeAttribute("aria-hidden");
   patch(svg, scene);
   return power ? `, in 10${[...`${power}`].map((digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]).join("")}` : "";
 }

@@ -66,7 +66,7 @@ TOO_WIDE = """() => {
 
 FIRST_SCREENS = """() => {
   const top = element => element ? element.getBoundingClientRect().top / innerHeight : null;
-  const seen = [...document.querySelectorAll("article figure.baby-live :is(button, select, input, svg)")]
+  const seen = [...document.querySelectorAll("article .baby-live :is(.baby-controls :is(button, select, input), svg)")]
     .filter(element => element.checkVisibility() && element.getBoundingClientRect().height);
   const imports = [...document.querySelectorAll("article pre")].filter(code => code.checkVisibility())
     .find(code => /^(import|from) /m.test(code.textContent));
