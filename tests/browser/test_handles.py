@@ -9,22 +9,28 @@ from support.live_pages import arrive, drive
 
 pytestmark = needs_chromium
 
-# page, how the figure's caption begins, control, the series that the thing shows, which of its numbers
+# page, control, the series that the thing shows, which of its numbers
 THINGS = {
-    "a bar": ("01_probs_and_logprobs", "Ten logits, each", "logit_3", "logits", 3),
-    "a square": ("03_ppo_ratio", "Where the new policy", "new_probability", "new_strip", 1),
-    "the dot on the clip": ("03_ppo_ratio", "The clipped objective of one token", "ratio", "rho", None),
-    "lambda's dots": ("05_baselines", "A critic that sees the position", "lam", "here", None),
+    "a bar": ("01_probs_and_logprobs", "logit_3", "logits", 3),
+    "a square": ("03_ppo_ratio", "new_probability", "new_strip", 1),
+    "the dot on the clip": ("03_ppo_ratio", "ratio", "rho", None),
+    "lambda's dots": ("05_baselines", "lam", "here", None),
 }
 TOLD = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def dragged(data):
+    """The controls that a figure's panels are handles of."""
+    drags = [panel.get("drag", ()) for panel in data["spec"]["panels"]]
+    return [name for drag in drags for name in ([drag] if isinstance(drag, str) else drag)]
 
 
 @pytest.fixture(params=THINGS)
 def thing(request, browser, site):
     """A handle on a phone: the page, its figure, the handle, what it moves, and what shows it."""
-    stem, caption, *known = THINGS[request.param]
-    captions = [data["caption"] for data in published_data(next(path for path in CHAPTERS if path.stem == stem))]
-    index = next(i for i, text in enumerate(captions) if text.startswith(caption))
+    stem, *known = THINGS[request.param]
+    figures = published_data(next(path for path in CHAPTERS if path.stem == stem))
+    index = next(i for i, data in enumerate(figures) if known[0] in dragged(data))
     context = browser.new_context(viewport={"width": 375, "height": 800}, has_touch=True, reduced_motion="reduce")
     page = context.new_page()
     errors = []
