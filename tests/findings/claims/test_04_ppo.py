@@ -196,3 +196,20 @@ def test_without_a_clip_luck_decides_where_it_collapses():
 
 def test_no_claim_is_without_proof():
     assert page.problems() == []
+
+
+# ---- A thousand more updates
+
+
+@page.says(
+    "PPO from the optimum for `kl_coeff` 0.5, one update on each batch.",
+    "At 0.2 the optimum pays more, and it goes there.",
+)
+def test_at_the_optimum_a_thousand_updates_change_nothing():
+    figure = page.figure("PPO from the optimum")
+    for seed in range(2):
+        stays, goes = figure.run(seed=seed), figure.run("a lower price", seed=seed)
+        assert stays["optimum"][0] == pytest.approx(0.451, abs=0.001)
+        assert abs(stays["reward"][-200:].mean() - stays["optimum"][-1]) < 0.01
+        assert goes["optimum"][-1] > 0.94
+        assert goes["reward"][:60].mean() > 0.85

@@ -232,3 +232,25 @@ page.defines(
 
 def test_no_claim_is_without_proof():
     assert page.problems() == []
+
+
+# ---- A judge to drag
+
+
+page.defines("with a second and a third 1 worth what the first is.")
+
+
+@page.says("a small model that learns the taste from 64 labels at each update")
+def test_a_small_model_follows_the_taste_that_is_dragged():
+    figure = page.figure("A judge to drag")
+    for seed in range(3):
+        for preset in (None, "the second judge"):
+            run = figure.run(preset, seed=seed)
+            assert run["off"][-1] < 0.2 < run["off"][0]
+        moved = figure.run(seed=seed, moves={100: {"worth_5": 2.0}})
+        assert moved["off"][100] > 0.5
+        assert moved["off"][-1] < 0.25
+        assert moved["model"].argmax() == 5
+        faint = figure.run("a coin in the hand", seed=seed)
+        assert np.ptp(faint["model"]) < 0.7 * np.ptp(figure.run(seed=seed)["model"])
+        assert np.abs(figure.run("no taste", seed=seed)["taste"]).max() == 0
