@@ -32,7 +32,9 @@ export function comparison(el, spec, host) {
     event.preventDefault();
     if (!pin.disabled) pin.click();
   };
-  const seeds = button("", () => host?.seeds?.());
+  const all = `${spec.seeds} seeds`;
+  const seeds = button(all, () => host?.seeds?.());
+  seeds.hidden = !(spec.seeds > 1);
   const list = add(box, "ul", "baby-pins");
   const told = add(box, "p", "baby-compared");
   told.setAttribute("role", "status");
@@ -43,7 +45,7 @@ export function comparison(el, spec, host) {
     if (seed) words.push(`seed ${seed}`);
     if (!edited) name.value = (words.join(", ") || "as at first").slice(0, 24);
     pin.disabled = pins.length >= MOST;
-    seeds.textContent = lines.length || progress ? "One seed" : `${spec.seeds} seeds`;
+    seeds.textContent = lines.length || progress ? "One seed" : all;
     if (told.textContent !== progress) told.textContent = progress;
     const keys = [...(Object.keys(previous ?? {}).length ? ["the run before"] : []), ...pins.map((one) => one.name)];
     for (const [key, chip] of chips)

@@ -145,10 +145,6 @@ def test_ppo_keeps_first_letters_and_pays_less_than_dpo_for_as_good_a_score(seed
 
 
 @pytest.mark.parametrize("names", load_names(), ids=["learned from", "held out"])
-@page.says(
-    "Head 3 has a task that one can name: it looks at the letter before the last. The other three have none: their "
-    "largest weight lies on that letter in some names and elsewhere in others.",
-)
 def test_one_head_of_four_looks_at_the_letter_before(names):
     memory = reference().memory()
     with torch.no_grad():
@@ -162,10 +158,6 @@ def test_one_head_of_four_looks_at_the_letter_before(names):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@page.says(
-    "from 18% under the reference the a grows to more than a third, and the e falls from 25% to less than a tenth. "
-    "Then press **short, no pull**: hardly anything comes after *mari* but the end.",
-)
 def test_the_letters_that_a_reader_is_to_watch(seed):
     figure = page.figure("A transformer of 31,584 parameters")
     fair, short = (figure.run(preset, seed=seed, prefix="mari") for preset in ("ends in a", "short, no pull"))
