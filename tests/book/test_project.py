@@ -168,7 +168,7 @@ def test_chapter_opens_with_a_figure(path):
     heading, question, to_try = title.source.split("\n\n")
     assert re.fullmatch(r"(\([\w-]+\)=\n)?# .+", heading)
     assert re.fullmatch(r"\*\*[^*]+\?\*\*", question)
-    assert re.fullmatch(r"[^.?!]+\.", re.sub(r"[`*]", "", to_try), re.S)
+    assert re.fullmatch(r"[^.?!]+\.", re.sub(r"\]\([^)]*\)|[`*]", "", to_try), re.S)
     assert opening.metadata.tags == ["opening", "hide-input"]
     assert not any("opening" in cell.metadata.get("tags", []) for cell in rest)
     assert re.search(r"^(?:\w+ = )?live\(", opening.source, re.M)

@@ -109,6 +109,15 @@ GOOD_NEWS = {
     "A fit appears after",
     "From the clicks before the",
     "What is done is kept",
+    "Click one to look inside",
+    "Draw from the dot to",
+    "Your guess is the dashed",
+    "This run has other settings",
+    "Not as you drew it",
+    "The run",
+    "The run ends at",
+    "You say",
+    "Not attempted yet answer here",
 }
 
 
