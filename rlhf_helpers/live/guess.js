@@ -36,6 +36,7 @@ export function guessOver({ panel, box, place, steps, host, changed }) {
   svg.setAttribute("aria-hidden", "true");
   svg.classList.add("baby-guessed");
   const sheet = add(place, "div", "baby-paper");
+  sheet.hidden = true;
   const handles = handlesOver(place);
   let state = Object.keys(values).length ? "open" : "covered"; // of the default run nothing is told before
   let line = null;

@@ -113,6 +113,8 @@ WANDER = """
 def test_figures_do_what_a_reader_asks(chapter):
     for figure in chapter[1]:
         drive(figure, "await figure.use(figure.defaults())")
+        for skip in figure.get_by_role("button", name="Skip", exact=True).all():  # a guess hides the run before it
+            skip.click()
         first, drawn = figure.evaluate(SERIES), figure.evaluate(DRAWN)
         play = figure.get_by_role("button", name="Play", exact=True)
         trains = play.count() > 0
