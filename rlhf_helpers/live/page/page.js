@@ -80,9 +80,9 @@ class Figure {
     this.line = canvas.querySelector(".baby-status");
     this.line.textContent = words?.textContent ?? "";
     words?.remove();
-    const room = roomFor(this.longestStatus(), this.line);
+    const room = roomFor([this.line.textContent, ...this.longestStatus()], this.line);
     canvas.prepend(room);
-    for (const trouble of [...room.children].slice(2)) trouble.classList.add("baby-error"); // which is bold
+    for (const trouble of [...room.children].slice(3)) trouble.classList.add("baby-error"); // which is bold
     if (this.trains) this.controls.append(this.buttons());
     this.inputs = new Map();
     const asking = build("div", "baby-asking"); // what asks about a run is not among what trains it
