@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.chapters import CHAPTERS, each, every_chapter, every_numbered_chapter, live_figures, restart
 
+from rlhf_helpers.live import Word
 from rlhf_helpers.live.acts import LINK
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.names import ALPHABET
@@ -26,6 +27,8 @@ def ends(control):
     if isinstance(control, ipywidgets.Dropdown):
         values = [option[1] if isinstance(option, tuple) else option for option in control.options]
         return values[0], values[-1]
+    if isinstance(control, Word):
+        return "", "mari"
     return control.min, control.max
 
 
