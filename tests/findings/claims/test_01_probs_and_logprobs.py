@@ -30,7 +30,7 @@ def every_answer() -> tuple[torch.Tensor, torch.Tensor]:
 
 @page.says("All scores are 5 higher. The strip has not moved.", "the ten still have to sum to 1.")
 def test_only_differences_between_logits_count():
-    figure = page.figure("Each logit is a bar")
+    figure = page.figure("Ten logits")
     before, after = figure.run(), figure.run("shifted")
     np.testing.assert_allclose(after["logits"], before["logits"] + 5, rtol=1e-6)
     np.testing.assert_allclose(after["probs"], before["probs"], rtol=1e-5)
@@ -38,7 +38,7 @@ def test_only_differences_between_logits_count():
 
 
 def test_cold_is_almost_one_token_and_hot_almost_flat():
-    figure = page.figure("Each logit is a bar")
+    figure = page.figure("Ten logits")
     assert float(figure.run("cold")["width"]) < 1.1
     assert float(figure.run("hot")["width"]) > 9.9
 
@@ -48,7 +48,7 @@ def test_cold_is_almost_one_token_and_hot_almost_flat():
     "still below 0, at −0.08.",
 )
 def test_a_large_logit_has_a_log_probability_below_zero():
-    run = page.figure("Each logit is a bar").run(logit_1=5.0)
+    run = page.figure("Ten logits").run(logit_1=5.0)
     assert float(run["p1"]) == pytest.approx(0.921, abs=0.0005)
     assert float(run["logp1"]) == pytest.approx(-0.08, abs=0.005)
 

@@ -199,7 +199,7 @@ def test_the_ratio_of_a_long_answer_is_a_lottery():
 
 page.prints("The ratio is 1.25", "ratio 1.25, log ratio 0.22, A = +1")
 page.defines(
-    "Where the new policy likes token 1 better than the old one did, the ratio is above 1 and its log above 0.",
+    "Where the new one likes it better than the old one did, the ratio is above 1 and its log above 0.",
     "Drag one, or square 1 of a policy.",
     ", above 1.2.",
     'in the figure "A batch is used for some updates" press **always fresh**:',
