@@ -40,7 +40,7 @@ def live(
         panels: what is drawn.
         caption: what the reader should see.
         status: the line below, a format string over the series of one number, the controls, ``step`` and ``seed``.
-        says: sentences that appear when a series goes too far.
+        says: sentences that appear when a series goes too far; of several that apply, the first.
         presets: settings worth a look, each a button with a sentence.
         seeds: how many seeds there are to choose from.
         formula: what is computed, in terms and the texts between them; a term lights up with all that shows it.

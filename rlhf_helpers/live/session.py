@@ -76,7 +76,7 @@ class Definition:
         series = {name: float(value) for name, value in run.now.items() if value.ndim == 0}
         known = run.controls | series | {"step": run.step, "seed": seed}  # a series wins, as in the page
         sentences = [say.text for say in self.says if say.applies(known[say.series], run.step)]
-        return write_status(self.status, sentences, known)
+        return write_status(self.status, sentences[:1], known)
 
 
 class Session:

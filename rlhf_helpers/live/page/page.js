@@ -101,13 +101,9 @@ class Figure {
   // The longest that the status line says: with a sentence, where a run stops, and where there is none.
   longestStatus() {
     const { status, says, spec, starts } = this.data;
-    const others = (one, i) => says.slice(i + 1).filter(({ series }) => series !== one.series);
-    const spoken = says.flatMap((one, i) => [[one], ...others(one, i).map((other) => [one, other])]);
-    const [longest = []] = spoken
-      .map((some) => some.map(({ text }) => text))
-      .sort((a, b) => b.join(" ").length - a.join(" ").length);
+    const [longest = ""] = says.map(({ text }) => text).sort((a, b) => b.length - a.length);
     const known = new Proxy({}, { get: () => LONG });
-    const running = `${this.trains ? `Update ${LAST}: ` : ""}${writeStatus(status, longest, known)}`;
+    const running = `${this.trains ? `Update ${LAST}: ` : ""}${writeStatus(status, [longest], known)}`;
     const series = spec.panels.flatMap(({ looks }) => Object.keys(looks));
     const names = [...series, ...Object.keys(starts?.[0] ?? {})].sort((a, b) => b.length - a.length);
     const stopped = writeStop(names.slice(0, 2), LAST, Object.keys(this.values), this.trains);
@@ -349,7 +345,10 @@ class Figure {
     const speaks = ({ series, above, below, after }) =>
       this.frame.step >= after &&
       ((above !== null && known[series] > above) || (below !== null && known[series] < below));
-    const sentences = this.data.says.filter(speaks).map((say) => say.text);
+    const sentences = this.data.says
+      .filter(speaks)
+      .map((say) => say.text)
+      .slice(0, 1); // the first that applies
     return writeStatus(this.data.status, sentences, known);
   }
 
