@@ -38,7 +38,7 @@ export function draw(el, spec, host = {}) {
     if (panel.inside) add(box, "div", "baby-hint").textContent = "Click one to look inside.";
     const place = add(box, "div", "baby-place");
     if (panel.rows) place.style.setProperty("--rows", panel.rows);
-    const pitch = panel.letters ? 30 : panel.beside ? 26 : 36; // pixels from one row of chips to the next
+    const pitch = panel.letters ? 28 : panel.beside ? 26 : 36; // pixels from one row of chips to the next
     if (panel.kind === "chips") place.style.setProperty("--pitch", `${pitch}px`);
     const svg = place.appendChild(document.createElementNS(SVG, "svg"));
     svg.setAttribute("aria-hidden", "true"); // there is nothing to see yet
