@@ -538,7 +538,9 @@ def test_a_run_has_no_end_and_a_rewound_run_is_the_same_run(reader):
     assert copy.evaluate(SERIES) == figure.evaluate(SERIES)
     whole = figure.evaluate("figure => figure.liveFigure.frame.rows")
     drive(
-        figure, "const c = figure.data.controls[0]; figure.moved(c.name, c.value * 0.9, figure.inputs.get(c.name).show)"
+        figure,
+        "const c = figure.data.controls.find(one => 'max' in one); "
+        "figure.moved(c.name, c.value * 0.77, figure.inputs.get(c.name).show)",
     )
     figure.evaluate(UNTIL, "figure.run.reached === 40 && figure.frame.step === 40")
     assert drive(figure, "return figure.frame.previous") == whole, "what came after stays as the run before"
