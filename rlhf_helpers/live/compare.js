@@ -2,9 +2,9 @@
 // under a name, and lets go of it; the row has its room whether it is full or not.
 
 import { add, set } from "./ink.js";
+import { PINS } from "./rules.js";
 import { writeSetting } from "./settings.js";
 
-const MOST = 4; // pinned runs
 const KEYS = { "the run before": "baby-key-before" };
 
 export function comparison(el, spec, host) {
@@ -44,7 +44,7 @@ export function comparison(el, spec, host) {
     const words = differ.map(({ name }) => writeSetting(name, settings[name], spec.controls));
     if (seed) words.push(`seed ${seed}`);
     if (!edited) name.value = (words.join(", ") || "as at first").slice(0, 24);
-    pin.disabled = pins.length >= MOST;
+    pin.disabled = pins.length >= PINS;
     seeds.textContent = lines.length || progress ? "One seed" : all;
     if (told.textContent !== progress) told.textContent = progress;
     const keys = [...(Object.keys(previous ?? {}).length ? ["the run before"] : []), ...pins.map((one) => one.name)];

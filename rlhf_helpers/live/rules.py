@@ -11,6 +11,8 @@ FRAME = 0.05
 """Seconds from one picture to the next while it plays."""
 BUSY = 0.03
 """Seconds of computing after which the kernel (or the page) gets its turn."""
+PINS = 4
+"""Runs that can be pinned."""
 PACES = {"slow": 240, "normal": 80, "fast": 20}
 """Pictures of the default run, unless its updates are slow: twelve seconds to watch, four, or one."""
 ONE_BY_ONE = 0.6

@@ -8,7 +8,7 @@ IMPORT = re.compile(r'^import \{(\s*\w+(?:,\s*\w+)*,?\s*)\} from "\./(\w+)\.js";
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 HERE = Path(__file__).parent
 FIRST = ("numbers", "ink", "settings", "axes", "writing", "drawers")
-THEN = ("cross_hair", "terms", "time", "compare", "acts", "page/rules", "inspect", "handles", "guess", "live")
+THEN = ("cross_hair", "terms", "time", "page/rules", "compare", "acts", "inspect", "handles", "guess", "live")
 DRAWING = tuple(HERE / f"{name}.js" for name in (*FIRST, *THEN))
 """What draws a figure, each behind those that it imports."""
 

@@ -9,14 +9,12 @@ import torch
 from rlhf_helpers.live import checks
 from rlhf_helpers.live.base import Panel, View
 from rlhf_helpers.live.guidance import Preset, Say, Term
-from rlhf_helpers.live.rules import axis_width, move_mark, write_status, write_stop
+from rlhf_helpers.live.rules import PINS, axis_width, move_mark, write_status, write_stop
 from rlhf_helpers.live.run import Kept, NotFinite, Run
 from rlhf_helpers.live.word import Spelling
 
 ROOM = 64_000_000
 """Bytes of states that a session keeps, to go back to."""
-MOST = 4
-"""Runs that can be pinned."""
 LEAST = 24
 """States that it keeps whatever they take."""
 
@@ -179,7 +177,7 @@ class Session:
 
     def pin(self, name: str) -> None:
         """Keep the run as it is under a name; another of this name goes, or the oldest of too many."""
-        self.pins = [pin for pin in self.pins if pin["name"] != name][1 - MOST :]
+        self.pins = [pin for pin in self.pins if pin["name"] != name][1 - PINS :]
         self.pins.append({"name": name, "rows": {series: list(row) for series, row in self.rows.items()}})
 
     def other_seed(self, seed: int) -> Iterator[int]:

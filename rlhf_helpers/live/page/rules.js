@@ -4,6 +4,7 @@
 
 export const FRAME = 50; // milliseconds from one picture to the next while it plays
 export const BUSY = 30; // milliseconds of computing after which the page gets its turn
+export const PINS = 4; // runs that can be pinned
 export const PACES = { slow: 240, normal: 80, fast: 20 }; // pictures of the default run, unless its updates are slow
 export const ONE_BY_ONE = 600; // milliseconds for each, at any other speed
 export const SAME_DRAG = 20; // a slider moved again within this part of a run is still the same move: one mark
