@@ -138,7 +138,7 @@ def test_a_question_can_be_answered_before_anything_is_run_and_no_code_names_its
 def outcome(cell) -> tuple[str, list[str]]:
     """The text of a question, and whether each of its answers is right."""
     asked = []
-    exec(cell.source, {"question": lambda text, answers, right: asked.extend([text, answers, right])})
+    exec(cell.source, {"question": lambda text, answers, right, show=None: asked.extend([text, answers, right])})
     text, answers, right = asked
     return text, ["Yes" if answer == right else "No" for answer in answers]
 
@@ -215,12 +215,14 @@ def test_buttons_and_branch_lead_to_readers_copies(html_dir):
         if not page.is_file():  # the front page is the book's own index.html
             page = html_dir / "index.html"
         html = page.read_text("utf-8")
-        leads = [link for link in re.findall(r'href="([^"]+\.ipynb)"', html) if "/edit/" not in link]
-        assert len(leads) == 3, (path.stem, leads)
+        leads = [link for link in re.findall(r'href="([^"]+\.ipynb)(?:#[^"]*)?"', html) if "/edit/" not in link]
+        assert len(leads) == 3 * (1 + html.count('class="baby-attempt"')), path.stem  # the page's, and each exercise's
         assert all(link.endswith(f"/{path.name}") for link in leads)
+        places = re.findall(rf"/{path.name}#scrollTo=([^\"]+)", html)
+        assert {*places} <= {cell.id for cell in copied(path, "reader")}, path.stem
         assert f"/v2/gh/{repository}/notebooks?urlpath=lab/tree/{path.name}" in html
         assert f"colab.research.google.com/github/{repository}/blob/notebooks/{path.name}" in html
-        (local,) = [link for link in leads if "://" not in link]
+        (local,) = {link for link in leads if "://" not in link}
         assert (page.parent / local).resolve() == html_dir.resolve() / "notebooks" / path.name
     wanted = (html_dir / "notebooks" / "requirements.txt").read_text("utf-8")
     assert wanted.splitlines()[-1] == f"git+{notebooks.address()}"
