@@ -21,7 +21,7 @@ function fitFormulas() {
   }
 }
 
-// A slide has room for two charts and a strip: a button shows the rest. Presets that find no room below the controls
+// A slide has room for two charts and a strip: a button shows the rest, and then what is asked of it. Presets that find no room below the controls
 // stand below the charts, and so does their sentence, unless the status needs its room.
 async function startFigure(slide) {
   const figure = slide?.querySelector("figure.baby-live");
@@ -32,12 +32,18 @@ async function startFigure(slide) {
   const [grid, controls, presets, sentences] = ["grid", "controls", "presets", "sentences"].map((name) =>
     figure.querySelector(`.baby-${name}`),
   );
+  const asked = figure.querySelectorAll(".baby-letters, .baby-heads");
+  for (const panel of asked) panel.parentElement.append(panel);
   if (figure.querySelector(".baby-main > .baby-panel:nth-child(3), .baby-chips")) {
+    const views = asked.length ? ["first", "turned", "asked"] : ["first", "turned"];
+    figure.dataset.view = views[0];
     const others = document.createElement("button");
     others.type = "button";
     others.className = "baby-button baby-others";
     others.textContent = "Other charts";
-    others.onclick = () => figure.classList.toggle("turned");
+    others.onclick = () => {
+      figure.dataset.view = views[(views.indexOf(figure.dataset.view) + 1) % views.length];
+    };
     (controls.querySelector(".baby-buttons") ?? controls).append(others);
   }
   if (presets) {
