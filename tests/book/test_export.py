@@ -16,12 +16,12 @@ import torch
 from ipywidgets import FloatLogSlider
 from support import agreement
 from support.chapters import every_chapter, live_figures
-from support.graphs import control_inputs, published_data, run_in_onnxruntime, settings_to_try
+from support.graphs import control_inputs, published_data, run_in_onnxruntime, session_of, settings_to_try
 from torch.torch_version import TorchVersion
 
 from rlhf_helpers import ppo, training_step
 from rlhf_helpers.live import Curves, live
-from rlhf_helpers.live.export import IR_VERSION, OPSET, export_graph, page_data
+from rlhf_helpers.live.export import IR_VERSION, OPSET, export_graph, page_data, to_onnx
 
 
 @every_chapter
@@ -129,6 +129,20 @@ def test_adams_epsilon_survives_the_optimizer(trained_figure):
     assert (step(start, torch.full((32, 8), 0.5), **as_tensors(trained_figure))[0]["v"] == 0).any()
     found = run_in_onnxruntime(page_data(trained_figure), 2)
     assert all(np.isfinite(x).all() for x in found.values())
+
+
+def test_a_matrix_times_a_vector_has_its_gradient():
+    """The engine that checks graphs turns the matrix the wrong way in its stronger optimizations."""
+    logits = torch.randn(4, 10, generator=torch.Generator().manual_seed(0))
+
+    def step(given):
+        table = given["state/logits"].detach().clone().requires_grad_()
+        loss = (table.softmax(-1) @ table[0]).square().sum()
+        return {"next/logits": torch.autograd.grad(loss, table)[0]}
+
+    graph = to_onnx(step, {"state/logits": logits})
+    (found,) = session_of(base64.b64encode(graph).decode()).run(None, {"state/logits": logits.numpy()})
+    np.testing.assert_allclose(found, step({"state/logits": logits})["next/logits"], rtol=1e-5, atol=1e-6)
 
 
 def as_tensors(figure) -> dict[str, torch.Tensor]:
