@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from rlhf_helpers.exercises.diagnosis import Checker, Function, Mistake, Numbers, Parts
+from rlhf_helpers.exercises.diagnosis import Checker, Choice, Function, Mistake, Numbers, Parts
 
 # ---- The price of nine tenths
 
@@ -256,9 +256,18 @@ controller = Function(
 )
 
 
+helpless = Choice(
+    "back",
+    {
+        "further": "Those went the way of their pay already; PPO's own clip stops them too, and means to.",
+        "both": "The gradient is off on both sides, but those that their pay wants further out need no help.",
+    },
+)
+
+
 EXERCISES: dict[str, Checker] = {
     "ex-ppo-price": price,
-    "ex-ppo-min": surrogate,
+    "ex-ppo-min": Parts({"the function": surrogate, "who needs help": helpless}),
     "ex-ppo-two": Parts({"the function": optimum, "the factor": factor}),
     "ex-ppo-controller": controller,
 }

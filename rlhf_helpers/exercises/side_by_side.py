@@ -356,9 +356,19 @@ tokens_until = Function(
     hint=2,
 )
 
+
+lead = Choice(
+    "none",
+    {
+        "more": "Paid late, PPO ends further below the frontier than RLOO: it had been in front since it saw each token's pay.",
+        "less": "Nothing is left: paid late, PPO ends further below the frontier than RLOO.",
+    },
+)
+
+
 EXERCISES: dict[str, Checker] = {
     "ex-side-leaderboard": leaderboard,
     "ex-side-nearest": Parts({"the function": at_equal_kl, "who wins": winner}),
-    "ex-side-at-end": paid_at_the_end,
+    "ex-side-at-end": Parts({"the function": paid_at_the_end, "what is left of the lead": lead}),
     "ex-side-epochs": tokens_until,
 }

@@ -219,5 +219,7 @@ NUMBERS = {
     "ex-feedback-agreement: if_ties_were_right": (1,),
     "ex-hunt-kl: true_number": (2,),
     "ex-side-nearest: winner": ("patient",),
+    "ex-side-at-end: lead": ("none",),
+    "ex-ppo-min: helpless": ("back",),
     "ex-hunt-plateau": (6 * math.log(10), sum(1 - (8 / 9) ** t for t in range(1, 5)) / 4),
 }

@@ -158,6 +158,11 @@ RIGHT = {
         "the exponential": "torch.tensor((1 - 0.5) / 0.5).exp()",
         "from the optimum": "(lambda p: p[1] / p[2])((torch.tensor([0, 1, 0.5]) / 0.5).softmax(0))",
     },
+    "ex-ppo-min: helpless": {
+        "as it is written": '"back"',
+        "with a capital": '"Back"',
+        "with a space": '"back "',
+    },
 }
 
 WRONG = {
@@ -311,5 +316,11 @@ WRONG = {
         "the difference of the probabilities": "0.2",
         "the log of the ratio of payments": "math.log(2)",
         "in percent": "271.8",
+    },
+    "ex-ppo-min: helpless": {
+        "the gradient is off on both sides": '"both"',
+        "the wrong one of the two": '"further"',
+        "their ratio": "0.5",
+        "a list of the two": '["back", "further"]',
     },
 }

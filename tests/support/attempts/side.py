@@ -164,6 +164,11 @@ RIGHT = {
             else "patient"
         )""",
     },
+    "ex-side-at-end: lead": {
+        "as it is written": '"none"',
+        "in capitals": '"NONE"',
+        "computed": '"none" if 7.85 > 2.05 else "less"',
+    },
 }
 
 WRONG = {
@@ -379,6 +384,12 @@ WRONG = {
         "who wins by the nearest update": '"hasty"',
         "as good as each other": '"neither"',
         "the reward in place of the name": "0.37",
+        "a yes": "True",
+    },
+    "ex-side-at-end: lead": {
+        "its clip is its strength, so it keeps the lead": '"more"',
+        "a part of it": '"less"',
+        "the shortfall in place of the word": "7.85",
         "a yes": "True",
     },
 }
