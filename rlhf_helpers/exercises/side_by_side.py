@@ -360,8 +360,8 @@ tokens_until = Function(
 lead = Choice(
     "none",
     {
-        "more": "Paid late, PPO ends further below the frontier than RLOO: it had been in front since it saw each token's pay.",
-        "less": "Nothing is left: paid late, PPO ends further below the frontier than RLOO.",
+        "more": "Paid late, PPO ends below RLOO: it had been in front since it saw each token's pay.",
+        "less": "Nothing is left: paid late, PPO ends below RLOO.",
     },
 )
 

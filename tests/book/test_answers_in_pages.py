@@ -73,10 +73,10 @@ def test_attempts_at_numbers_and_choices_are_told_in_the_page_what_a_kernel_tell
         "ex-ppo-min: helpless: a list of the two",
         "ex-ratio-geometric: most_touched: one product",
         "ex-ratio-geometric: most_touched: the place in the list",
-        "ex-side-at-end: lead: the shortfall in place of the word",
-        "ex-side-at-end: lead: a yes",
         "ex-side-nearest: winner: the reward in place of the name",
         "ex-side-nearest: winner: a yes",
+        "ex-side-at-end: lead: the shortfall in place of the word",
+        "ex-side-at-end: lead: a yes",
     ]
 
 
