@@ -1,4 +1,4 @@
-"""How tests share processes: all of them run in one for each core, and what belongs together stays together."""
+"""How tests share processes: all of them run in one more than there are cores, and what belongs together stays together."""
 
 import os
 import re
@@ -16,14 +16,15 @@ ORDER = ["tests/browser", "tests/workshop", "tests/book", "book", "tests/finding
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    """Use all cores (at most four) where no test is named; named tests run in this process unless `-n` says otherwise.
+    """Use all cores where no test is named; named tests run in this process unless `-n` says otherwise.
 
-    A process takes seconds to import PyTorch and to collect, which a few tests do not earn back.
+    A process takes seconds to import PyTorch and to collect, which a few tests do not earn back. Tests of pages wait for
+    a browser's frames a good part of their time: one process more than there are cores works meanwhile.
     """
     is_worker = hasattr(config, "workerinput")
     is_named = config.args_source is config.ArgsSource.ARGS
     if config.option.numprocesses is None and not is_worker and not is_named:
-        config.option.numprocesses = "logical"
+        config.option.numprocesses = min(config.option.maxprocesses, (os.cpu_count() or 1) + 1)
 
 
 def pytest_collection_modifyitems(items):
