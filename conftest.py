@@ -18,8 +18,8 @@ ORDER = ["tests/browser", "tests/workshop", "tests/book", "book", "tests/finding
 def pytest_cmdline_main(config):
     """Use all cores where no test is named; named tests run in this process unless `-n` says otherwise.
 
-    A process takes seconds to import PyTorch and to collect, which a few tests do not earn back. Tests of pages wait for a
-    browser's frames a good part of their time: one process more than there are cores works meanwhile.
+    A process takes seconds to import PyTorch and to collect, which a few tests do not earn back. Those of pages often
+    wait for the browser: with one process more than there are cores, something else runs meanwhile.
     """
     is_worker = hasattr(config, "workerinput")
     is_named = config.args_source is config.ArgsSource.ARGS
