@@ -158,11 +158,13 @@ export function endLabels(all, plot, span) {
   return [...pieces, ...names];
 }
 
-// How lines are told apart that have one color, by a piece of each, and which lie under another, at every point.
+// How lines are told apart that have one color, by a piece of each, and which lie under another, wherever they are seen.
 export function apart(lines, at) {
   const shared = sharedColors(lines);
   const covers = (one, other) =>
-    one.y.length > 1 && one.y.length === other.y.length && one.y.every((v, i) => near(at(v), at(other.y[i])));
+    one.y.length > 1 &&
+    one.y.length === other.y.length &&
+    [one, other].every(({ seen, y }) => (seen ?? [...y.keys()]).every((i) => near(at(one.y[i]), at(other.y[i]))));
   return lines.map((line, k) => ({
     dash: shared(line) ? line.dash : null,
     same: lines.slice(0, k).some((other) => covers(other, line)),

@@ -1,7 +1,7 @@
 // What a run is compared with: the run before, pinned runs, all seeds. A row below the charts pins the run that is shown
 // under a name, and lets go of it; the row has its room whether it is full or not.
 
-import { add, set } from "./ink.js";
+import { add, say, set } from "./ink.js";
 import { PINS } from "./rules.js";
 import { writeSetting } from "./settings.js";
 
@@ -9,7 +9,7 @@ const KEYS = { "the run before": "baby-key-before" };
 
 export function comparison(el, spec, host) {
   const box = add(el, "div", "baby-compare");
-  set(box, { role: "group", "aria-label": "Compare runs", "data-lm-suppress-shortcuts": true }); // JupyterLab has keys too
+  set(box, { role: "group", "aria-label": "Compare runs" });
   const form = add(box, "form", "baby-pinning");
   const name = add(form, "input", "");
   set(name, { type: "text", maxlength: 24, "aria-label": "Name of this run", autocomplete: "off", spellcheck: false });
@@ -45,8 +45,8 @@ export function comparison(el, spec, host) {
     if (seed) words.push(`seed ${seed}`);
     if (!edited) name.value = (words.join(", ") || "as at first").slice(0, 24);
     pin.disabled = pins.length >= PINS;
-    seeds.textContent = lines.length || progress ? "One seed" : all;
-    if (told.textContent !== progress) told.textContent = progress;
+    say(seeds, lines.length || progress ? "One seed" : all);
+    say(told, progress);
     const keys = [...(Object.keys(previous ?? {}).length ? ["the run before"] : []), ...pins.map((one) => one.name)];
     for (const [key, chip] of chips)
       if (!keys.includes(key)) {

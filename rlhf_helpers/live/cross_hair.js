@@ -120,7 +120,7 @@ export function crossHair(el, spec, host, panels, painted) {
   }
 
   function listenToKeys(entry, layer) {
-    set(layer, { tabindex: 0, role: "slider", "data-lm-suppress-shortcuts": true }); // JupyterLab has arrow keys too
+    set(layer, { tabindex: 0, role: "slider" });
     layer.setAttribute("aria-label", entry.panel.kind === "curves" ? "Read the curves" : "Read the functions");
     layer.addEventListener("keydown", (event) => {
       if (event.key === "Escape") return leave();

@@ -33,12 +33,13 @@ function spot([b, t], face, letters, box) {
   return { place: [b, t], name: `Row ${b + 1}, ${ordinal(t + 1)} ${what}: ${face}`, ...box };
 }
 
+const COLUMN = 2; // pixels, about as wide as a line
 const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure plays
 
 function curves(panel, frame, room, spec, memory) {
   const { step, width } = frame;
-  // a few points for each pixel, of the part that was made before the update that is shown, and of the part behind it
-  const drawn = (values, from, to) => places(values, from, Math.min(to, width), room.width);
+  // a few points for each COLUMN, of the part that was made before the update that is shown, and of the part behind it
+  const drawn = (values, from, to) => places(values, from, Math.min(to, width), room.width / COLUMN);
   const lines = panel.names.map((name) => {
     const [y, before] = [frame.rows[name] || [], frame.previous?.[name] || []];
     const [past, future] = [drawn(y, 0, step), drawn(y, step, y.length - 1)];
@@ -80,9 +81,12 @@ function curves(panel, frame, room, spec, memory) {
         }),
       );
   }
-  for (const [i, begins] of (panel.anew ? frame.rows[panel.anew] : []).entries())
-    if (begins && i && i <= width)
-      inside.push(path(`M${r(X(i))} 0V${plot.height}`, "currentColor", { "stroke-opacity": 0.25, "stroke-width": 1 }));
+  if (panel.anew) {
+    const begins = (frame.rows[panel.anew] || []).flatMap((is, i) => (is && i && i <= width ? i : []));
+    const crowded = begins.length > plot.width / 3; // they would be a wall
+    const d = crowded ? "" : begins.map((i) => `M${r(X(i))} 0V${plot.height}`).join("");
+    inside.push(path(d, "currentColor", { "stroke-opacity": 0.25, "stroke-width": 1 }));
+  }
   for (const { quantity, others } of lines)
     for (const { y, at: drawn, look, key } of others) {
       inside.push(path(traceAt(drawn, y, X, at), color(quantity), look));
@@ -97,7 +101,10 @@ function curves(panel, frame, room, spec, memory) {
         "stroke-dasharray": "2 3",
       }),
     );
-  const told = apart(lines, at);
+  const told = apart(
+    lines.map((line) => ({ ...line, seen: [...line.past, ...line.future] })),
+    at,
+  );
   const ends = [];
   for (const [k, line] of lines.entries()) {
     const look = { "stroke-dasharray": line.dash.join(" "), "data-series": line.series };
@@ -136,12 +143,18 @@ function curves(panel, frame, room, spec, memory) {
     ...axes.reads,
     axis: "",
     word: "update",
-    xs: lines[0].y.map((_, i) => i),
+    xs: updates(lines[0].y.length),
     lines: lines.map(({ label, quantity, series, y }) => ({ label, series, color: color(quantity), y, at, span })),
     names,
     marks,
   };
   return { scene, words: sentence(ends), reads, axes };
+}
+
+const counted = [];
+function updates(count) {
+  while (counted.length < count) counted.push(counted.length);
+  return counted.slice(0, count);
 }
 
 // The runs beside the one that is shown, and how their lines look; a pinned one has a number on it.
@@ -166,7 +179,8 @@ function plot(panel, frame, room, spec, memory) {
   const trailOf = (rows, [px, py]) => {
     const [x, y] = [rows[px] || [], rows[py] || []];
     const every = Math.ceil(y.length / TRAIL);
-    const at = Array.from({ length: y.length }, (_, i) => i).filter((i) => i % every === 0 || i === frame.step);
+    const at = Array.from({ length: Math.ceil(y.length / every) || 0 }, (_, k) => k * every);
+    if (frame.step % every && frame.step < y.length) at.splice(Math.ceil(frame.step / every), 0, frame.step);
     const part = (kept) => ({ x: kept.map((i) => x[i]), y: kept.map((i) => y[i]) });
     return {
       ...panel.looks[py],

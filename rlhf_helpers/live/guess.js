@@ -2,7 +2,7 @@
 // as long as the line, words say how near it came. It stays in this drawing: no run and no address knows of it.
 
 import { handlesOver } from "./handles.js";
-import { add, color, dot, FONT, measure, patch, path, SVG, set, text, trace } from "./ink.js";
+import { add, color, dot, FONT, measure, patch, path, SVG, say, set, text, trace } from "./ink.js";
 import { niceStep, number, r } from "./numbers.js";
 
 const PARTS = 40; // of a drawn line
@@ -144,7 +144,7 @@ export function guessOver({ panel, box, place, steps, host, changed }) {
   };
 
   const label = (button, name, action) => {
-    button.textContent = name;
+    say(button, name);
     button.onclick = action;
     button.style.visibility = action ? "" : "hidden";
   };
@@ -156,10 +156,10 @@ export function guessOver({ panel, box, place, steps, host, changed }) {
       frame = next;
       if (state === "waiting" && (next.playing || next.step < steps)) state = "played";
     },
-    show(where) {
+    show(where, { width, height }) {
       axes = where;
       const { plot } = axes;
-      set(svg, { width: place.clientWidth, height: place.clientHeight, "font-size": FONT });
+      set(svg, { width, height, "font-size": FONT });
       patch(svg, line ? scene() : []);
       const drawing = state === "drawing";
       sheet.hidden = !drawing;
@@ -171,8 +171,7 @@ export function guessOver({ panel, box, place, steps, host, changed }) {
       }))
         sheet.style[name] = `${r(pixels)}px`;
       handles(drawing ? points() : []);
-      const told = said();
-      if (words.textContent !== told) words.textContent = told;
+      say(words, said());
       label(
         first,
         drawing || state === "waiting" ? "Play it" : line ? "Guess again" : "Draw your guess",

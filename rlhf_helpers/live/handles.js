@@ -23,7 +23,7 @@ export function handlesOver(place) {
 class Handle {
   constructor(layer) {
     this.element = add(layer, "div", "baby-handle");
-    set(this.element, { role: "slider", tabindex: 0, "data-lm-suppress-shortcuts": true }); // JupyterLab has arrow keys too
+    set(this.element, { role: "slider", tabindex: 0 });
     this.element.onkeydown = (event) => this.key(event);
     this.element.onpointerdown = (event) => this.take(event);
     this.element.onpointermove = (event) => this.drag(event);

@@ -74,10 +74,15 @@ export const traceAt = (at, values, x, y) =>
   );
 
 let pen = null;
+const widths = new Map();
 export function measure(words, size = FONT) {
-  pen ||= document.createElement("canvas").getContext("2d");
-  pen.font = `600 ${size}px system-ui, sans-serif`;
-  return pen.measureText(words).width;
+  const key = `${size} ${words}`;
+  if (!widths.has(key)) {
+    pen ||= document.createElement("canvas").getContext("2d");
+    pen.font = `600 ${size}px system-ui, sans-serif`;
+    widths.set(key, pen.measureText(words).width);
+  }
+  return widths.get(key);
 }
 
 export function add(el, tag, name) {
@@ -86,24 +91,34 @@ export function add(el, tag, name) {
   return child;
 }
 
+export function say(node, words) {
+  if (node.textContent !== words) node.textContent = words;
+}
+
 export function set(node, attributes) {
   for (const [key, value] of Object.entries(attributes))
     if (node.getAttribute(key) !== String(value)) node.setAttribute(key, value);
 }
 
-// Make an element's children those of the scene, [tag, attributes, text, children] each, touching only what differs.
+// Make an element's children those of the scene, [tag, attributes, text, children] each, touching only what differs
+// from the scene before; that is remembered, since to ask the elements takes longer than to draw.
+const made = new WeakMap(); // element -> [{node, tag, attributes, words}, ...]
 export function patch(parent, scene) {
-  scene.forEach(([tag, attributes, words, children], i) => {
-    let node = parent.children[i];
-    if (!node || node.tagName !== tag) {
-      const fresh = document.createElementNS(SVG, tag);
-      node ? parent.replaceChild(fresh, node) : parent.appendChild(fresh);
-      node = fresh;
+  if (!made.has(parent)) made.set(parent, []);
+  const known = made.get(parent);
+  for (const [i, [tag, attributes, words, children]] of scene.entries()) {
+    if (known[i]?.tag !== tag) {
+      const node = document.createElementNS(SVG, tag);
+      known[i] ? known[i].node.replaceWith(node) : parent.append(node);
+      known[i] = { node, tag, attributes: {}, words: "" };
     }
-    for (const name of node.getAttributeNames()) if (!(name in attributes)) node.removeAttribute(name);
-    set(node, attributes);
-    if (children) patch(node, children);
-    else if (node.textContent !== (words || "")) node.textContent = words || "";
-  });
-  while (parent.children.length > scene.length) parent.lastChild.remove();
+    const one = known[i];
+    for (const name in one.attributes) if (!(name in attributes)) one.node.removeAttribute(name);
+    for (const name in attributes)
+      if (attributes[name] !== one.attributes[name]) one.node.setAttribute(name, attributes[name]);
+    one.attributes = attributes;
+    if (children) patch(one.node, children);
+    else if (one.words !== (words || "")) one.node.textContent = one.words = words || "";
+  }
+  for (const { node } of known.splice(scene.length)) node.remove();
 }

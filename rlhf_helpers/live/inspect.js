@@ -3,7 +3,7 @@
 // drawn. Over a panel that can be asked lie buttons, one for each token, of which Tab reaches one and arrow keys the
 // others; Enter opens, Escape closes.
 
-import { add, color, FONT, measure, patch, path, SVG, set, surface, text } from "./ink.js";
+import { add, color, FONT, measure, patch, path, SVG, say, set, surface, text } from "./ink.js";
 import { r } from "./numbers.js";
 import { FIELD, writeNumber } from "./rules.js";
 
@@ -11,7 +11,8 @@ const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 const [HALF, NUMBER] = [30, 14]; // pixels for the largest push, and for its number
 const HEIGHT = 2 * (HALF + NUMBER) + 16; // with the names of the logits below
 
-// For the panels of a figure: `lay(panel, asks)` after a panel is drawn, `show(frame)` after all of them are.
+// For the panels of a figure: `lay(panel, asks)` after a panel is drawn, `show(frame)` after all of them are, `place()`
+// where the figure has another size.
 //   asks  {columns, boxes: [{x, y, width, height, name}]}, row after row
 export function inspector(el, panels, host) {
   const layers = new Map();
@@ -33,14 +34,29 @@ export function inspector(el, panels, host) {
   const svg = push.appendChild(document.createElementNS(SVG, "svg"));
   svg.setAttribute("aria-hidden", "true"); // there is nothing to see yet
   const says = add(sheet, "p", "");
-  let frame = null;
+  let [frame, width] = [null, 0];
+
+  // What a reader looks at from now on; null is nothing.
+  const turn = (next) => {
+    for (const [one, is] of [
+      [open, false],
+      [next, true],
+    ]) {
+      if (!one) continue;
+      one.layer.memory.open = is;
+      set(one.layer.buttons[one.index], { "aria-expanded": is });
+    }
+    open = next;
+    sheet.hidden = !open;
+    push.hidden = !open?.layer.panel.inside.push;
+    place();
+    show(frame);
+  };
 
   const shut = () => {
     if (!open) return;
     const { layer, index } = open;
-    open = null;
-    layer.memory.open = false;
-    show(frame);
+    turn(null);
     layer.buttons[index].focus();
   };
   close.onclick = shut;
@@ -48,12 +64,9 @@ export function inspector(el, panels, host) {
 
   const ask = (layer, index) => {
     if (open?.layer === layer && open.index === index) return shut();
-    if (open) open.layer.memory.open = false;
-    open = { layer, index };
-    layer.memory.open = true;
     host.look?.();
     lines.replaceChildren();
-    show(frame);
+    turn({ layer, index });
     for (const seen of [sheet, layer.buttons[index]]) seen.scrollIntoView({ block: "nearest" });
   };
 
@@ -61,8 +74,8 @@ export function inspector(el, panels, host) {
     place.classList.add("baby-asks");
     const group = add(place, "div", "baby-tokens");
     const name = `${panel.title || panel.kind}: arrow keys move, Enter looks inside`;
-    set(group, { role: "group", "aria-label": name, "data-lm-suppress-shortcuts": true }); // JupyterLab has such keys too
-    const layer = { panel, box, memory, group, buttons: [], columns: 1 };
+    set(group, { role: "group", "aria-label": name });
+    const layer = { panel, box, memory, group, buttons: [], columns: 1, laid: [] };
     layers.set(panel, layer);
     group.addEventListener(
       "click",
@@ -94,32 +107,33 @@ export function inspector(el, panels, host) {
       if (!layer.buttons[index]) {
         const button = add(layer.group, "button", "");
         Object.assign(button, { type: "button", tabIndex: index ? -1 : 0 });
+        set(button, { "aria-expanded": false });
         layer.buttons.push(button);
       }
-      const button = layer.buttons[index];
-      set(button, {
-        "aria-label": name,
-        style: `left:${r(x)}px;top:${r(y)}px;width:${r(width)}px;height:${r(height)}px`,
-      });
+      const style = `left:${r(x)}px;top:${r(y)}px;width:${r(width)}px;height:${r(height)}px`;
+      if (layer.laid[index] === name + style) continue;
+      layer.laid[index] = name + style;
+      set(layer.buttons[index], { "aria-label": name, style });
     }
+  };
+
+  const place = () => {
+    if (!open) return;
+    const below = open.layer.box.getBoundingClientRect().bottom - dock.getBoundingClientRect().top;
+    width = svg.clientWidth;
+    dock.style.setProperty("--below", `${r(below)}px`);
   };
 
   const show = (next) => {
     frame = next;
-    for (const layer of layers.values())
-      for (const [index, button] of layer.buttons.entries())
-        set(button, { "aria-expanded": open?.layer === layer && open.index === index });
-    sheet.hidden = !open;
     if (!open) return;
     const { layer, index } = open;
     const { inside, letters } = layer.panel;
     const spot = layer.asks.boxes[index];
     const at = (name) => spot.place.reduce((value, i) => (Array.isArray(value) ? value[i] : value), frame.now[name]);
     const known = (name) => (name in frame.now ? at(name) : name === "step" ? frame.step : frame.settings[name]);
-    const below = layer.box.getBoundingClientRect().bottom - dock.getBoundingClientRect().top;
-    dock.style.setProperty("--below", `${r(below)}px`);
-    sheet.setAttribute("aria-live", frame.playing ? "off" : "polite");
-    if (title.textContent !== spot.name) title.textContent = spot.name;
+    set(sheet, { "aria-live": frame.playing ? "off" : "polite" });
+    say(title, spot.name);
     sheet.classList.toggle("baby-empty", Boolean(spot.empty));
     for (const [i, [name, form]] of inside.lines.entries()) {
       const line = lines.children[i] ?? addLine(lines, name);
@@ -131,12 +145,11 @@ export function inspector(el, panels, host) {
     });
     write(says, spoken.map((say) => say.text).join(" "), known, inside.quantities);
     says.hidden = !inside.says.length;
-    push.hidden = !inside.push;
     if (!inside.push) return;
-    const unit = drawPush(svg, at(inside.push), letters, layer.memory, spot.token);
-    words.textContent = `Its push on the logits${unit}: a step down the loss moves them this way`;
+    const unit = drawPush(svg, width, at(inside.push), letters, layer.memory, spot.token);
+    say(words, `Its push on the logits${unit}: a step down the loss moves them this way`);
   };
-  return { lay, show };
+  return { lay, show, place };
 }
 
 const tidy = (words) => words.replace("-", "−");
@@ -171,8 +184,7 @@ function write(element, form, known, quantities) {
 }
 
 // A bar for each logit, up or down, with its number where there is room; the scale only grows. Returns its unit.
-function drawPush(svg, values, letters, memory, token) {
-  const width = svg.clientWidth;
+function drawPush(svg, width, values, letters, memory, token) {
   const wide = width / values.length;
   memory.push = Math.max(memory.push ?? 1e-9, ...values.map(Math.abs));
   const power = Math.floor(Math.log10(memory.push));

@@ -18,7 +18,7 @@ import { crossHair } from "./cross_hair.js";
 import { DRAWERS } from "./drawers.js";
 import { guessOver } from "./guess.js";
 import { handlesOver } from "./handles.js";
-import { add, calm, FONT, patch, SVG, set } from "./ink.js";
+import { add, calm, FONT, patch, SVG, say, set } from "./ink.js";
 import { inspector } from "./inspect.js";
 import { formula } from "./terms.js";
 import { timeline } from "./time.js";
@@ -53,7 +53,7 @@ export function draw(el, spec, host = {}) {
   const cross = crossHair(el, spec, host, panels, light);
   const look = inspector(el, panels, host);
   let frame = null;
-  const room = {};
+  let sizes = null; // of the panels: to ask for them while a frame is drawn would lay out the page again and again
   const control = (name) => ({
     ...spec.controls.find((one) => one.name === name), // its label, and what it can be
     value: frame.settings[name],
@@ -62,13 +62,15 @@ export function draw(el, spec, host = {}) {
   const edges = { left: 30 }; // of all plots of the figure
   const paint = () => {
     if (!frame) return;
+    const sized = sizes !== null;
+    sizes ??= panels.map(({ place }) => [Math.floor(place.clientWidth), Math.floor(place.clientHeight)]);
     const before = edges.left;
     const covered = guesses.some((guess) => guess.covers());
     el.classList.toggle("baby-covered", covered);
     const seen = covered ? { ...frame, rows: {}, previous: {}, marks: [] } : frame;
-    for (const entry of panels) {
-      const { panel, place, svg, memory, handles, guess } = entry;
-      const [width, height] = [Math.floor(place.clientWidth), Math.floor(place.clientHeight)];
+    for (const [i, entry] of panels.entries()) {
+      const { panel, svg, memory, handles, guess } = entry;
+      const [width, height] = sizes[i];
       if (width < 40) continue;
       const axis = guess && { y_range: guess.axis() };
       const drawn = DRAWERS[panel.kind]({ ...panel, ...axis }, seen, { width, height, edges }, spec, memory);
@@ -83,23 +85,26 @@ export function draw(el, spec, host = {}) {
       patch(svg, scene);
       look.lay(panel, asks);
       handles?.(drawn.grips.map((grip) => ({ ...grip, ...control(grip.control) })));
-      guess?.show(drawn.axes);
+      guess?.show(drawn.axes, { width, height });
     }
     if (edges.left > before) return paint(); // numbers of a later panel asked for more room
     cross(frame);
     showTime(frame);
+    if (!sized) look.place();
     look.show(frame);
     compare(frame);
     // a screen reader hears where a run stops, not every step of it
-    status.setAttribute("aria-live", frame.playing ? "off" : "polite");
+    set(status, { "aria-live": frame.playing ? "off" : "polite" });
     status.classList.toggle("baby-error", Boolean(frame.error));
-    const text = spec.training && !frame.error ? `Update ${frame.step}: ${frame.status}` : frame.status;
-    if (status.textContent !== text) status.textContent = text;
-    keepRoom(status, room);
+    say(status, spec.training && !frame.error ? `Update ${frame.step}: ${frame.status}` : frame.status);
   };
   for (const { panel, svg, memory } of panels) if (panel.word) write(svg, panel, spec, memory, host, paint);
-  const observer = new ResizeObserver(() => requestAnimationFrame(paint));
+  const observer = new ResizeObserver(() => {
+    sizes = null;
+    requestAnimationFrame(paint);
+  });
   for (const { place } of panels) observer.observe(place);
+  const rooms = keepRoom(status);
   let painted = 0;
   const update = (next) => {
     frame = next;
@@ -112,6 +117,7 @@ export function draw(el, spec, host = {}) {
   const forget = spec.name ? answer(spec.name, el, host.act) : () => {};
   update.stop = () => {
     observer.disconnect();
+    rooms.disconnect();
     forget();
   };
   update.boxes = panels.map(({ box }) => box);
@@ -119,14 +125,22 @@ export function draw(el, spec, host = {}) {
 }
 
 // A line keeps the room that its longest words took at this width, so that nothing below it moves.
-function keepRoom(line, room) {
-  if (room.width !== line.clientWidth) {
-    Object.assign(room, { width: line.clientWidth, height: 0 });
+function keepRoom(line) {
+  let room = {};
+  const keep = ({ width, height }) => {
+    room = { width, height };
+    line.style.minHeight = `${height}px`;
+  };
+  const anew = () => {
     line.style.minHeight = "";
-  }
-  if (line.clientHeight <= room.height) return;
-  room.height = line.clientHeight;
-  line.style.minHeight = `${room.height}px`;
+    keep(line.getBoundingClientRect());
+  };
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    if (Math.abs(contentRect.width - room.width) < 0.5) contentRect.height > room.height && keep(contentRect);
+    else requestAnimationFrame(anew);
+  });
+  observer.observe(line);
+  return observer;
 }
 
 // The anywidget. A kernel tells the rows of a run once, in the frames that are the first to have them; here they are
@@ -140,8 +154,11 @@ function historyOf(model) {
     const { rows, since, number } = model.get("frame");
     if (since > 0 && number !== history.number + 1) model.send({ rows: true });
     else
-      for (const [name, news] of Object.entries(rows))
-        history.rows[name] = [...(history.rows[name] ?? []).slice(0, since), ...news];
+      for (const [name, news] of Object.entries(rows)) {
+        // what is told again is another row: of one that only gets longer, the drawing remembers what it found in it
+        if (history.rows[name]?.length !== since) history.rows[name] = (history.rows[name] ?? []).slice(0, since);
+        for (const value of news) history.rows[name].push(value);
+      }
     history.number = number;
   };
   model.on("change:frame", hear);
@@ -176,7 +193,7 @@ export function render({ model, el }) {
   };
   model.on("change:frame", changed);
   paint();
-  const naming = setTimeout(nameSliders, 0, el);
+  const naming = setTimeout(furnish, 0, el);
   return () => {
     clearTimeout(naming);
     model.off("change:frame", changed);
@@ -184,8 +201,10 @@ export function render({ model, el }) {
   };
 }
 
-// The handles of Jupyter's sliders have no names of their own.
-function nameSliders(el) {
-  for (const slider of el.closest(".baby-live")?.querySelectorAll(".widget-slider") ?? [])
+// The handles of Jupyter's sliders have no names of their own, and JupyterLab would take the arrow keys for its own.
+function furnish(el) {
+  const root = el.closest(".baby-live") ?? el;
+  root.setAttribute("data-lm-suppress-shortcuts", true);
+  for (const slider of root.querySelectorAll(".widget-slider"))
     slider.querySelector("[role=slider]")?.setAttribute("aria-label", slider.querySelector("label")?.textContent ?? "");
 }

@@ -44,23 +44,37 @@ export function decades(low, high) {
 
 // Which of the places `from` to `to` of a line are drawn: of each of some columns its first and last, its lowest and
 // highest, and one where there is no number. A column is as many places as a power of two has, so that it stays one while
-// a line gets longer.
+// a line gets longer: of the values of a run only the last may change, and what was found in a column is remembered.
 export function places(values, from, to, columns) {
   const size = 2 ** Math.max(0, Math.ceil(Math.log2((to - from + 1) / columns)));
   if (size < 8) return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
+  if (!found.has(values)) found.set(values, new Map());
+  if (!found.get(values).has(size)) found.get(values).set(size, []);
+  const known = found.get(values).get(size);
   const kept = [];
   for (let first = from; first <= to; ) {
-    const last = Math.min(to, first - (first % size) + size - 1);
-    let [low, high, gap] = [first, first, -1];
-    for (let i = first; i <= last; i++) {
-      if (values[i] < values[low]) low = i;
-      if (values[i] > values[high]) high = i;
-      if (!usable(values[i])) gap = i;
-    }
-    kept.push(...new Set([first, low, high, gap, last].filter((i) => i >= 0).sort((a, b) => a - b)));
+    const column = Math.floor(first / size);
+    const end = column * size + size - 1;
+    const last = Math.min(to, end);
+    const whole = first === column * size && last === end && end < values.length - 1;
+    const some = (whole && known[column]) || ofColumn(values, first, last);
+    if (whole) known[column] = some;
+    kept.push(...some);
     first = last + 1;
   }
   return kept;
+}
+
+const found = new WeakMap(); // values -> Map: size of a column -> places of each
+
+function ofColumn(values, first, last) {
+  let [low, high, gap] = [first, first, -1];
+  for (let i = first; i <= last; i++) {
+    if (values[i] < values[low]) low = i;
+    if (values[i] > values[high]) high = i;
+    if (!usable(values[i])) gap = i;
+  }
+  return [...new Set([first, low, high, gap, last].filter((i) => i >= 0).sort((a, b) => a - b))];
 }
 
 export function tickText(v, all) {

@@ -11,16 +11,16 @@ export function timeline(panels, host) {
   const entry = charts[0] ?? panels[panels.length - 1];
   const input = add(add(entry.box, "div", "baby-time"), "input", "");
   set(input, { type: "range", min: 0, step: 1, "aria-label": "update" });
-  let [frame, wanted, asked] = [null, null, false];
+  let [frame, wanted, wish, asked] = [null, null, 0, false];
   const ask = (step) => {
-    wanted = Math.max(0, Math.min(Math.round(step), frame.reached));
+    wanted = wish = Math.max(0, Math.min(Math.round(step), frame.reached));
     input.value = wanted;
     if (!asked) requestAnimationFrame(send);
     asked = true;
   };
   const send = () => {
     asked = false;
-    host?.seek?.(wanted);
+    host?.seek?.(wish);
   };
   input.addEventListener("input", () => ask(Number(input.value)));
   return (next) => {
@@ -28,9 +28,9 @@ export function timeline(panels, host) {
     if (frame.step === wanted || frame.playing) wanted = null;
     set(input, { max: Math.ceil(frame.width), "aria-valuetext": `${frame.step} of ${frame.reached} updates made` });
     if (wanted === null) input.value = frame.step;
-    const { x, width } = entry.reads?.plot ?? { x: THUMB / 2, width: entry.box.clientWidth - THUMB };
-    input.style.marginLeft = `${x - THUMB / 2}px`;
-    input.style.width = `${width + THUMB}px`;
+    const { plot } = entry.reads ?? {};
+    input.style.marginLeft = plot ? `${plot.x - THUMB / 2}px` : "0";
+    input.style.width = plot ? `${plot.width + THUMB}px` : "100%";
     input.style.setProperty("--made", `${(100 * frame.reached) / frame.width}%`);
   };
 }

@@ -447,7 +447,7 @@ def test_where_something_begins_anew_there_is_a_line(page):
     fig.step(12)
     opened(page, fig)
     upright = """() => [...document.querySelectorAll(".baby-place > svg > svg path")]
-      .map(path => path.getAttribute("d")).filter(d => /^M[0-9.]+ 0V/.test(d)).map(d => parseFloat(d.slice(1)))"""
+      .flatMap(path => [...path.getAttribute("d").matchAll(/M([0-9.]+) 0V/g)]).map(found => parseFloat(found[1]))"""
     wide = page.evaluate("parseFloat(document.querySelector('.baby-place > svg > svg').getAttribute('width'))")
     assert page.evaluate(upright) == pytest.approx([wide * 5 / 20, wide * 10 / 20], abs=0.1)
 
@@ -478,6 +478,39 @@ def test_the_axis_does_not_jump_while_a_run_grows(page):
     }
     page.evaluate("frame => window.update(frame)", frame)
     assert page.evaluate(ticks) == first
+
+
+def test_a_frame_asks_for_no_layout_and_touches_only_what_differs(page):
+    """What a picture costs: the page is laid out once, by the browser, however many panels there are."""
+    fig = figure(*PANELS.values(), formula=["reward ", Term("KL", series=["kl"])])
+    opened(page, fig)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable")
+
+    def layouts() -> int:
+        return next(
+            m["value"] for m in devtools.send("Performance.getMetrics")["metrics"] if m["name"] == "LayoutCount"
+        )
+
+    frames = []
+    for _ in range(12):
+        fig.step()
+        frames.append(fig.session.frame() | {"playing": True})
+    before = layouts()
+    page.evaluate("frames => frames.forEach(window.update)", frames)
+    assert layouts() - before <= 3, "layouts for twelve pictures"
+    touched = page.evaluate(
+        """async frame => {
+            const seen = [];
+            const observer = new MutationObserver((changes) => seen.push(...changes));
+            observer.observe(document.body, { attributes: true, childList: true, characterData: true, subtree: true });
+            window.update(frame);
+            await null;
+            return seen.map(({ type, attributeName, target }) => `${target.tagName} ${type} ${attributeName}`);
+        }""",
+        frames[-1],
+    )
+    assert touched == [], "the same picture again"
 
 
 def test_who_wants_less_motion_gets_fewer_pictures(browser):

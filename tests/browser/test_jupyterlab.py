@@ -47,12 +47,26 @@ ALL_RUN = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells
     cell => cell.type !== "code" || cell.executionCount || !cell.sharedModel.source)"""
 
 
+DRAGGED = """from rlhf_helpers.live import Strip, live
+import torch
+from ipywidgets import FloatSlider
+
+live(lambda *, pull: {"probs": torch.stack([pull, 1 - pull])}, panels=[Strip("probs", drag=["pull", None])],
+     caption="Two tokens", status="first {pull:.2f}", pull=FloatSlider(value=0.5, min=0, max=1, step=0.05))
+"""
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A JupyterLab of its own on this machine, with two copies of the chapter: (address, folder)."""
+    """A JupyterLab of its own on this machine, with two copies of the chapter: (address, folder).
+
+    The reader's has one more figure, which is dragged: the chapter has none.
+    """
     folder = tmp_path_factory.mktemp("lab")
     for name in ("reader", "instructor"):
-        nbformat.write(make_copy(nbformat.read(CHAPTER, as_version=4), name), folder / f"{name}.ipynb")
+        copy = make_copy(nbformat.read(CHAPTER, as_version=4), name)
+        copy.cells += [new_code_cell(DRAGGED)] if name == "reader" else []
+        nbformat.write(copy, folder / f"{name}.ipynb")
     (folder / "config").mkdir()
     (folder / "config" / "jupyter_lab_config.py").write_text(CONFIG)
     settings = {
@@ -286,6 +300,72 @@ def test_a_token_is_looked_into_by_keyboard_and_the_notebook_hears_none_of_the_k
     page.keyboard.press("Escape")
     assert sheet.count() == 0
     assert group.locator("button:focus").count() == 1
+
+
+def test_what_is_dragged_guessed_pinned_and_lit_by_keyboard_reaches_the_kernel(notebook):
+    page = notebook
+    of = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .baby-live.widget-vbox")
+
+    # a handle: its arrow keys move the kernel's slider, and the frame that comes back moves the handle
+    dragged = of.filter(has_text="first 0.50")
+    handle = dragged.locator(".baby-handle")
+    dragged = handle.locator("xpath=ancestor::*[contains(@class, 'baby-live')]").last
+    handle.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowUp")
+    until(page, lambda: "first 0.65" in dragged.locator(".baby-status").text_content(), "the kernel hears no handle")
+    assert float(handle.get_attribute("aria-valuenow")) == pytest.approx(0.65)
+    assert float(dragged.locator(".widget-slider [role=slider]").get_attribute("aria-valuenow")) == pytest.approx(0.65)
+    page.keyboard.press("ArrowRight")
+    until(page, lambda: "first 0.70" in dragged.locator(".baby-status").text_content(), "JupyterLab took the key")
+
+    # a pinned run, under its name, and gone again
+    figure = of.filter(has_text="kl_coeff").first
+    play, step = (figure.locator(".baby-buttons button").nth(k) for k in range(2))
+    step.click()
+    until(page, lambda: figure.locator("path.baby-line").count(), "nothing was drawn")
+    name = figure.get_by_role("textbox", name="Name of this run")
+    name.fill("mine")
+    name.press("Enter")
+    pin = figure.locator(".baby-pins li[data-key='1']")
+    until(page, lambda: pin.count() == 1, "the run is not pinned")
+    assert pin.locator("span").text_content() == "mine"
+    assert figure.locator(".baby-place > svg path[stroke-width='1.2']").count() >= 1, "its line is not there"
+    figure.get_by_role("button", name="Unpin mine").press("Enter")
+    until(page, lambda: pin.count() == 0, "the run is still pinned")
+
+    # a term of the formula lights its curves and the row of its control, in a notebook's widgets too
+    terms = figure.locator(".baby-term")
+    clip = terms.filter(has_text="clip").first
+    clip.press("Enter")
+    assert clip.get_attribute("aria-pressed") == "true"
+    lit = figure.locator(".baby-dial.baby-on").all_text_contents()
+    assert lit, "no control lights up"
+    assert figure.locator(".baby-dial:not(.baby-on)").count() >= 1
+    page.keyboard.press("Escape")
+    assert clip.get_attribute("aria-pressed") == "false"
+
+    # a guess: drawn by the arrow keys, and the kernel plays
+    guess = page.locator(".baby-guess").first
+    figure = guess.locator("xpath=ancestor::*[contains(@class, 'widget-vbox')]").last
+    first = guess.get_by_role("button").first
+    first.press("Enter")
+    point = figure.get_by_role("slider", name="your guess at update").first
+    drawn = figure.locator(".baby-your-line")
+    flat = drawn.get_attribute("d")
+    point.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    until(page, lambda: drawn.get_attribute("d") != flat, "no line is drawn")
+    line = drawn.get_attribute("d")
+    assert first.text_content() == "Play it"
+    first.press("Enter")
+    words = guess.locator(".baby-guess-words").first
+    until(page, lambda: words.text_content().startswith("Your guess is the dashed line"), "the run does not begin")
+    assert drawn.get_attribute("d") == line, "the guess stays as it was drawn"
+    play = figure.locator(".baby-buttons button").first
+    until(page, lambda: "Pause" in play.text_content(), "the kernel does not play")
+    play.click()
 
 
 def test_clicks_reach_the_kernel_and_the_disk_and_figures_may_be_there_twice(lab, browser, tmp_path):

@@ -5,11 +5,12 @@ what its graph does is in `test_agreement.py`.
 """
 
 import re
+import threading
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from support.browser import AXE_RUN, SETTLED, needs_chromium, serve
+from support.browser import AXE_RUN, SETTLED, QuietHandler, needs_chromium, serve
 from support.chapters import CHAPTERS, ROOT
 from support.graphs import published_data
 from support.live_pages import (
@@ -420,6 +421,43 @@ def test_nothing_moves_whatever_a_figure_does(reader, name, width):
     page.evaluate("scrollTo(0, 2000); scrollTo(0, 1000)")  # a pill "Back to top" would lie on the controls of a phone
     assert width > 375 or not page.locator("#pst-back-to-top").is_visible()
     assert page.evaluate(LAYOUT, width == 375) == []
+
+
+def test_nothing_of_a_figure_shows_before_all_of_it_is_there(browser, html_dir):
+    """A page comes in parts, and is painted between them."""
+    name, seen = PAGES[1], threading.Event()
+    page_bytes = (html_dir / "book" / f"{name}.html").read_bytes()
+    cut = page_bytes.index(b"<baby-live-end") - 100
+
+    class InTwoParts(QuietHandler):
+        def do_GET(self):  # noqa: N802
+            if not self.path.endswith(f"/{name}.html"):
+                super().do_GET()
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page_bytes[:cut])
+            self.wfile.flush()
+            seen.wait(20)
+            self.wfile.write(page_bytes[cut:])
+
+    with serve(html_dir, InTwoParts) as site:
+        page = browser.new_page(viewport={"width": 1280, "height": 4000})
+        page.route("**/mathjax/**", lambda route: route.fulfill(body="", content_type="text/javascript"))
+        page.add_init_script("IntersectionObserver.prototype.observe = () => {}")
+        page.add_init_script(SHIFTS)
+        page.goto(f"{site}book/{name}.html", wait_until="commit")
+        page.wait_for_function("() => document.querySelector('figure.baby-live > figcaption')")
+        page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
+        page.evaluate(FRAMES)
+        seen.set()
+        page.wait_for_load_state()
+        page.evaluate(FRAMES)
+        caption = page.locator("figure.baby-live > figcaption").first
+        assert caption.evaluate("caption => getComputedStyle(caption).visibility") == "visible"
+        assert page.evaluate("shifted") == []
+        page.close()
 
 
 FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"

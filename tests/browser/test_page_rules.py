@@ -36,6 +36,21 @@ console.log(JSON.stringify({
 """
 
 
+# The places that are drawn of a row that gets longer, asked after each of its parts, and of the same row asked once.
+PLACES = """
+import { places } from %s;
+import { readFileSync } from "node:fs";
+const { row, parts, columns } = JSON.parse(readFileSync(0, "utf-8"));
+const growing = [];
+const asked = parts.map((part) => {
+  growing.splice(growing.length - 1, 1, ...row.slice(Math.max(0, growing.length - 1), part));
+  if (part < row.length) growing[part - 1] = 99; // the last may still change
+  return places(growing, 0, part - 1, columns);
+});
+console.log(JSON.stringify({ asked, once: places([...growing], 0, row.length - 1, columns) }));
+"""
+
+
 def answers(cases: dict) -> dict:
     """What the page's script says to some cases."""
     return node.answer(ANSWER % json.dumps(SCRIPT.as_uri()), cases)
@@ -59,3 +74,21 @@ def test_the_page_writes_any_number_as_the_kernel_does():
     numbers = [[value, draw.choice(FORMS)] for value in values]
     expected = [rules.write_number(value, form) for value, form in numbers]
     assert answers({**CASES, "numbers": numbers})["numbers"] == expected
+
+
+def test_of_a_long_line_what_is_seen_is_drawn_and_no_more():
+    draw = random.Random(1)
+    row = [draw.gauss(0, 1) for _ in range(5000)]
+    row[1234] = 50  # one update among thousands
+    row[2345] = None
+    script = PLACES % json.dumps((ROOT / "rlhf_helpers" / "live" / "numbers.js").as_uri())
+    found = node.answer(script, {"row": row, "parts": [*range(1, 5000, 97), 5000], "columns": 200})
+    assert found["asked"][-1] == found["once"], "what was found before is still so"
+    drawn = found["once"]
+    assert drawn == sorted(set(drawn))
+    assert {0, 1234, 2345, 4999} <= set(drawn)
+    assert len(drawn) <= 5 * 200
+    for first in range(0, 5000, 32):
+        column = [v for v in row[first : first + 32] if v is not None]
+        kept = [row[i] for i in drawn if first <= i < first + 32 and row[i] is not None]
+        assert (min(kept), max(kept)) == (min(column), max(column))

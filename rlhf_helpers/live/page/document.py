@@ -24,7 +24,7 @@ SCRIPTS = (
     *(HERE / f"{name}.js" for name in ("clipboard", "words", "controls", "address")),
     *(HERE / f"{name}.js" for name in ("engine", "starts", "run", "page")),
 )
-STYLES = (LIVE / "live.css", HERE / "page.css", HERE / "figure.css")
+STYLES = (LIVE / "live.css", HERE / "page.css")  # of what the scripts make: they come with them
 
 
 def document(data: dict, *, home: tuple[str, str] | None = None, name: str = "1", script: str | None = None) -> str:
@@ -40,7 +40,7 @@ def document(data: dict, *, home: tuple[str, str] | None = None, name: str = "1"
     link = '<p class="baby-home">From <a href="{}">{}</a></p>'
     return Template((HERE / "figure.html").read_text("utf-8")).substitute(
         title=html.escape(title_of(data["caption"])),
-        styles="\n".join([PALETTE, *(file.read_text("utf-8") for file in STYLES)]),
+        styles=f"{PALETTE}\n{(HERE / 'figure.css').read_text('utf-8')}",
         name=name,
         caption=inline(data["caption"]),
         data=in_script(data),
@@ -86,6 +86,8 @@ def figure_script() -> str:
 
 @functools.cache
 def _packed(script: str, weights: bool) -> str:
-    """A script, with or without weights to start from: gzipped, in base64."""
-    text = (weights_script() if weights else "") + script
+    """A script and its styles, with or without weights to start from: gzipped, in base64."""
+    styles = json.dumps("".join(file.read_text("utf-8") for file in STYLES))
+    dressed = f"document.head.prepend(Object.assign(document.createElement('style'), {{ textContent: {styles} }}));\n"
+    text = dressed + (weights_script() if weights else "") + script
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
