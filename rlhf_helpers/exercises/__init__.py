@@ -9,6 +9,7 @@ from rlhf_helpers.exercises import (
     human_feedback,
     kl_bookkeeping,
     names,
+    one_line_apart,
     ppo,
     ppo_ratio,
     probs_and_logprobs,
@@ -32,6 +33,7 @@ _CHAPTERS = (
     side_by_side,
     human_feedback,
     names,
+    one_line_apart,
     bug_hunt,
     kl_bookkeeping,
 )
