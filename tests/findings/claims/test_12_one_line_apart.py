@@ -33,12 +33,12 @@ def test_the_average_is_what_long_answers_touch():
     assert runs("long answers")[0]["best"][-1] == pytest.approx(0.16, abs=0.01)
 
 
-@page.says("after 40 updates token 1 has less than 0.1 in the one and more than 0.2 in the other.")
+@page.says("after 80 updates token 1 has less than 0.1 in the one and more than 0.4 in the other.")
 def test_a_clip_silences_the_token_that_should_grow():
     clipped, free = runs("a rare good token"), runs("never silent")
-    assert max(row["p1"][40] for row in clipped) < 0.1
-    assert min(row["p1"][40] for row in free) > 0.2
-    assert max(row["silent"][10:40].mean() for row in free) < min(row["silent"][10:40].mean() for row in clipped)
+    assert max(row["p1"][80] for row in clipped) < 0.1
+    assert min(row["p1"][80] for row in free) > 0.4
+    assert max(row["silent"][10:80].mean() for row in free) < min(row["silent"][10:80].mean() for row in clipped)
 
 
 @page.says("more than 0.9, where 0.45 is worth most.", "DPO has no place to stop.")
@@ -50,7 +50,6 @@ def test_a_sure_judge_never_stops_dpo():
 def test_what_the_buttons_say():
     assert max(ends(runs("KL in the loss"))) < 0.42
     assert max(ends(runs("a target"))) < 0.2
-    assert max(abs(a - b) for a, b in zip(ends(runs("a target")), ends(runs("a target"))[::-1], strict=True)) < 0.05
 
 
 @page.says("A token that has moved *against* its advantage is never silent, however far: it has to come back.")
