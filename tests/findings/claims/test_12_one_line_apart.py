@@ -83,8 +83,9 @@ page.defines(
     "until its probability has risen by 0.2, here at a ratio of 5;",
     "all advantages are 0, whatever is subtracted and whatever they are divided by",
     "Where a line crosses 0, training stops.",
+    "cDPO and IPO have such a place, also for a judge who is always sure;",
     "DPO and KTO fade and never turn.",
-    "it is as loud where",
+    "then press **never silent**:",
 )
 
 
