@@ -141,8 +141,9 @@ def svg(fig: Figure, alt: str) -> str:
     prefix = "f" + hashlib.sha256((alt + body).encode()).hexdigest()[:8]
     body = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}", body)
     pixels = round(width * 1.5)
+    role = "group" if "<a " in body else "img"  # an image hides the links in it from assistive technology
     return (
-        f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {width} {height}" width="100%" '
+        f'<svg role="{role}" aria-label="{html.escape(alt)}" viewBox="0 0 {width} {height}" width="100%" '
         f'style="display:block;max-width:{pixels}px;margin:0 auto 0.6rem" '
         f'fill="currentColor" stroke-linejoin="round">{body}</svg>'
     )

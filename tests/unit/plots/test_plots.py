@@ -293,6 +293,14 @@ def test_show_gives_a_captioned_accessible_figure():
     assert set(result._repr_mimebundle_()) == {"text/html", "text/plain"}
 
 
+def test_a_picture_with_links_does_not_hide_them_as_an_image_would():
+    ax = plots.curves(RUN)
+    ax.text(0, 0, "GRPO", url="page.html#there")
+    html = plots.show(ax, caption="c", alt="a").html
+    assert html.count("<svg ") == html.count('<svg role="group" aria-label="a"') == 1
+    assert re.findall(r'<a href="([^"]*)"', html) == ["page.html#there"]
+
+
 def test_a_notebook_program_may_hold_one_figure_many_times():
     result = plots.show(plots.curves(RUN), caption="c", alt="a")
     first, second = (result._repr_mimebundle_()["text/html"] for _ in range(2))
