@@ -46,10 +46,11 @@ PICTURES = """() => {
   const main = document.querySelector("article") ?? document.body;
   const unnamed = e => !(e.getAttribute("aria-label") ?? "").trim() && !e.querySelector(":scope > title");
   const hidden = e => e.closest("[aria-hidden=true], mjx-container, button, svg svg");
+  const role = e => e.querySelector("a") ? "group" : "img";  // an image hides the links in it
   const wordless = e => !e.hasAttribute("alt") || /^\\S*[/._-]\\S*$/.test(e.alt);  // none, or a file name
   return [
     ...[...main.querySelectorAll("img")].filter(wordless),
-    ...[...main.querySelectorAll("svg")].filter(e => !hidden(e) && (e.getAttribute("role") !== "img" || unnamed(e))),
+    ...[...main.querySelectorAll("svg")].filter(e => !hidden(e) && (e.getAttribute("role") !== role(e) || unnamed(e))),
     ...[...main.querySelectorAll("figure")].filter(e => !e.querySelector("figcaption")?.textContent.trim()),
   ].map(e => e.outerHTML.slice(0, 200));
 }"""
@@ -191,6 +192,23 @@ def test_a_page_at_400_percent_needs_no_sideways_scrolling(found):
 
 def test_page_is_accessible(found):
     assert found["axe"] == [], "\n".join(found["axe"])
+
+
+def test_links_in_a_picture_are_followed_by_keyboard(browser, site):
+    page = browser.new_page()
+    page.goto(f"{site}book/12_one_line_apart.html")
+    links = page.locator("figure.baby-figure > svg[role=group] a[href]")
+    names = links.evaluate_all("links => links.map(link => link.textContent)")
+    assert len(names) == 21
+    links.first.focus()
+    for name in names:
+        assert page.evaluate("() => document.activeElement.textContent") == name
+        assert page.get_by_role("link", name=name, exact=True).count()
+        page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/12_one_line_apart.html#sec-family-pair")
+    page.close()
 
 
 def test_old_addresses_lead_to_the_new_ones_with_all_that_they_carry(browser, site, html_dir):
