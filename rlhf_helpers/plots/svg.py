@@ -176,6 +176,8 @@ def _attributes(tag: str, element: ET.Element) -> dict[str, str]:
                 found.update(_style(name.strip(), setting.strip()))
         elif key == f"{_XLINK}href":
             found["href"] = value
+        elif key == "target":  # a link leads on, and opens no window
+            continue
         elif key != "id" or tag in ("clipPath", "path", "linearGradient"):
             found[key] = value
     for key in _GEOMETRY:
