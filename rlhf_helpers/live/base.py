@@ -113,6 +113,12 @@ def number_in_words(value: float) -> str:
     return "0" if abs(value) < 1e-6 else f"{value:.3g}"
 
 
+def lines_in_words(text: str) -> str:
+    """Return lines of a diff with words in place of its signs."""
+    words = {"#": "", "-": "without ", "+": "new ", " ": ""}
+    return "; ".join(words[line[0]] + line[2:] for line in text.splitlines())
+
+
 def _course(values: np.ndarray) -> str:
     first, last = number_in_words(values[0]), number_in_words(values[-1])
     return f"stays at {first}" if first == last else f"goes from {first} to {last}"

@@ -13,6 +13,7 @@ from rlhf_helpers.live.controls import setting, turn
 from rlhf_helpers.live.guidance import Preset, Say, Term
 from rlhf_helpers.live.inside import Inside
 from rlhf_helpers.live.lines import name_of
+from rlhf_helpers.live.panels import Diff
 from rlhf_helpers.live.rules import FIELD, FORMAT
 from rlhf_helpers.live.word import Word
 
@@ -110,6 +111,17 @@ def check_words(panels: Sequence[Panel], controls: Mapping) -> None:
     for panel in panels:
         if hasattr(panel, "word") and panel.word not in words:
             raise ValueError(f"word must name a control that is a Word, {words}, got {panel.word!r}")
+
+
+def check_diffs(panels: Sequence[Panel], controls: Mapping) -> None:
+    """Raise ValueError unless a control chooses among the texts of a panel, and has no other values."""
+    for panel in panels:
+        if not isinstance(panel, Diff):
+            continue
+        values = getattr(controls.get(panel.control), "_options_values", ())
+        if sorted(values) != list(range(len(panel.texts))):
+            texts = f"a Dropdown with the values 0 to {len(panel.texts) - 1}, one for each text"
+            raise ValueError(f"control must name {texts}, got {panel.control!r}")
 
 
 def check_arguments(start, noise, steps, panels, caption, seeds, name) -> None:

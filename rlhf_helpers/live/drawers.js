@@ -614,4 +614,28 @@ function barsBeside(values, look, left, right, { top, pitch, side }, memory) {
   return scene;
 }
 
-export const DRAWERS = { curves, plot, bars, strip, table, chips, loop, letters, heads };
+// Lines of code, a marked one behind each of the neighbor's; as large as the longest of all texts allows.
+function diff(panel, frame, { width, height }) {
+  const lines = panel.texts[frame.settings[panel.control]].split("\n");
+  const longest = Math.max(...panel.texts.flatMap((some) => some.split("\n")).map((line) => line.length));
+  const pitch = height / panel.rows;
+  const size = Math.min(Math.max(width / (longest * 0.605), 11), FONT + 1);
+  const scene = lines.flatMap((line, i) => {
+    const [sign, code, y] = [line[0], line.slice(2), i * pitch];
+    const marked = sign === "+";
+    const box = { x: 0, y: r(y), width: marked ? width : 0, height: r(pitch), fill: surface("accent") };
+    const mono = { "font-size": r(size), "font-weight": marked ? 600 : 400, class: "baby-mono" };
+    const heading = { "font-weight": 600, "font-size": FONT + 1 };
+    const look = sign === "#" ? heading : sign === "-" ? { ...mono, "fill-opacity": 0.75 } : mono;
+    const before = sign === "-" ? "\u2212" : sign === "+" ? "+" : "";
+    return [
+      ["rect", { ...box, "fill-opacity": 0.3 }],
+      text(2, y + pitch * 0.72, before, mono),
+      text(sign === "#" ? 0 : size * 1.3, y + pitch * 0.72, code, look),
+    ];
+  });
+  const said = { "#": "", "-": "without ", "+": "new ", " ": "" };
+  return { scene, words: lines.map((line) => said[line[0]] + line.slice(2)).join("; ") };
+}
+
+export const DRAWERS = { curves, plot, bars, strip, table, chips, diff, loop, letters, heads };

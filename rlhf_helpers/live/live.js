@@ -24,7 +24,7 @@ import { formula } from "./terms.js";
 import { timeline } from "./time.js";
 import { write } from "./writing.js";
 
-const PICTURES = ["loop", "strip", "table", "chips"]; // they stand together, before the charts
+const PICTURES = ["loop", "strip", "table", "chips", "diff"]; // they stand together, before the charts
 
 export function draw(el, spec, host = {}) {
   const status = add(el, "p", "baby-status");

@@ -61,6 +61,7 @@ def live(
     checks.check_presets(presets, controls)
     checks.check_formula(formula, panels, controls)
     checks.check_words(panels, controls)
+    checks.check_diffs(panels, controls)
     checks.check_guesses(panels, controls, name)
     checks.check_drags(panels, controls)
     definition = Definition(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rlhf_helpers import plots
-from rlhf_helpers.live.base import Panel, names_of, number_in_words, pairs_of
+from rlhf_helpers.live.base import Panel, lines_in_words, names_of, number_in_words, pairs_of
 from rlhf_helpers.live.guidance import Guess
 from rlhf_helpers.live.inside import Inside
 from rlhf_helpers.plots.style import label_of, quantity_of
@@ -260,6 +260,44 @@ class Chips(Panel):
             labels=dict(self.labels),
             colors=dict(self.colors),
         )
+
+
+@dataclass(frozen=True)
+class Diff(Panel):
+    """Lines of code, those marked that are new beside a neighbor's.
+
+    Args:
+        control: the control that chooses among the texts, by its value: 0, 1, 2, ...
+        texts: lines that begin with two characters: "# " for what is compared, "- " for a line of the neighbor, "+ "
+            for the one in its place, two blanks for what both have.
+        title: what is seen.
+
+    Raises:
+        ValueError: a line begins with something else.
+    """
+
+    control: str
+    texts: Sequence[str]
+    title: str = ""
+    kind = "diff"
+
+    def __post_init__(self):
+        object.__setattr__(self, "texts", tuple(self.texts))
+        for line in (line for text in self.texts for line in text.splitlines()):
+            if line[:2] not in ("# ", "- ", "+ ", "  "):
+                raise ValueError(f'texts must have lines that begin with "# ", "- ", "+ " or two blanks, got {line!r}')
+
+    def text(self, view):
+        return self.texts[int(view.settings[self.control])]
+
+    def spec(self):
+        return super().spec() | {"rows": max(len(text.splitlines()) for text in self.texts)}
+
+    def describe(self, view):
+        return f"{self.title or 'Lines of code'}: {lines_in_words(self.text(view))}."
+
+    def draw(self, view, ax=None):
+        return plots.code_lines(self.text(view), ax, title=self.title)
 
 
 @dataclass(frozen=True)

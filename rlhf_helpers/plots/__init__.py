@@ -5,7 +5,15 @@ Every function takes what numpy can read, draws into ``ax`` or into a new figure
 
 from rlhf_helpers.plots.charts import bars, curves, line_plot
 from rlhf_helpers.plots.labels import end_labels
-from rlhf_helpers.plots.motif import attention_rows, completion_chips, number_rows, policy_table, rlhf_loop, token_strip
+from rlhf_helpers.plots.motif import (
+    attention_rows,
+    code_lines,
+    completion_chips,
+    number_rows,
+    policy_table,
+    rlhf_loop,
+    token_strip,
+)
 from rlhf_helpers.plots.style import COLORS, TEXT, color_of, figure, quantity_of, style
 from rlhf_helpers.plots.svg import CaptionedFigure, figure_html, show, svg
 
@@ -15,6 +23,7 @@ __all__ = [
     "CaptionedFigure",
     "attention_rows",
     "bars",
+    "code_lines",
     "color_of",
     "completion_chips",
     "curves",

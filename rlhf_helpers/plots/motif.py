@@ -368,6 +368,42 @@ def completion_chips(
     return ax
 
 
+@styled
+def code_lines(text: str, ax: Axes | None = None, *, title: str = "") -> Axes:
+    """Draw lines of code, those marked that are new.
+
+    Args:
+        text: lines that begin with two characters: "# " for what is compared, "- " for a line that has gone, "+ " for a
+            new one, two blanks for the others.
+        ax: where to draw; a new figure if None.
+        title: what is seen.
+
+    Returns:
+        The axes.
+    """
+    lines = text.splitlines()
+    ax = new_axes(ax, 0.24 * len(lines) + 0.1 + 0.32 * bool(title), WIDTH)
+    for row, (sign, code) in enumerate((line[0], line[2:]) for line in lines):
+        if sign == "+":
+            ax.add_patch(Rectangle((0, row), 10, 1, facecolor=COLORS["accent"], alpha=0.3, linewidth=0))
+        weight = "bold" if sign in "#+" else "normal"
+        place = {"va": "center", "fontsize": 10.5, "fontweight": weight}
+        if sign != "#":
+            ax.text(0.04, row + 0.5, sign.replace("-", "\u2212"), family="monospace", **place)
+        ax.text(
+            0.0 if sign == "#" else 0.3,
+            row + 0.5,
+            code,
+            family="sans-serif" if sign == "#" else "monospace",
+            alpha=0.75 if sign == "-" else 1,
+            **place,
+        )
+    ax.set(xlim=(0, 10), ylim=(len(lines), 0))
+    ax.set_axis_off()
+    write_title(ax, title)
+    return ax
+
+
 def _bars_beside(ax: Axes, numbers, columns: int, label: str, color: str) -> None:
     """Draw a bar at the end of each row of chips, four wide at most, from a zero line in the middle."""
     zero, widest = columns + 2.4, max(1.0, np.abs(numbers).max())
