@@ -10,7 +10,7 @@ from support.browser import needs_chromium
 
 from rlhf_helpers._html import PALETTE
 from rlhf_helpers.clicks import Clicks
-from rlhf_helpers.live import Bars, Chips, Curves, Loop, Plot, Strip, Table, Term, live
+from rlhf_helpers.live import Bars, Chips, Curves, Diff, Loop, Plot, Strip, Table, Term, live
 from rlhf_helpers.live.controls import Canvas
 from rlhf_helpers.plots import COLORS
 
@@ -45,7 +45,7 @@ LOOK = """() => {
 }"""
 
 
-def step(state, noise, *, x):
+def step(state, noise, *, x, which):
     t = state["t"]
     probs = torch.softmax(torch.arange(10.0) * t * x, dim=0)
     series = {
@@ -76,6 +76,7 @@ PANELS = {
     "beside": Chips("ids", rows=4, beside="advantages"),
     "loop": Loop("probs", "ids", "kl", title="The loop"),
     "long": Curves(["reward", "kl"], labels={"reward": "a name with many words", "kl": "and one more of them"}),
+    "diff": Diff("which", ["# a -> b\n- a = 1\n+ a = 2\n  b = a", f"# b\n+ {'x' * 42}"]),
     "bars": Bars("signed", accent=1),
     "grouped": Bars(["old_probs", "probs"], y_label="probability"),
     "single": Bars(["reward", "kl", "loss"]),
@@ -95,6 +96,7 @@ def figure(*panels, formula=()):
         status="reward {reward:.2f}",
         formula=formula,
         x=FloatSlider(value=1, min=0, max=3),
+        which=Dropdown(options=[("a", 0), ("b", 1)]),
     )
     fig.step(15)
     fig.reset()
@@ -157,6 +159,19 @@ def test_text_alternative_and_status_say_the_present_values(page):
     assert seen["labels"][0].startswith("A title: reward " + value)
     assert "optimum 0.17" in seen["labels"][0]
     assert seen["status"] == f"Update 20: reward {value}."
+
+
+def test_lines_of_code_that_are_new_are_marked_and_another_choice_moves_nothing(page):
+    fig = figure(PANELS["diff"])
+    marked = "() => [...document.querySelectorAll('rect')].filter(e => e.getAttribute('width') > 0).length"
+    seen = opened(page, fig)
+    assert seen["labels"] == ["a -> b; without a = 1; new a = 2; b = a"]
+    assert [text["words"] for text in seen["texts"]] == ["a -> b", "\u2212", "a = 1", "+", "a = 2", "b = a"]
+    assert page.evaluate(marked) == 1
+    fig.set(which=1)
+    after = opened(page, fig)
+    assert after["labels"] == [f"b; new {'x' * 42}"]
+    assert after["svgs"] == seen["svgs"]
 
 
 def test_the_name_of_a_point_is_where_no_line_is(page):

@@ -21,6 +21,7 @@ from rlhf_helpers.live import (
     Bars,
     Chips,
     Curves,
+    Diff,
     Loop,
     Plot,
     Preset,
@@ -106,6 +107,12 @@ def computing(function=clip, **changes):
         "panels": [Plot("grid", ["surrogate"], points=[("ratio", "here")]), Bars(["here", "ratio"])],
     }
     return live(function, **(arguments | changes))
+
+
+def chosen(texts, at=1):
+    """Lines of code, chosen by a control."""
+    which = Dropdown(options=[("one", 0), ("two", 1)], value=at)
+    return live(lambda *, which: {"which": which}, which=which, panels=[Diff("which", texts)], caption="c")
 
 
 # A run
@@ -742,6 +749,17 @@ def test_rules_speak_up():
             ValueError,
             "Strip must show series with 1 dimension(s), got 'kl' of shape ()",
         ),
+        (
+            lambda: Diff("x", ["# a -> b\n* c"]),
+            ValueError,
+            """texts must have lines that begin with "# ", "- ", "+ " or two blanks, got '* c'""",
+        ),
+        (
+            lambda: training(panels=[Diff("kl_coeff", ["+ a", "+ b"])]),
+            ValueError,
+            "control must name a Dropdown with the values 0 to 1, one for each text, got 'kl_coeff'",
+        ),
+        (lambda: chosen(["+ a"]), ValueError, "control must name a Dropdown with the values 0 to 0"),
         (lambda: Curves([]), ValueError, "names must be the names of one or more series, got []"),
         (lambda: Plot("x", ["y"], points=["a"]), ValueError, "points must be pairs"),
         (lambda: training(status="{loss:.2f}"), ValueError, "status must name controls or series of one number"),
@@ -958,6 +976,20 @@ def test_chips_with_letters_say_words():
     assert panel.describe(fig.session.view()) == "Words: b., ab.."
     texts = [text.get_text() for text in panel.draw(fig.session.view()).texts]
     assert [text for text in texts if len(text) == 1] == ["b", ".", "a", "b", "."]
+
+
+def test_a_diff_shows_the_lines_that_a_control_chooses():
+    fig = chosen(["# one\n  a = b\n  c = a", "# one -> two\n- a = b\n+ a = 2 * b\n  c = a\n+ d = c"])
+    (panel,) = fig.definition.panels
+    assert fig.canvas.spec["panels"][0]["rows"] == 5  # of the longest, so that nothing moves
+    said = "Lines of code: one -> two; without a = b; new a = 2 * b; c = a; new d = c."
+    assert panel.describe(fig.session.view()) == said
+    ax = panel.draw(fig.session.view())
+    assert [patch.get_y() for patch in ax.patches] == [2, 4]
+    assert "a = 2 * b" in [text.get_text() for text in ax.texts]
+    fig.set(which=0)
+    assert panel.describe(fig.session.view()) == "Lines of code: one; a = b; c = a."
+    assert not panel.draw(fig.session.view()).patches
 
 
 def test_a_loop_and_chips_with_bars_say_what_they_show():

@@ -255,6 +255,7 @@ def test_the_name_of_a_point_is_where_no_line_is(slope, below):
         lambda ax: plots.token_strip(UNIFORM, ax),
         lambda ax: plots.policy_table(np.full((3, 10), 0.1), ax),
         lambda ax: plots.completion_chips([[1, 2]], ax),
+        lambda ax: plots.code_lines("# a\n+ b", ax),
         lambda ax: plots.attention_rows([[0.5, 0.5]], ".a", ax),
         lambda ax: plots.rlhf_loop(UNIFORM, [[1, 2]], 0.0, ax),
     ],
