@@ -80,6 +80,7 @@ page.defines(
     "At a ratio of 1 no probability has moved.",
     "All ratios are 1, and all weights are the advantage: one algorithm with three names.",
     "PPO's clip silences a good token at a ratio of 1.2.",
+    "inside() is 0 for a token that has left these limits the way it is pushed, and 1 for all others;",
     "until its probability has risen by 0.2, here at a ratio of 5;",
     "all advantages are 0, whatever is subtracted and whatever they are divided by",
     "Where a line crosses 0, training stops.",
