@@ -290,6 +290,9 @@ def test_sliders_have_names(notebook):
 def test_a_token_is_looked_into_by_keyboard_and_the_notebook_hears_none_of_the_keys(notebook):
     page = notebook
     group = page.locator(".baby-tokens").first
+    figure = page.locator(".baby-live.widget-vbox", has=page.locator(".baby-tokens")).first
+    figure.get_by_role("button", name="Reset").click()
+    until(page, lambda: "Update 0:" in figure.locator(".baby-status").text_content(), "reset did nothing")
     group.locator("button[tabindex='0']").focus()
     for key in ("ArrowDown", "ArrowRight", "Enter"):
         page.keyboard.press(key)
@@ -305,11 +308,9 @@ def test_a_token_is_looked_into_by_keyboard_and_the_notebook_hears_none_of_the_k
 def test_what_is_dragged_guessed_pinned_and_lit_by_keyboard_reaches_the_kernel(notebook):
     page = notebook
     of = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .baby-live.widget-vbox")
-
     # a handle: its arrow keys move the kernel's slider, and the frame that comes back moves the handle
-    dragged = of.filter(has_text="first 0.50")
+    dragged = of.filter(has=page.locator(".baby-handle")).first
     handle = dragged.locator(".baby-handle")
-    dragged = handle.locator("xpath=ancestor::*[contains(@class, 'baby-live')]").last
     handle.focus()
     for _ in range(3):
         page.keyboard.press("ArrowUp")
@@ -347,7 +348,7 @@ def test_what_is_dragged_guessed_pinned_and_lit_by_keyboard_reaches_the_kernel(n
 
     # a guess: drawn by the arrow keys, and the kernel plays
     guess = page.locator(".baby-guess").first
-    figure = guess.locator("xpath=ancestor::*[contains(@class, 'widget-vbox')]").last
+    figure = of.filter(has=page.locator(".baby-guess")).first
     first = guess.get_by_role("button").first
     first.press("Enter")
     point = figure.get_by_role("slider", name="your guess at update").first
