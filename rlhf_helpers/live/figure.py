@@ -38,13 +38,14 @@ class LiveFigure(ipywidgets.VBox):
         self._showing = False  # whether controls move because another update is shown
         self._frames = 0
         self._seeding: asyncio.Task | None = None
+        touched = self._controls_box()  # which names the controls that have no name
         told = [export.described(name, control) for name, control in controls.items()]
         self.canvas = Canvas(
             spec=definition.spec() | {"controls": told, "seeds": definition.seeds}, frame=self._frame()
         )
         self.canvas.add_class("baby-canvas")
         self.canvas.on_msg(lambda _widget, asked, _buffers: self._guard(lambda: self._asked(asked)))
-        grid = ipywidgets.Box([self.canvas, self._controls_box()])
+        grid = ipywidgets.Box([self.canvas, touched])
         grid.add_class("baby-grid")
         super().__init__([grid])
         self.add_class("baby-live")

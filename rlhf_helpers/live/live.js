@@ -201,10 +201,11 @@ export function render({ model, el }) {
   };
 }
 
-// The handles of Jupyter's sliders have no names of their own, and JupyterLab would take the arrow keys for its own.
+// The handles of Jupyter's sliders have no names of their own. JupyterLab takes arrow keys for its own, unless the element
+// that has the focus says otherwise.
 function furnish(el) {
   const root = el.closest(".baby-live") ?? el;
-  root.setAttribute("data-lm-suppress-shortcuts", true);
+  root.addEventListener("focusin", ({ target }) => target.setAttribute("data-lm-suppress-shortcuts", true));
   for (const slider of root.querySelectorAll(".widget-slider"))
     slider.querySelector("[role=slider]")?.setAttribute("aria-label", slider.querySelector("label")?.textContent ?? "");
 }

@@ -571,11 +571,13 @@ def lab(color: str, eyes) -> np.ndarray:
 
 @pytest.mark.parametrize("eyes", SEEN)
 @pytest.mark.parametrize("block", [0, 1], ids=["light", "dark"])
-def test_policy_and_sampler_can_be_told_apart(block, eyes):
-    """They stand in one formula, numerator and denominator, and in one picture."""
-    palette = colors(PALETTE.split("}")[block])
-    policy, old = (lab(palette[name], np.array(SEEN[eyes])) for name in ("policy", "old"))
-    assert np.linalg.norm(policy - old) > 15
+def test_what_stands_side_by_side_can_be_told_apart(block, eyes):
+    """Policy and sampler in one formula and in one picture; what is paid beside the token that is paid."""
+    light, dark = (colors(part) for part in PALETTE.split("}")[:2])
+    palette = light | dark if block else light
+    for one, other in (("policy", "old"), ("reward", "accent"), ("reward", "accent-fill")):
+        seen = [lab(palette[name], np.array(SEEN[eyes])) for name in (one, other)]
+        assert np.linalg.norm(seen[0] - seen[1]) > 15, (one, other)
 
 
 def test_the_palette_has_every_quantity_in_light_and_in_dark():
@@ -602,4 +604,4 @@ def test_a_notebook_has_the_colors_of_the_pages(page, styles):
             }""",
             [css, theme],
         )
-    assert seen == ["#b84c00", "#ff8f4a"]
+    assert seen == ["#b84c00", "#f47340"]
