@@ -16,7 +16,7 @@ CHAPTER = definitions(
     "12_one_line_apart",
     *HELPERS,
     *("FAMILY", "SCALED", "CODE", "PARENTS", "numbers", "batch_of"),
-    *("descend", "train_all", "COLUMNS", "REWARDED", "LAG"),
+    *("descend", "train_all", "COLUMNS", "REWARDED", "LAG", "RATES", "settled"),
 )
 FAMILY, CODE = CHAPTER["FAMILY"], CHAPTER["CODE"]
 
@@ -174,6 +174,20 @@ def test_with_the_kl_in_the_loss_each_advantage_has_its_place():
         assert ends[name] == pytest.approx(exact, abs=0.025), name
 
 
+def test_with_the_gradient_of_the_other_kl_grpo_rests_at_less(monkeypatch):
+    """As in TRL, where k3 is multiplied by the ratio."""
+    descend = CHAPTER["descend"]
+
+    def of_the_other_kl(s, weights, policy, ref, onehot, pull):
+        gap = policy - ref
+        slope = policy.exp() * (gap - (policy.exp() * gap).sum(-1, keepdim=True))
+        return descend(s, weights, policy, ref, onehot, 0 * pull) + pull[..., None] * slope
+
+    monkeypatch.setitem(CHAPTER, "descend", of_the_other_kl)
+    path = CHAPTER["train_all"]("GRPO", [0, 0], SEEDS, [1, 1], [0.05, 0.05])
+    assert path[:, -30:].mean() == pytest.approx(0.291, abs=0.015)
+
+
 def test_a_mean_over_each_answer_is_what_long_answers_move():
     for name in ("GRPO", "GSPO", "SAPO", "best of n"):
         assert end(name, "long") > 0.24, name
@@ -192,3 +206,15 @@ def test_without_doubt_only_cdpo_and_ipo_end_somewhere_else_than_at_one():
     assert {name for name, p1 in ends.items() if p1 < 0.9} == {"cDPO", "IPO"}
     assert 0.4 < ends["cDPO"] < 0.6
     assert ends["IPO"] < 0.2
+
+
+def test_a_rare_good_token_waits_longest_for_those_that_clip_each_token():
+    def waits(name):
+        """Updates with the best of the chapter's rates, on the mean of six seeds."""
+        rates = [rate for rate in CHAPTER["RATES"] for _ in range(6)]
+        path = CHAPTER["train_all"](name, [4] * 24, 4 * [20, 21, 22, 23, 24, 25], [0] * 24, rates)
+        return CHAPTER["settled"](path).unflatten(0, (4, 6)).mean(1).min()
+
+    clipped, free = [[waits(name) for name in names] for names in (("GRPO", "DAPO"), ("DPPO", "CISPO", "GSPO"))]
+    assert max(free) < 0.6 * min(clipped)
+    assert max(free) < waits("PPO") < min(clipped)
