@@ -11,6 +11,8 @@ FRAME = 0.05
 """Seconds from one picture to the next while it plays."""
 BUSY = 0.03
 """Seconds of computing after which the kernel (or the page) gets its turn."""
+TOLD = 4
+"""Settings that a figure tells one by one."""
 PINS = 4
 """Runs that can be pinned."""
 PACES = {"slow": 240, "normal": 80, "fast": 20}
@@ -124,11 +126,13 @@ def write_act(settings: Sequence[tuple[str, str]], seed: int, moves: Sequence[tu
     """Return what a figure says that a sentence has set.
 
     Args:
-        settings: words of a control and of its value.
+        settings: words of a control and of its value; of more than four, two are told, and how many more there are.
         seed: of the run; the first goes without saying.
         moves: the same for what moves later, with its update.
     """
     parts = [f"{control} {value}" for control, value in settings]
+    if len(parts) > TOLD:
+        parts[2:] = [f"{len(parts) - 2} more"]
     parts += [f"seed {seed}"] if seed else []
     parts += [f"{control} {value} at update {step}" for control, value, step in moves]
     return f"Set: {', '.join(parts) or 'all as at first'}."

@@ -82,7 +82,7 @@ def test_a_figure_computes_the_same_from_a_file_and_in_a_frame_as_in_its_page(
     frame = open_page(blog.as_uri()).frames[1]
     figures = [arrive(page, int(number) - 1), arrive(alone), arrive(frame)]
     assert frame.evaluate("self.origin") == "null"
-    series = []
+    series, looked = [], []
     for figure in figures:
         assert figure.get_attribute("data-state") == "ready", figure.inner_text()
         if figure.get_by_role("button", name="Play", exact=True).count():
@@ -91,10 +91,18 @@ def test_a_figure_computes_the_same_from_a_file_and_in_a_frame_as_in_its_page(
             drive(figure, "figure.pause()")
         drive(figure, PLAYED)
         series.append(figure.evaluate(SERIES))
+        looked.append([])
+        for token in figure.locator(".baby-tokens button[tabindex='0']").all():  # one of each panel that can be asked
+            token.press("Enter")
+            looked[-1].append(figure.locator(".baby-sheet:visible").inner_text())
+            token.press("Escape")
+            assert figure.locator(".baby-sheet:visible").count() == 0
         figure.get_by_role("button", name="Copy a link to this state").click()
         figure.evaluate(UNTIL, "figure.notice.textContent")
         assert "clipboard" in drive(figure, "return figure.notice.textContent")
     assert series[0] == series[1] == series[2]
+    assert looked[0] == looked[1] == looked[2]
+    assert name == COMPUTES or looked[0]
     query = drive(figures[0], "return new URL(figure.address()).search")
     assert arrive(open_page(file.as_uri() + query)).evaluate(SERIES) == series[0]
 

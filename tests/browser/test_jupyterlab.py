@@ -92,7 +92,7 @@ def lab(tmp_path_factory):
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(150):
+        for _ in range(600):  # two minutes, on a machine with other work
             assert server.poll() is None, (folder / "log.txt").read_text()[-3000:]
             try:
                 urllib.request.urlopen(f"{address}/api", timeout=5)

@@ -26,6 +26,22 @@ SEEN = """element => {
           focus: document.activeElement.textContent, width: innerWidth, height: document.body.scrollHeight};
 }"""
 
+# How much higher the line of a figure's sentence gets with what a link asks for.
+ROOM = """([element, query]) => {
+  const figure = element.liveFigure;
+  const {values, seed, changes} = figure.settingsFrom(new URLSearchParams(`step=${figure.data.steps}&${query}`));
+  const height = () => figure.sentence.parentElement.getBoundingClientRect().height;
+  const empty = height();
+  const back = document.createElement("button");
+  Object.assign(back, {className: "baby-back", textContent: "Back to the text"});
+  element.classList.add("baby-called");
+  figure.sentence.replaceChildren(`${figure.told(values, seed, changes)} `, back);
+  const grown = height() - empty;
+  element.classList.remove("baby-called");
+  figure.sentence.replaceChildren();
+  return grown;
+}"""
+
 
 def path_of(stem):
     return next(path for path in CHAPTERS if path.stem == stem)
@@ -138,4 +154,24 @@ def test_a_link_from_another_page_acts_on_arrival(browser, site):
     assert 0 <= figure.locator(".baby-grid").evaluate("grid => grid.getBoundingClientRect().top") < 450  # in view
     assert page.locator(".baby-beside").count() == 0  # there is no sentence that it could stand beside
     assert not errors
+    page.close()
+
+
+ASKED = {one for path in CHAPTERS for one in sentences(path)}
+
+
+@pytest.mark.parametrize("chapter", sorted({one.chapter for one in ASKED}))
+def test_what_a_sentence_sets_fits_into_its_room(browser, site, chapter):
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    page.route("**/mathjax/**", lambda route: route.fulfill(body="", content_type="text/javascript"))  # is slow
+    page.add_init_script("IntersectionObserver.prototype.observe = () => {}")  # nothing is computed
+    page.goto(f"{site}book/{chapter}.html")
+    higher = []
+    for width in (1280, 375):
+        page.set_viewport_size({"width": width, "height": 800})
+        for one in sorted(one for one in ASKED if one.chapter == chapter):
+            element = figure_of(page, chapter, one.figure).element_handle()
+            grown = page.evaluate(ROOM, [element, one.query])
+            higher += [(width, one.figure, one.query, grown)] if grown > 0.5 else []
+    assert not higher
     page.close()

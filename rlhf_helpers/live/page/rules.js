@@ -5,6 +5,7 @@
 export const FRAME = 50; // milliseconds from one picture to the next while it plays
 export const BUSY = 30; // milliseconds of computing after which the page gets its turn
 export const PINS = 4; // runs that can be pinned
+const TOLD = 4; // settings that a figure tells one by one
 export const PACES = { slow: 240, normal: 80, fast: 20 }; // pictures of the default run, unless its updates are slow
 export const ONE_BY_ONE = 600; // milliseconds for each, at any other speed
 export const SAME_DRAG = 20; // a slider moved again within this part of a run is still the same move: one mark
@@ -94,9 +95,11 @@ export function moveMark(marks, name, old, value, step, steps) {
   if (last.from === value) marks.splice(marks.indexOf(last), 1);
 }
 
-// What a figure says that a sentence has set: words of controls and values; of what moves later, with its update.
+// What a figure says that a sentence has set: words of controls and values, of many the first two; of what moves later,
+// with its update.
 export function writeAct(settings, seed, moves) {
   const parts = settings.map(([control, value]) => `${control} ${value}`);
+  if (parts.length > TOLD) parts.splice(2, Infinity, `${parts.length - 2} more`);
   if (seed) parts.push(`seed ${seed}`);
   parts.push(...moves.map(([control, value, step]) => `${control} ${value} at update ${step}`));
   return `Set: ${parts.join(", ") || "all as at first"}.`;
