@@ -232,14 +232,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             parser.error(f"--{name} must be seconds from 0 to 60, got {getattr(asked, name)}")
     if not 0 < asked.learning_rate < math.inf:
         parser.error(f"--learning-rate must be a positive number, got {asked.learning_rate}")
-    with ray_of_our_own() as (ray, folder):
-        try:
+    try:
+        with ray_of_our_own() as (ray, folder):
             people = {}
-            report({depth: run(depth, folder / f"depth-{depth}.pt", people, asked) for depth in asked.depth})
-        except ray.exceptions.RayTaskError as error:
-            sys.exit(f"the run ends: {error.cause}")
-        except KeyboardInterrupt:
-            sys.exit("interrupted")
+            try:
+                report({depth: run(depth, folder / f"depth-{depth}.pt", people, asked) for depth in asked.depth})
+            except ray.exceptions.RayTaskError as error:
+                sys.exit(f"the run ends: {error.cause}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
 
 
 @contextmanager
@@ -256,17 +257,11 @@ def ray_of_our_own() -> Iterator[tuple[ModuleType, Path]]:
     except ImportError:
         sys.exit("this script needs Ray: python -m pip install -r requirements/beyond.txt")
     # the names of sockets must be short, and Ray keeps them in its folder
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp" if os.path.isdir("/tmp") else None) as folder:
+    place = {"prefix": f"ray-{os.getpid()}-", "dir": "/tmp" if os.path.isdir("/tmp") else None}
+    with tempfile.TemporaryDirectory(**place) as folder:
+        options = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
         try:
-            ray.init(
-                address="local",
-                num_cpus=2,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="error",
-                _node_ip_address="127.0.0.1",
-                _temp_dir=folder,
-            )
+            ray.init("local", num_cpus=2, _node_ip_address="127.0.0.1", _temp_dir=folder, **options)
             yield ray, Path(folder)
         finally:
             ray.shutdown()

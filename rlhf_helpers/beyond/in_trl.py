@@ -77,8 +77,14 @@ SETTINGS = {
         "epsilon": 0.2,  # our clip_eps
         "use_bias_correction_kl": False,  # the paper's k3; by default TRL multiplies it by the ratio
     },
-    # TRL's gradient is a sum over each answer's tokens, ours a mean over all: LENGTH times as much, which Adam undoes
-    "rloo": COMMON | WRITING | {"normalize_advantages": False},
+    "rloo": COMMON
+    | WRITING
+    | {
+        "normalize_advantages": False,  # the default already
+        # TRL's gradient is a sum over each answer's tokens, ours a mean over all. Adam divides by its length anyway,
+        # if what it adds to that length has the same factor
+        "adam_epsilon": LENGTH * 1e-8,
+    },
     "dpo": COMMON
     | {
         "per_device_train_batch_size": ANSWERS // 2,  # here it counts pairs

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import time
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
-import torch
 from support.scripts import Script
 
 from rlhf_helpers.beyond.apart import Learner, Sampler, ray_of_our_own, run
 
-pytest.importorskip("ray", reason="what runs on Ray needs requirements/beyond.txt")
-
-# what its own processes and sockets leave to the garbage collector is not about us
-pytestmark = pytest.mark.filterwarnings("ignore")
+# not `importorskip`: Ray reads, when it is imported, what the script has told it before
+pytestmark = [
+    pytest.mark.skipif(not find_spec("ray"), reason="what runs on Ray needs requirements/beyond.txt"),
+    pytest.mark.filterwarnings("ignore"),  # of sockets and processes that Ray leaves to the garbage collector
+]
 
 KNOBS = {"updates": 8, "learning_rate": 0.05, "seed": 0, "write": 0.0, "learn": 0.0, "kl_priced": "learned"}
 
@@ -25,6 +29,9 @@ def cluster():
     """Ray, and who works on it; they outlive a test that kills nobody."""
     with ray_of_our_own() as (ray, _):
         yield ray, {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray waits for none of the processes that it ends
+        gc.collect()
 
 
 @pytest.fixture
@@ -75,12 +82,17 @@ def test_a_queue_of_one_saves_the_wait(cluster, tmp_path):
     assert seconds[1] < 0.85 * seconds[0]
 
 
+def test_what_somebody_cannot_do_is_why_the_run_ends(cluster, tmp_path):
+    ray, people = cluster
+    with pytest.raises(ray.exceptions.RayTaskError, match="nowhere does not exist"):
+        run(0, tmp_path / "nowhere" / "saved.pt", people, argparse.Namespace(**KNOBS, kill=None, at=[]))
+
+
 @pytest.mark.parametrize("who", ["sampler", "learner"])
 def test_after_a_death_the_run_goes_on_to_the_same_end(go, alone, capsys, who):
-    updates = go(0, who, [2, 5])
+    updates = go(0, who, [3])
     assert_same(updates, alone)
-    said = capsys.readouterr().out.splitlines()
-    assert said == [f"depth 0: the {who} died at update {at}, another one goes on" for at in (2, 5)]
+    assert capsys.readouterr().out == f"depth 0: the {who} died at update 3, another one goes on\n"
 
 
 def test_after_the_third_death_it_ends_and_says_so(go, capsys):
@@ -89,16 +101,13 @@ def test_after_the_third_death_it_ends_and_says_so(go, capsys):
     assert capsys.readouterr().out.count("another one goes on") == 2
 
 
-def test_what_a_learner_says_is_why_the_run_ends(cluster, go):
-    ray, people = cluster
-    people.clear()
-    with pytest.raises(ray.exceptions.RayTaskError, match="must be finite"):
-        go(0, learning_rate=1e300)
-    people.clear()
+def folders_of(script):
+    return list(Path("/tmp").glob(f"ray-{script.process.pid}-*"))
 
 
 def test_the_script_prints_a_table_and_cleans_up(tmp_path):
-    script = Script("rlhf_helpers.beyond.apart", *"--depth 0 2 --updates 5 --write 0.02 --learn 0.02".split(), folder=tmp_path)
+    options = ["--depth", "0", "2", "--updates", "5", "--write", "0.02", "--learn", "0.02"]
+    script = Script("rlhf_helpers.beyond.apart", *options, folder=tmp_path)
     status, out, err = script.end()
     assert status == 0, err
     assert err == ""
@@ -107,10 +116,10 @@ def test_the_script_prints_a_table_and_cleans_up(tmp_path):
     assert [row[0] for row in rows[2:]] == ["0", "2"]
     assert rows[2][2:4] == ["0.0", "(0)"]
     assert script.left_behind() == []
-    assert not script.folders()
+    assert folders_of(script) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda how: how.name)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=lambda how: how.name)
 def test_however_the_script_ends_no_process_is_left(tmp_path, how):
     script = Script("rlhf_helpers.beyond.apart", "--updates", "100000", folder=tmp_path)
     until = time.monotonic() + 120
@@ -122,6 +131,6 @@ def test_however_the_script_ends_no_process_is_left(tmp_path, how):
     status, _, err = script.end()
     assert status != 0
     assert "Traceback" not in err
-    assert script.left_behind() == []
-    if how != signal.SIGKILL:
-        assert not script.folders()
+    assert script.left_behind(60) == []
+    if how == signal.SIGINT:
+        assert folders_of(script) == []

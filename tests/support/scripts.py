@@ -19,7 +19,7 @@ class Script:
 
     def __init__(self, *command: str, folder: Path):
         self.mark = uuid.uuid4().hex
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "MARK_OF_A_TEST": self.mark}
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "MARK_OF_A_TEST": self.mark}
         self.process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=folder,
