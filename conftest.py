@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent
 # What takes longest begins first, so that no process waits at the end for another.
-ORDER = ["tests/browser", "tests/workshop", "tests/book", "book", "tests/findings", "tests/unit", "rlhf_helpers"]
+ORDER = ["tests/browser", "tests/workshop", "tests/book", "book"]
+ORDER += ["tests/findings", "tests/beyond", "tests/unit", "rlhf_helpers"]
 
 
 @pytest.hookimpl(tryfirst=True)

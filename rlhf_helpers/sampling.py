@@ -144,7 +144,7 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
         totals.append(cumulative[:, -1:])  # 1 up to rounding: a last token of probability 0 is never drawn
         below = cumulative[:, :-1] <= uniforms[:, t, None] * totals[-1]
         ids = torch.cat([ids, below.sum(-1, keepdim=True)], dim=1)
-    if values_are_known(*totals) and torch.cat(totals).isnan().any():
+    if values_are_known(totals[-1]) and torch.cat(totals).isnan().any():
         raise ValueError(
             "policy must return logits without NaN, and a finite one in every row: "
             "if it was trained, it has diverged (lower the learning rate)"

@@ -199,6 +199,15 @@ def test_each_series_has_one_number_for_each_step_in_float64():
         assert not values.requires_grad
 
 
+@pytest.mark.parametrize(("method", "sample_from"), [(grpo, "policy"), (dpo, "reference")])
+def test_measuring_less_changes_nothing_but_how_much_is_measured(method, sample_from):
+    often, seldom = (train(method, sample_from=sample_from, measure_every=every, **RUN) for every in (1, 5))
+    for name, series in often.series.items():
+        assert series[::5].tolist() == seldom[name].tolist()
+    for one, other in zip(often.policy.parameters(), seldom.policy.parameters(), strict=True):
+        assert (one == other).all()
+
+
 def test_the_critic_learns_what_is_to_come():
     history = train(ppo, steps=150, learning_rate=0.03, kl_coeff=0.0, seed=0, critic=True, completion_length=4)
     prompt_ids = torch.zeros(400, 1, dtype=torch.int64)
@@ -455,6 +464,7 @@ def test_a_batch_knows_who_sampled_and_what_it_was_worth():
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
         ({"completion_length": -1}, ValueError, "completion_length must be at least 1, got -1"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        ({"measure_every": 0}, ValueError, "measure_every must be at least 1, got 0"),
         ({"learning_rate": -0.1}, ValueError, r"learning_rate must be in \[0.0, inf\), got -0.1"),
         ({"learning_rate": math.nan}, ValueError, "learning_rate must be .* got nan"),
         ({"learning_rate": "fast"}, TypeError, "learning_rate must be a number, got str"),
