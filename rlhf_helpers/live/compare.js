@@ -10,10 +10,10 @@ const KEYS = { "the run before": "baby-key-before" };
 export function comparison(el, spec, host) {
   const box = add(el, "div", "baby-compare");
   set(box, { role: "group", "aria-label": "Compare runs" });
-  const form = add(box, "form", "baby-pinning");
-  const name = add(form, "input", "");
+  const row = add(box, "div", "baby-pinning");
+  const name = add(row, "input", "");
   set(name, { type: "text", maxlength: 24, "aria-label": "Name of this run", autocomplete: "off", spellcheck: false });
-  const button = (words, action, place = form) => {
+  const button = (words, action, place = row) => {
     const made = add(place, "button", "baby-button");
     set(made, { type: "button" });
     made.textContent = words;
@@ -28,10 +28,7 @@ export function comparison(el, spec, host) {
     if (name.value.trim()) host?.pin?.(name.value.trim());
     edited = false;
   });
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    if (!pin.disabled) pin.click();
-  };
+  name.onkeydown = ({ key }) => key === "Enter" && pin.click(); // JupyterLab does not submit a form
   const all = `${spec.seeds} seeds`;
   const seeds = button(all, () => host?.seeds?.());
   seeds.hidden = !(spec.seeds > 1);
