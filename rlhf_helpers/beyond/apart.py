@@ -261,7 +261,10 @@ def ray_of_our_own() -> Iterator[tuple[ModuleType, Path]]:
     with tempfile.TemporaryDirectory(**place) as folder:
         options = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
         try:
-            ray.init("local", num_cpus=2, _node_ip_address="127.0.0.1", _temp_dir=folder, **options)
+            try:
+                ray.init("local", num_cpus=2, _node_ip_address="127.0.0.1", _temp_dir=folder, **options)
+            except Exception as error:  # of no kind of its own; most likely this machine is too busy
+                sys.exit(f"Ray does not start: {error}")
             yield ray, Path(folder)
         finally:
             ray.shutdown()

@@ -1,6 +1,7 @@
-"""Tokens per second: a loop over single tokens against batches.
+"""Tokens per second: a loop over single tokens against batches, and how an update grows.
 
-    python tests/benchmarks/throughput.py
+    python tests/benchmarks/throughput.py            # the first table
+    python tests/benchmarks/throughput.py --growth   # the others
 
 (a) One sequence of 8 tokens a step, drawn and scored token by token, as a first draft does it.
 (b) "same loss": the same loss on a batch of B sequences of 8 tokens, drawn and scored together.
@@ -9,8 +10,14 @@
 Each samples and makes one update with Adam; `train` records its series on top. Rounds are interleaved, so that whatever
 else the machine does meets all kinds alike: the ratio is the median over rounds of the ratio within a round. On one
 thread: tensors this small gain nothing from a second.
+
+The other tables say how long an update takes, as a multiple of that of their first row: with the batch, the length of
+completions, the size of the vocabulary, and the number of runs that ``torch.func.vmap`` makes of one; for
+``torch.compile`` against eager, and on a GPU against this processor, where there are a compiler and a GPU.
 """
 
+import argparse
+import shutil
 import time
 from statistics import median
 
@@ -26,6 +33,7 @@ from rlhf_helpers import (
     ppo,
     token_logprobs,
     token_reward,
+    training_step,
 )
 
 LENGTH = 8
@@ -99,22 +107,95 @@ def same_loss(batch_size):
     return step, batch_size * LENGTH
 
 
-def whole_ppo(batch_size):
+def whole_ppo(batch_size, length=LENGTH, vocab_size=10, device="cpu"):
     """Return a step of PPO on one batch, and how many tokens it draws."""
     generator = torch.Generator().manual_seed(0)
-    policy, reference = TinyPolicy(generator=generator), TinyPolicy(generator=generator).requires_grad_(False)
+    policy, reference = (TinyPolicy(vocab_size, generator=generator).to(device) for _ in range(2))
+    reference.requires_grad_(False)
     models = Models(policy)
     optimizer = torch.optim.Adam(policy.parameters(), lr=1e-2)
 
     def step():
-        uniforms = torch.rand(batch_size, LENGTH, generator=generator)
+        uniforms = torch.rand(batch_size, length, generator=generator).to(device)
         rollout = collect(models, reference, uniforms)
         loss, _ = ppo(models, rollout, kl_coeff=0.1)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if device != "cpu":
+            torch.cuda.synchronize()
 
-    return step, batch_size * LENGTH
+    return step, batch_size * length
+
+
+def pure_ppo(runs=None, compiled=False):
+    """Return a step of PPO as a pure function, and how many tokens it draws; with ``runs``, that many seeds at once."""
+    start, pure = training_step(ppo)
+    knobs = {"kl_coeff": torch.tensor(0.1), "learning_rate": torch.tensor(1e-2)}
+
+    def one(state, noise):
+        return pure(state, noise, **knobs)[0]
+
+    if runs is None:
+        state, shape = start(0), (32, LENGTH)
+    else:
+        states = [start(seed) for seed in range(runs)]
+        state = {name: torch.stack([each[name] for each in states]) for name in states[0]}
+        one, shape = torch.func.vmap(one), (runs, 32, LENGTH)
+    one = torch.compile(one) if compiled else one
+    generator = torch.Generator().manual_seed(0)
+
+    def step():
+        nonlocal state
+        state = one(state, torch.rand(shape, generator=generator))
+
+    return step, torch.Size(shape).numel()
+
+
+def seconds_of(kinds, rounds=7):
+    """Return the seconds that each kind of step takes, one number for each round."""
+    found = {name: [] for name in kinds}
+    for step, _ in kinds.values():
+        step()  # compiles, and fills caches
+    for _ in range(rounds):
+        for name, (step, _) in kinds.items():
+            count, begun = 0, time.perf_counter()
+            while (spent := time.perf_counter() - begun) < SECONDS:
+                step()
+                count += 1
+            found[name].append(spent / count)
+    return found
+
+
+def growth(title, kinds):
+    """Print how long each kind of update takes, as a multiple of the first."""
+    found = seconds_of(kinds)
+    first = next(iter(kinds))
+    print(f"\n{title:<34} {'tokens':>8} {'ms an update':>13} {'times':>7} {'tokens/s, times':>16}")
+    for name, (_, tokens) in kinds.items():
+        times = median(ours / theirs for ours, theirs in zip(found[name], found[first], strict=True))
+        print(
+            f"{name:<34} {tokens:>8,} {1000 * median(found[name]):>13.2f} {times:>7.2f} "
+            f"{tokens / kinds[first][1] / times:>16.2f}"
+        )
+
+
+def all_growth():
+    """Print the tables of growth."""
+    growth("batch", {f"{size} completions": whole_ppo(size) for size in (8, 32, 128, 512, 2048)})
+    growth("length", {f"{length} tokens": whole_ppo(32, length) for length in (4, 8, 16, 32, 64)})
+    growth("vocabulary", {f"{size:,} tokens": whole_ppo(32, vocab_size=size) for size in (10, 100, 1_000, 10_000)})
+    growth("runs at once, by vmap", {f"{runs} runs": pure_ppo(runs) for runs in (1, 4, 16, 64, 256)})
+    if shutil.which("g++") or shutil.which("clang++"):
+        growth("compiled", {"eager": pure_ppo(), "torch.compile": pure_ppo(compiled=True)})
+    else:
+        print("\ncompiled: skipped, there is no C++ compiler here")
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+        for size in (32, 2048, 32768):
+            growth(f"{size:,} completions", {"cpu": whole_ppo(size), name: whole_ppo(size, device="cuda")})
+    else:
+        print("\ncuda: skipped, there is no GPU here")
 
 
 def operations(step):
@@ -125,7 +206,12 @@ def operations(step):
 
 
 def main():
-    """Print the table."""
+    """Print the first table, or with ``--growth`` the others."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--growth", action="store_true", help="how an update grows")
+    if parser.parse_args().growth:
+        all_growth()
+        return
     kinds = {"per token": per_token()}
     kinds |= {f"same loss, B = {size}": same_loss(size) for size in BATCHES}
     kinds |= {f"ppo, B = {size}": whole_ppo(size) for size in BATCHES}

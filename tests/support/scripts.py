@@ -19,7 +19,8 @@ class Script:
 
     def __init__(self, *command: str, folder: Path):
         self.mark = uuid.uuid4().hex
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "MARK_OF_A_TEST": self.mark}
+        path = os.environ.get("PYTHONPATH", str(ROOT))
+        environment = os.environ | {"PYTHONPATH": path, "MARK_OF_A_TEST": self.mark}
         self.process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=folder,
