@@ -3,6 +3,7 @@
 from rlhf_helpers.exercises import (
     baby_rlhf,
     baselines,
+    beyond_the_laptop,
     bug_hunt,
     dpo,
     grpo,
@@ -34,6 +35,7 @@ _CHAPTERS = (
     human_feedback,
     names,
     one_line_apart,
+    beyond_the_laptop,
     bug_hunt,
     kl_bookkeeping,
 )
