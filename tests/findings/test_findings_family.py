@@ -1,10 +1,12 @@
 """What chapter 12 shows as code is what its figure computes, and what it reads off its table holds for other seeds."""
 
 import functools
+import re
 from types import SimpleNamespace
 
 import pytest
 import torch
+from support.claims import Page
 from support.definitions import definitions
 
 HELPERS = (
@@ -133,6 +135,15 @@ def test_the_lines_that_are_shown_compute_what_the_figure_draws(name):
         wanted = (FAMILY[name](s) + 0 * s["mask"]) * s["mask"]
         shown = (pushes_of if CODE[name][0].startswith("h =") else weights_of)(name, s) * s["mask"]
         torch.testing.assert_close(shown, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_every_number_of_the_table_to_choose_by_is_printed_by_a_cell():
+    page = Page("12_one_line_apart")
+    (table,) = [cell.source for cell in page.cells if cell.source.startswith("| You have ...")]
+    asked = re.findall(r"[\d.]*\d", table.partition("\n\n")[0])
+    printed = set(re.findall(r"[\d.]*\d", " ".join(page.streams)))
+    assert len(asked) > 15
+    assert set(asked) <= printed
 
 
 def test_no_name_is_more_than_three_lines_from_its_parent():
