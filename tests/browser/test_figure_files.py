@@ -102,7 +102,7 @@ def test_a_figure_computes_the_same_from_a_file_and_in_a_frame_as_in_its_page(
         assert "clipboard" in drive(figure, "return figure.notice.textContent")
     assert series[0] == series[1] == series[2]
     assert looked[0] == looked[1] == looked[2]
-    assert name == COMPUTES or looked[0]
+    assert looked[0] or name != "11_names-1"
     query = drive(figures[0], "return new URL(figure.address()).search")
     assert arrive(open_page(file.as_uri() + query)).evaluate(SERIES) == series[0]
 
