@@ -101,7 +101,7 @@ def test_the_script_finds_what_is_kept(tmp_path):
     assert found == kept
     times = [float(one) for one in re.findall(r"TRL, (\S+) times as long", out)]
     assert len(times) == len(METHODS)
-    assert min(times) > 1.5
+    assert all(found > least for found, least in zip(times, (4, 4, 2), strict=True))  # idle: 6, 8 and 3
 
 
 @pytest.mark.parametrize(
