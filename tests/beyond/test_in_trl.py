@@ -21,7 +21,7 @@ needs_trl = pytest.mark.skipif(not find_spec("trl"), reason="what trains in TRL 
 
 
 def third_update(method, policy):
-    """The book's loss at the third update, when the policy has left its reference, its gradient, and the weights after."""
+    """The book's loss at the third update, away from the reference, its gradient, and the weights after it."""
     seen = []
 
     def looked_at(models, rollout, **knobs):
