@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import signal
 import time
 import warnings
@@ -12,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from support.scripts import ROOT, Script
+from support.scripts import Script
 
 from rlhf_helpers.beyond.apart import Learner, Sampler, ray_of_our_own, run
 
@@ -23,16 +22,6 @@ pytestmark = [
 ]
 
 KNOBS = {"updates": 8, "learning_rate": 0.05, "seed": 0, "write": 0.0, "learn": 0.0, "kl_priced": "learned"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_a_grammar(tmp_path_factory):
-    """Ray's eight processes would each build a grammar of addresses for 1.5 seconds, if jsonschema finds it."""
-    folder = tmp_path_factory.mktemp("without")
-    (folder / "rfc3987_syntax.py").write_text("raise ImportError\n", "utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{ROOT}")
-        yield
 
 
 @pytest.fixture(scope="module")

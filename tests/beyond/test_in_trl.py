@@ -20,8 +20,8 @@ KEPT = ROOT / "rlhf_helpers" / "beyond" / "in_trl.json"
 needs_trl = pytest.mark.skipif(not find_spec("trl"), reason="what trains in TRL needs requirements/beyond.txt")
 
 
-def first_update(method, policy):
-    """The book's loss before the first update, its gradient, and the weights after it."""
+def third_update(method, policy):
+    """The book's loss at the third update, away from the reference, its gradient, and the weights after it."""
     seen = []
 
     def looked_at(models, rollout, **knobs):
@@ -31,11 +31,11 @@ def first_update(method, policy):
 
     sample_from = "reference" if method == "dpo" else "policy"
     options = {"learning_rate": 0.05, "kl_coeff": KL_COEFF[method], "seed": 3, "sample_from": sample_from}
-    history = train(looked_at, steps=1, policy=policy, **options)
-    return *seen[0], list(history.policy.parameters())
+    history = train(looked_at, steps=3, policy=policy, **options)
+    return *seen[-1], list(history.policy.parameters())
 
 
-def first_update_in_trl(method, policy, folder):
+def third_update_in_trl(method, policy, folder):
     """The same of TRL's trainer, on the same answers."""
     from transformers import TrainerCallback
 
@@ -45,7 +45,7 @@ def first_update_in_trl(method, policy, folder):
         def on_pre_optimizer_step(self, *_, model, **__):
             seen["gradient"] = [parameter.grad.clone() for parameter in model.parameters()]
 
-    trainer = trainer_of(method, policy, folder, steps=1, learning_rate=0.05, seed=3)
+    trainer = trainer_of(method, policy, folder, steps=3, learning_rate=0.05, seed=3)
     compute_loss = trainer.compute_loss
 
     def looked_at(*told, **named):
@@ -70,8 +70,8 @@ def assert_close(some, others, tolerance):
 def test_loss_gradient_and_update_are_the_book_s(method, tmp_path):
     policy = uniform_policy(generator=seeded(0)).double()
     torch.nn.init.normal_(policy.head.weight, std=0.5, generator=seeded(1))  # where every weight has a gradient
-    loss, gradient, weights = first_update(method, policy)
-    their_loss, their_gradient, their_weights = first_update_in_trl(method, policy, tmp_path)
+    loss, gradient, weights = third_update(method, policy)
+    their_loss, their_gradient, their_weights = third_update_in_trl(method, policy, tmp_path)
     if method == "rloo":  # a sum over each answer's tokens, of a ratio that is 1: another value
         gradient = [LENGTH * part for part in gradient]
     else:
@@ -101,7 +101,7 @@ def test_the_script_finds_what_is_kept(tmp_path):
     assert found == kept
     times = [float(one) for one in re.findall(r"TRL, (\S+) times as long", out)]
     assert len(times) == len(METHODS)
-    assert min(times) > 1.5
+    assert all(found > least for found, least in zip(times, (4, 4, 2), strict=True))  # idle: 6, 8 and 3
 
 
 @pytest.mark.parametrize(
