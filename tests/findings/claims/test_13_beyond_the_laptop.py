@@ -177,6 +177,7 @@ page.defines(
     "The ratio is 1 by construction.",
     "What answers with 0 to 8 ones add to the expected push on token 1:",
     "With learning rate 0 nothing is ever behind;",
+    "is 0.1 for GRPO and 0.5 for the others.",
     "there the 1s of bad answers have a ratio of one and a half, far below a ceiling of 3.",
     '"To drop one answer in twenty costs a twentieth."',
     "a product of a thousand ratios is 0 or infinite sooner than you think",
