@@ -362,7 +362,7 @@ def completion_chips(
         if row_labels is not None:
             ax.text(columns + 0.1, row + SIZE / 2, str(row_labels[row]), ha="left", va="center_baseline", fontsize=10.5)
     for name, numbers in (beside or {}).items():
-        _bars_beside(ax, numbers, columns, label_of(name, labels), color_of(name, colors))
+        _bars_beside(ax, np.asarray(numbers, dtype=float), columns, label_of(name, labels), color_of(name, colors))
     bare(ax, max(columns, 10) + (2 if row_labels is not None else 0) + (3 if beside else 0), rows + 0.7 * bool(beside))
     write_title(ax, title)
     return ax
