@@ -1,6 +1,7 @@
 """What the page on systems of many machines says of its figures and runs, computed."""
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from support.claims import Page
 
 from rlhf_helpers import ppo_loss
+from rlhf_helpers.beyond.rosetta import table
 
 page = Page("13_beyond_the_laptop")
 LAG, PUSH = "A learner, and a sampler", "What answers with 0 to 8 ones add"
@@ -169,6 +171,30 @@ def test_the_mean_ratio_is_the_mass_that_is_kept():
         assert (sampler[written] * ratio).sum() == pytest.approx(learner[written].sum().item(), abs=1e-12)
         assert (ratio.max() - ratio.min() > 0.1) == (name != "top-k")
         assert (learner[written].sum() < 0.99) == (name == "top-k")
+
+
+DATED = {"sequence_mask", "max_staleness", "max_off_policy_threshold"}  # a value, and two of experimental parts
+
+
+def test_the_table_of_names_is_that_of_the_script():
+    text = "\n".join(cell.source for cell in page.cells if cell.cell_type == "markdown")
+    defaults = {library: {} for library in table()["libraries"]}
+    for row in table()["rows"]:
+        for library, entries in row["theirs"].items():
+            for entry in entries:
+                name = entry["at"] if entry["at"].startswith("--") else entry["at"].split(".")[-1]
+                defaults[library].setdefault(name, []).append(str(entry["default"]))
+    rows = re.search(r"^\| ours \| TRL.*?\n\n", text, re.M | re.S)[0].splitlines()[2:]
+    compared = 0
+    for row in filter(None, rows):
+        for library, cell in zip(defaults, row.strip("| ").split(" | ")[1:], strict=True):
+            for name, value in re.findall(r'`([^`]+)`(?: "?([\w.-]*\w)"?)?', cell):
+                name = name if name.startswith("--") else name.split(".")[-1]
+                if name not in DATED:
+                    assert name in defaults[library], name
+                    assert not value or value in defaults[library][name], (library, name, value)
+                    compared += bool(value)
+    assert compared >= 25
 
 
 page.defines(
