@@ -132,7 +132,7 @@ def test_however_the_script_ends_no_process_is_left(tmp_path, how):
     status, _, err = script.end()
     assert status != 0
     assert "Traceback" not in err
-    assert script.left_behind(60) == []
+    assert script.left_behind(120) == []  # an idle worker of Ray may take a minute to see that it is alone
     left = folders_of(script)
     assert how == signal.SIGKILL or left == []
     for folder in left:
