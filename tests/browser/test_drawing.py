@@ -234,7 +234,7 @@ def written(value: float) -> str:
 def readable():
     """A run of 20 updates in which two controls have moved."""
     fig = live(
-        lambda state, noise, *, x, way: step(state, noise, x=x * (1 + way)),
+        lambda state, noise, *, x, way: step(state, noise, x=x * (1 + way), which=torch.tensor(0.0)),
         start=lambda seed: {"t": torch.full((), 0.05)},
         noise=(4, 8),
         steps=40,
