@@ -195,6 +195,12 @@ def places_are_not_alike(case):
     assert case["places"][-1] > case["places"][0] + 0.2
 
 
+@shows("13_beyond_the_laptop", "lag?correction=4")
+def swings_less(clipped):
+    usual = run("13_beyond_the_laptop", "lag?")
+    assert clipped["p1"][30:].std() < 0.5 * usual["p1"][30:].std()
+
+
 @pytest.mark.parametrize("chapter", sorted({chapter for chapter, _ in SHOWN}))
 def test_what_a_question_shows_is_what_it_says(chapter):
     for (where, asked), test in SHOWN.items():
