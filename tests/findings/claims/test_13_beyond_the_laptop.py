@@ -90,25 +90,26 @@ def test_masks_of_answers_lose_token_1():
 
 
 @page.says(
-    "The mask drops one answer in eighteen.",
-    "They are those with most 1s, and carry 78 % of the push.",
+    "The mask drops one answer in seventeen.",
+    "They are those with most 1s, and carry 77 % of the push.",
     "less than a quarter of the push is left.",
 )
 def test_a_mask_drops_few_answers_and_most_of_the_push():
     run = push("dropped answers")
-    assert 100 / run["lost"] == pytest.approx(18, abs=1)
-    assert run["lost_push"] == pytest.approx(78, abs=2)
+    assert 100 / run["lost"] == pytest.approx(17, abs=0.5)
+    assert run["lost_push"] == pytest.approx(77, abs=0.6)
     assert run["share"] < 0.25
     gone = np.abs(run["corrected"]) < 1e-6
     assert gone.tolist() == [False] * 5 + [True] * 4  # those with five 1s or more
 
 
 @page.says(
-    "The clip silences the 1s of good answers, and keeps those of bad ones.",
+    "The clip silences the 1s of good answers, and the other tokens of bad ones.",
     "the expected push is less than zero.",
 )
 def test_the_clip_turns_round():
     assert push("turned round")["share"] < -0.5
+    assert push("turned round", sampler=0.32)["share"] == pytest.approx(0.1, abs=0.02)  # one limit acts
 
 
 @page.says("One answer spreads six times as far as the push is long.")
@@ -116,7 +117,8 @@ def test_the_product_is_exact_and_wild():
     run = push("exact, and wild")
     assert run["share"] == pytest.approx(1, abs=1e-4)
     assert run["spread"] == pytest.approx(6.2, abs=0.4)
-    assert run["count"] == pytest.approx(44, abs=3)
+    assert run["count"] == pytest.approx(44, abs=0.5)
+    assert push("exact, and wild", sampler=0.24)["count"] == pytest.approx(18, abs=0.5)
 
 
 @page.says(
