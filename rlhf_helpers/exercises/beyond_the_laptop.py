@@ -125,6 +125,12 @@ answer_weights = Function(
             "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
             "cap": 2.0,
         },
+        {  # padding that would raise the product, and an answer that has become unlikely
+            "logprobs": torch.tensor([[-0.6, -0.1], [-2.5, -1.7]]),
+            "old_logprobs": torch.tensor([[-0.4, -4.0], [-0.7, -0.5]]),
+            "mask": torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
+            "cap": 2.5,
+        },
     ],
     [
         Mistake(

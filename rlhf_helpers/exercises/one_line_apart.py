@@ -114,6 +114,12 @@ cispo = Function(
             "advantages": torch.tensor([[-1.0, 0.3], [0.7, 1.1]]),
             "max_weight": 3.0,
         },
+        {  # a bad token above the limit, and a good one that has become unlikely
+            "logprobs": torch.tensor([-0.5, -3.5, -1.0]),
+            "old_logprobs": torch.tensor([-2.5, -1.0, -1.2]),
+            "advantages": torch.tensor([-1.0, 1.0, 0.5]),
+            "max_weight": 3.0,
+        },
     ],
     [
         Mistake(
