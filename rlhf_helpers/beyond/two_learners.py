@@ -24,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rlhf_helpers import Models, Rollout, TinyPolicy, collect, shaped_rewards, token_logprobs
 from rlhf_helpers.masks import keep
+from rlhf_helpers.training import seeded
 
 AVERAGES = ("tokens", "means", "twice")
 END, LENGTH, KL_COEFF = 0, 32, 0.5
@@ -84,7 +85,7 @@ def learn(average: str, *, answers: int, updates: int, learning_rate: float, see
         seed: of the weights and of all sampling.
     """
     rank, processes = dist.get_rank(), dist.get_world_size()
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     policy = TinyPolicy(generator=generator).double()  # the same on every process
     reference = copy.deepcopy(policy).requires_grad_(False)
     together = DistributedDataParallel(policy)

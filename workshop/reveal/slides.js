@@ -21,8 +21,8 @@ function fitFormulas() {
   }
 }
 
-// A slide has room for two charts and a strip: a button shows the rest, and then what is asked of it. Presets that find no room below the controls
-// stand below the charts, and so does their sentence, unless the status needs its room.
+// A slide has room for two charts and a strip: a button shows the rest, and then what is asked of it. Presets that find
+// no room below the controls stand below the charts, and so does their sentence, unless the status needs its room.
 async function startFigure(slide) {
   const figure = slide?.querySelector("figure.baby-live");
   if (!figure?.liveFigure || figure.dataset.slide) return;
