@@ -15,7 +15,7 @@ from rlhf_helpers.live.acts import LINK
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.names import ALPHABET
 
-STEPS = 40
+STEPS = 12
 
 
 def ends(control):
