@@ -21,13 +21,15 @@ SETTLED = """() => Promise.all(document.getAnimations().filter(one => one instan
   .map(fade => fade.finished.catch(() => null)))"""
 
 # What axe finds serious or critical on a page, after its source was evaluated there; by all rules, or by those named.
-# Of colored code, half of a chapter's elements, it looks at the first token of each kind: the others look like it.
+# Of colored code, half of a chapter's elements, it looks at one token of each kind that shows: others look like it.
 AXE_RUN = """async rules => {
   const met = new Set();
-  for (const token of document.querySelectorAll(".highlight pre span[class]")) {
-    const kind = `${token.className} in ${token.parentElement.className}`;
-    if (met.has(kind)) token.replaceWith(...token.childNodes);
-    met.add(kind);
+  const tokens = [...document.querySelectorAll(".highlight pre span[class]")];
+  const kinds = tokens.map(token => `${token.className} in ${token.parentElement.className}`);
+  const shown = tokens.map(token => token.checkVisibility()); // a folded cell is not looked at
+  for (const [i, token] of tokens.entries()) {
+    if (!shown[i] || met.has(kinds[i])) token.replaceWith(...token.childNodes);
+    else met.add(kinds[i]);
   }
   return (await axe.run({resultTypes: ["violations"], ...(rules && {runOnly: rules})})).violations
     .filter(v => ["serious", "critical"].includes(v.impact))
