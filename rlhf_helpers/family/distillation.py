@@ -19,8 +19,10 @@ def on_policy_distillation_loss(
     .. math:: L = -\operatorname{mean}\bigl[\operatorname{sg}\bigl(\log \pi_T(y_t) - \log \pi_\theta(y_t)\bigr)
         \log \pi_\theta(y_t)\bigr]
 
-    with sg for "no gradient flows through". Without it the expected gradient on the policy's own samples would be 0.
-    With it, it is that of KL(policy || teacher) of the next token, on the policy's own road.
+    with sg for "no gradient flows through". Its expected gradient on the policy's own samples is that of
+    KL(policy || teacher) of the next token, on the policy's own road. Without sg the gradient of the policy's negative
+    entropy is added, and training ends at the square root of the teacher; and a plain mean of the differences has an
+    expected gradient of 0.
 
     Args:
         logprobs: under the policy that is trained and that sampled, (B, T), nats. Gradients flow.

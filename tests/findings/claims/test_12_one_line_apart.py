@@ -47,6 +47,12 @@ def test_a_sure_judge_never_stops_dpo():
     assert runs("a judge without doubt")[0]["best"][-1] == pytest.approx(0.45, abs=0.002)
 
 
+def test_where_all_eight_answers_pass_nothing_is_pushed():
+    silent = [row["silent"][-60:].mean() for row in runs("silent groups")]
+    assert silent == pytest.approx([100 / 3] * 3, abs=8)
+    assert max(row["silent"].max() for row in runs(trap=2)) == 0
+
+
 def test_what_the_buttons_say():
     assert max(ends(runs("KL in the loss"))) < 0.42
     assert max(ends(runs("a target"))) < 0.2

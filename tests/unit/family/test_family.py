@@ -367,6 +367,17 @@ def test_distillation_on_one_s_own_samples_has_the_gradient_of_the_reverse_kl():
     torch.testing.assert_close(attached, 0 * logits, rtol=0, atol=1e-15)  # k1 as a loss: nothing
 
 
+def test_distillation_without_the_detach_ends_at_the_square_root_of_the_teacher():
+    teacher = random_logprobs(6, 2)
+    root = (teacher / 2).log_softmax(-1)
+
+    def attached(z):  # the same product, and no sg
+        logp = z.log_softmax(-1)
+        return -(root.exp() * (teacher - logp) * logp).sum()
+
+    torch.testing.assert_close(gradient(attached, root), 0 * root, rtol=0, atol=1e-15)
+
+
 def test_fine_tuning_on_the_teacher_s_samples_has_the_gradient_of_the_forward_kl():
     logits, teacher = normals(1, 6), random_logprobs(6, 2)
 
