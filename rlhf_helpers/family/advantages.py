@@ -53,6 +53,7 @@ def maxrl_advantages(rewards: Tensor) -> Tensor:
     .. math:: \sum_{k=1}^{G-1} \frac{\text{pass@}k}{k},
 
     the first terms of :math:`\log p = -\sum_k (1 - p)^k / k`, up to a constant: what is rarely solved counts more.
+    (Without the baseline it would have G terms. It is the groups without a success, which are 0, that cost the last.)
 
     Args:
         rewards: (N, G), at least 0.
@@ -66,7 +67,7 @@ def maxrl_advantages(rewards: Tensor) -> Tensor:
         ValueError: rewards are not (N, G), empty, not finite or negative.
 
     Reference:
-        Tajwar et al. 2026, Maximum Likelihood Reinforcement Learning, arXiv 2602.02710; the last term: its theorem 5.
+        Tajwar et al. 2026, Maximum Likelihood Reinforcement Learning, arXiv 2602.02710.
 
     Example:
         >>> maxrl_advantages(torch.tensor([[1., 0., 0., 0.]])).tolist()   # one success in four weighs 3
