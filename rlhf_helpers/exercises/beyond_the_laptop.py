@@ -157,6 +157,12 @@ answer_weights = Function(
             "mask": torch.ones(4, 2),
             "cap": 2.0,
         },
+        {  # a product whose log is above the cap and whose mean is below, and the other way round
+            "logprobs": torch.tensor([[-0.3, -0.4, -0.2], [-0.2, -0.1, -0.5]]),
+            "old_logprobs": torch.tensor([[-0.98, -1.09, -0.88], [-1.7, -3.0, -0.1]]),
+            "mask": torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]),
+            "cap": 2.0,
+        },
     ],
     [
         Mistake(

@@ -75,9 +75,12 @@ farthest_ratio = Function(
             "You looked at the unused places as well: the mask has to act before exp.",
             lambda new, old, mask: ((new - old).exp() - 1).abs().max(),
         ),
-        Mistake(
-            "The mask comes after exp, where infinity times 0 is NaN.",
-            lambda new, old, mask: (((new - old).exp() - 1) * mask).abs().max(),
+        *(
+            Mistake("You multiply by the mask, and infinity times 0 is NaN: replace (`masked_fill`).", does)
+            for does in (
+                lambda new, old, mask: (((new - old).exp() - 1) * mask).abs().max(),
+                lambda new, old, mask: ((new * mask - old * mask).exp() - 1).abs().max(),
+            )
         ),
         Mistake(
             "You averaged; one bad token among many would hide. Take the maximum.",
@@ -124,10 +127,6 @@ farthest_ratio = Function(
             lambda new, old, mask: (_log_ratio(new, old, 1 - mask).exp() - 1).abs().max(),
         ),
         Mistake(
-            "You multiply by the mask, and 0 times infinity is NaN: replace (`masked_fill`).",
-            lambda new, old, mask: (((new - old) * mask).exp() - 1).abs().max(),
-        ),
-        Mistake(
             "You square the distance.",
             lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).square().max(),
         ),
@@ -138,6 +137,14 @@ farthest_ratio = Function(
             {
                 "logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -1.0]]),
                 "old_logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -math.inf]]),
+                "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
+            },
+        ),
+        Edge(
+            "What is in unused places may be minus infinity, and infinity times 0 is NaN: replace (`masked_fill`).",
+            {
+                "logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -math.inf]]),
+                "old_logprobs": torch.tensor([[-1.0, -2.5], [-0.5, -math.inf]]),
                 "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
             },
         ),

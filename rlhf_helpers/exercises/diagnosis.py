@@ -292,6 +292,12 @@ class Function:
         pairs = zip(found, self._every_case, strict=False)
         return all(self._same(behavior, self._one(function, case), gradients=gradients) for behavior, case in pairs)
 
+    def _distance(self, function: Callable, found: list[Behavior]) -> float:
+        """How far the values of a function are from what was found, in the usual cases: alike need not be equal."""
+        pairs = zip(found, (self._one(function, case) for case in self.cases), strict=False)
+        outputs = [pair for one, two in pairs for pair in zip(one.outputs, two.outputs, strict=False)]
+        return sum((a.double() - b.double().reshape(a.shape)).abs().nan_to_num().sum().item() for a, b in outputs)
+
     def _same(self, one: Behavior, two: Behavior, *, gradients: bool) -> bool:
         """Whether two behave alike; two that fail do when it is for the same reason."""
         if one.fault or two.fault:
@@ -313,15 +319,11 @@ class Function:
         by_gradient = bool(self.gradients)
         for gradients in (True, False) if by_gradient and not values_agree else (by_gradient,):
             for compared in (len(found),) if only_edges else (len(found), usual):
-                for mistake in self.mistakes:
-                    if self._behaves_like(mistake.does, found[:compared], gradients=gradients):
-                        return (
-                            mistake.words
-                            if gradients == by_gradient or _learns_nothing(found)
-                            else (
-                                f"{mistake.words} That is so of its values; its gradient is not what they would give."
-                            )
-                        )
+                alike = [m for m in self.mistakes if self._behaves_like(m.does, found[:compared], gradients=gradients)]
+                if alike:
+                    words = min(alike, key=lambda mistake: self._distance(mistake.does, found)).words
+                    of_values = gradients != by_gradient and not _learns_nothing(found)
+                    return f"{words} That is so of its values; its gradient is another." if of_values else words
         if only_edges:
             return f"It is right in the usual cases. {self.edges[wrong[0] - usual].words}"
         if values_agree:

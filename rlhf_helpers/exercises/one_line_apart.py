@@ -41,7 +41,6 @@ def _dppo(logprobs, old_logprobs, advantages, moved, max_move):
     return torch.where(moved > max_move, 0.0, (logprobs - old_logprobs).exp() * advantages)
 
 
-PROBABILITIES = (0.0002, 0.03, 0.11, 0.3, 0.55, 0.93)
 DPPO_CASES = [
     {
         "logprobs": torch.tensor([0.5, 0.9, 0.02, 0.3, 0.1, 0.6]).log(),
@@ -57,13 +56,13 @@ DPPO_CASES = [
     },
     *(
         case | {"logprobs": case["logprobs"].log(), "old_logprobs": case["old_logprobs"].log()}
-        for at_once, max_move, advantages in ((5, 0.15, (-2.0, -0.3, 0.0, 0.4, 3.0)), (6, 0.35, (-1.0, 1.5)))
+        for max_move, probabilities, advantages in (
+            (0.15, (0.0002, 0.03, 0.11, 0.3, 0.55, 0.93), (-2.0, -0.3, 0.0, 0.4, 3.0)),
+            (0.35, (0.0002, 0.11, 0.3, 0.55, 0.93), (-1.0, 1.5)),
+            (0.6, (0.05, 0.3, 0.5, 0.93), (-1.0, 1.5)),  # a ratio of 5/3 or so tells ratio, log and share apart
+        )
         for case in combined(
-            at_once,
-            {"max_move": max_move},
-            logprobs=PROBABILITIES,
-            old_logprobs=PROBABILITIES,
-            advantages=advantages,
+            5, {"max_move": max_move}, logprobs=probabilities, old_logprobs=probabilities, advantages=advantages
         )
     ),
 ]
@@ -121,7 +120,7 @@ dppo_weights = Function(
             lambda new, old, a, d: _dppo(new, old, a, (a < 0) * (old.exp() - new.exp()), d),
         ),
         Mistake(
-            "You looked at the ratio minus 1, whatever the sign of the advantage; DPPO measures the move in probability, "
+            "You looked at the ratio minus 1, whatever the advantage; DPPO measures the move in probability, "
             "the way that the advantage wants.",
             lambda new, old, a, d: _dppo(new, old, a, (new - old).exp() - 1, d),
         ),

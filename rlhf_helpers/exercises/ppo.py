@@ -104,14 +104,6 @@ surrogate = Function(
             ),
         ),
         Mistake(
-            "You chose by the size of the products, without their sign; the smaller one is further down.",
-            lambda ratio, advantages, eps=0.2: torch.where(
-                (ratio * advantages).abs() < (_clip(ratio, eps) * advantages).abs(),
-                ratio * advantages,
-                _clip(ratio, eps) * advantages,
-            ),
-        ),
-        Mistake(
             "The advantage lost its sign: multiply by the advantage itself.",
             lambda ratio, advantages, eps=0.2: torch.minimum(ratio, _clip(ratio, eps)) * advantages.abs(),
         ),
@@ -251,6 +243,8 @@ controller = Function(
         {"kl_coeff": 0.15, "kl": 9.0, "target": 6.0, "n": 512, "horizon": 10000},
         {"kl_coeff": 0.3, "kl": 2.0, "target": 6.0, "n": 300, "horizon": 1000},
         {"kl_coeff": 0.2, "kl": 2.2, "target": 2.0, "n": 64, "horizon": 320},
+        {"kl_coeff": 0.5, "kl": 14.0, "target": 4.0, "n": 900, "horizon": 1000},
+        {"kl_coeff": 0.4, "kl": 0.1, "target": 4.0, "n": 600, "horizon": 1000},
     ],
     [
         Mistake(

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from rlhf_helpers.exercises.combinations import combined
 from rlhf_helpers.exercises.diagnosis import ANY, Checker, Choice, Function, Mistake, Numbers, Parts
 from rlhf_helpers.losses import clipped_surrogate
 
@@ -71,6 +72,7 @@ def _wrong_sides(ratio: Tensor, advantages: Tensor, clip_eps: float) -> Tensor:
     return (low & good | high & ~good).double().mean()
 
 
+RATIOS = (0.003, 0.4, 0.62, 0.68, 0.79, 0.81, 0.95, 1.0, 1.05, 1.15, 1.21, 1.3, 1.4, 1.6, 3.0, 50.0)
 silent_share = Function(
     _silent_share,
     [
@@ -94,6 +96,8 @@ silent_share = Function(
             "advantages": torch.tensor([0.1, -0.2, 3.0, -1.5, -1.0]),
             "clip_eps": 0.5,
         },
+        *combined(5, {"clip_eps": 0.2}, ratio=RATIOS, advantages=(-4.0, -0.3, 0.6, 2.5)),
+        *combined(7, {"clip_eps": 0.35}, ratio=RATIOS, advantages=(-1.2, 0.7)),
     ],
     [
         Mistake(

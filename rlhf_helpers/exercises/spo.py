@@ -81,10 +81,6 @@ second_arm = Function(
             lambda payout, mu, nu: _first_push(payout, mu, nu) / 2,
         ),
         Mistake(
-            "Your weights are swapped: as a the arm is drawn from mu.",
-            lambda payout, mu, nu: nu * (payout - nu @ payout) + mu * (payout - mu @ payout),
-        ),
-        Mistake(
             "You multiplied entry by entry where a mean is needed: nu @ payout is one number.",
             lambda payout, mu, nu: mu * (payout - nu * payout) + nu * (payout - mu * payout),
         ),

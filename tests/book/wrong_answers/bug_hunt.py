@@ -52,7 +52,7 @@ WRONG = {
         "the first place only": (13.82, 1 / 9),
     },
     "ex-hunt-ratio": {
-        "exp, where infinity times 0": mask_at_the_end,
+        "infinity times 0 is NaN: replace": mask_at_the_end,
         "one bad token among many": mean_distance,
         "take the absolute value": no_absolute_value,
         "The ratio is its exp": log_ratio_only,
