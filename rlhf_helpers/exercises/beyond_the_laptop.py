@@ -74,6 +74,42 @@ own_loss = Function(
             "You took a mean over each answer first: then a token of a short answer weighs more.",
             lambda x, m, n, k: ((x * m).sum(1) / m.sum(1).clamp(min=1)).mean(),
         ),
+        Mistake(
+            "That is the sum; divide by the tokens of all, and multiply by the learners.",
+            lambda x, m, n, k: (x * m).sum(),
+        ),
+        Mistake(
+            "That is the sum, times the learners: divide by the tokens of all.",
+            lambda x, m, n, k: (x * m).sum() * k,
+        ),
+        Mistake(
+            "You rounded the tokens of a learner down to a whole number: divide by all_tokens, then multiply.",
+            lambda x, m, n, k: (x * m).sum() / (n // k),
+        ),
+        Mistake(
+            "A mean over places stands where the sum should.",
+            lambda x, m, n, k: (x * m).mean() * m.sum() / n * k,
+        ),
+        Mistake(
+            "That is the mean over your own tokens, divided by the learners: the denominator is the tokens of all.",
+            lambda x, m, n, k: (x * m).sum() / m.sum() / k,
+        ),
+        Mistake(
+            "You divided by the places of your tensor: the denominator is the tokens of all.",
+            lambda x, m, n, k: (x * m).sum() / x.numel() * k,
+        ),
+        Mistake(
+            "You took a mean over each answer first: then a token of a short answer weighs more, on all learners.",
+            lambda x, m, n, k: ((x * m).sum(1) / m.sum(1).clamp(min=1)).mean() * k,
+        ),
+        Mistake(
+            "You divided by your own tokens and by all: one division too many.",
+            lambda x, m, n, k: (x * m).sum() / m.sum() * k / n,
+        ),
+        Mistake(
+            "Everything is detached, and nothing learns.",
+            lambda x, m, n, k: _own_loss(x, m, n, k).detach(),
+        ),
     ],
     gradients=("token_losses",),
     hint=1,

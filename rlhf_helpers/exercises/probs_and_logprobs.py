@@ -249,6 +249,14 @@ temperature = Function(
             "You measure the width as one over the sum of the squares; it is e to the entropy.",
             lambda logits, width: _bisect(lambda tau: 1 / (logits / tau).softmax(-1).square().sum() < width),
         ),
+        Mistake(
+            "Your width is 2 to the entropy; the width is e to it.",
+            lambda logits, width: _bisect(lambda tau: 2 ** _width(logits, tau).log() < width),
+        ),
+        Mistake(
+            "You stop at one token more than `width`.",
+            lambda logits, width: _temperature(logits, width + 1),
+        ),
     ],
     hint=2,
 )

@@ -77,7 +77,10 @@ def clipped(d: Draw) -> list[tuple]:
 
 def pairs(d: Draw) -> list[tuple]:
     lp = d.logprobs(6, 5)
-    return [(lp, d.near(lp), mask(3, 5, 1, 4, 5, 2, width=5), 0.3), (lp, d.near(lp), torch.ones(6, 5), 0.1)]
+    wrong = lp - 300 * (torch.arange(6) == 2)[:, None]  # one pair by hundreds of nats
+    return [(new, d.near(lp), mask(3, 5, 1, 4, 5, 2, width=5), 0.3) for new in (lp, wrong)] + [
+        (lp, d.near(lp), torch.ones(6, 5), 0.1)
+    ]
 
 
 def scored_pairs(d: Draw) -> list[tuple]:
@@ -186,7 +189,7 @@ CASES: dict[str, tuple[Callable[[Draw], list[tuple]], tuple[int, ...]]] = {  # a
     "ex-beyond-mask": (lambda d: [(d.logprobs(5, 6), d.logprobs(5, 6), mask(2, 6, 4, 3, 6, width=6), 1.5)], ()),
     "ex-beyond-ceiling": (lambda d: [(d.normal(4, 6).exp(), d.normal(4, 6), 0.2, 2.0)], ()),
     "ex-names-mask": (ends, ()),
-    "ex-names-bug": (lambda d: [(d.logprobs(3, 9), mask(3, 3, 9, width=9).bool())], ()),
+    "ex-names-bug": (lambda d: [(d.logprobs(3, 9), mask(3, 3, 9, width=9).bool())], (0,)),
     "ex-names-optimum": (lambda _: [(p, k) for p in (1 / 3, 0.1) for k in (1.0, 0.2, 0.01, 0.001)], ()),
     "ex-hunt-ratio": (first_update, ()),
     "ex-hunt-kl": (lambda d: [(d.normal(3, 4, 5), d.normal(3, 4, 5))], ()),
