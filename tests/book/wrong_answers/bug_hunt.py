@@ -67,7 +67,9 @@ WRONG = {
         "shape": lambda logits, ref: terms(logits, ref).sum(-1),
     },
     "ex-hunt-price": {
-        "0 by convention": lambda r: r * torch.log(r / 0.1) + (1 - r) * torch.log((1 - r) / 9 / 0.1),
+        "0 times the logarithm of 0 counts as 0": lambda r: (
+            r * torch.log(r / 0.1) + (1 - r) * torch.log((1 - r) / 9 / 0.1)
+        ),
         "The other nine tokens are missing": lambda r: r * torch.log(10 * r),
         "each has (1 - r) / 9": lambda r: r * torch.log(10 * r) + torch.special.xlogy(1 - r, (1 - r) / 0.1),
         "That is the entropy": lambda r: -(torch.xlogy(r, r) + torch.xlogy(1 - r, 1 - r)),

@@ -40,7 +40,7 @@ RIGHT = {
         "numbers": "0.9, 0.430467, 0.105361",
         "rounded": "0.9, 0.43, 0.105",
         "expressions": "0.9, 0.9 ** 8, -torch.tensor(0.9).log()",
-        "a power written out": "0.9, 0.9 * 0.9 * 0.9 * 0.9 * 0.9 * 0.9 * 0.9 * 0.9, 0.11",
+        "a power written out": "0.9, 0.9 * 0.9 * 0.9 * 0.9 * 0.9 * 0.9 * 0.9 * 0.9, 0.105",
         "tensors": "torch.tensor(0.9), torch.tensor(0.9).pow(8), torch.tensor(1 / 0.9).log()",
     },
     "ex-beyond-mask": {
