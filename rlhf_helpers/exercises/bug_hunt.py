@@ -75,9 +75,12 @@ farthest_ratio = Function(
             "You looked at the unused places as well: the mask has to act before exp.",
             lambda new, old, mask: ((new - old).exp() - 1).abs().max(),
         ),
-        Mistake(
-            "The mask comes after exp, where infinity times 0 is NaN.",
-            lambda new, old, mask: (((new - old).exp() - 1) * mask).abs().max(),
+        *(
+            Mistake("You multiply by the mask, and infinity times 0 is NaN: replace (`masked_fill`).", does)
+            for does in (
+                lambda new, old, mask: (((new - old).exp() - 1) * mask).abs().max(),
+                lambda new, old, mask: ((new * mask - old * mask).exp() - 1).abs().max(),
+            )
         ),
         Mistake(
             "You averaged; one bad token among many would hide. Take the maximum.",
@@ -124,10 +127,6 @@ farthest_ratio = Function(
             lambda new, old, mask: (_log_ratio(new, old, 1 - mask).exp() - 1).abs().max(),
         ),
         Mistake(
-            "You multiply by the mask, and 0 times infinity is NaN: replace (`masked_fill`).",
-            lambda new, old, mask: (((new - old) * mask).exp() - 1).abs().max(),
-        ),
-        Mistake(
             "You square the distance.",
             lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).square().max(),
         ),
@@ -138,6 +137,14 @@ farthest_ratio = Function(
             {
                 "logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -1.0]]),
                 "old_logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -math.inf]]),
+                "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
+            },
+        ),
+        Edge(
+            "What is in unused places may be minus infinity, and infinity times 0 is NaN: replace (`masked_fill`).",
+            {
+                "logprobs": torch.tensor([[-1.0, -2.0], [-0.5, -math.inf]]),
+                "old_logprobs": torch.tensor([[-1.0, -2.5], [-0.5, -math.inf]]),
                 "mask": torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
             },
         ),
@@ -222,6 +229,44 @@ logged_kl = Function(
             "You multiply the old mean by a fixed size of the vocabulary; it is the size of the last axis.",
             lambda logits, ref_logits: _kl_terms(logits, ref_logits).mean() * 50_000,
         ),
+        Mistake(
+            "That is the largest KL of a token; their mean was asked for.",
+            lambda logits, ref_logits: _kl_terms(logits, ref_logits).sum(-1).max(),
+        ),
+        Mistake(
+            "You took absolute values: terms of a KL may be negative, and cancel.",
+            lambda logits, ref_logits: _kl_terms(logits, ref_logits).abs().sum(-1).mean(),
+        ),
+        Mistake(
+            "That is the sum of both KLs; the policy's alone was asked for.",
+            lambda logits, ref_logits: _logged_kl(logits, ref_logits) + _logged_kl(ref_logits, logits),
+        ),
+        Mistake(
+            "That is the mean of both KLs; the policy's alone was asked for.",
+            lambda logits, ref_logits: (_logged_kl(logits, ref_logits) + _logged_kl(ref_logits, logits)) / 2,
+        ),
+        Mistake(
+            "That is the KL of the last token; the mean is over all.",
+            lambda logits, ref_logits: _kl_terms(logits, ref_logits)[:, -1].sum(-1).mean(),
+        ),
+        Mistake(
+            "That is the cross entropy: the log of the policy's own probability is missing.",
+            lambda logits, ref_logits: -(logits.softmax(-1) * ref_logits.log_softmax(-1)).sum(-1).mean(),
+        ),
+        Mistake(
+            "You divided by the length alone; the mean is over the batch as well.",
+            lambda logits, ref_logits: _kl_terms(logits, ref_logits).sum() / logits.shape[1],
+        ),
+        Mistake(
+            "That is half the mean square of the log ratio, an estimate; the exact KL was asked for.",
+            lambda logits, ref_logits: (
+                (logits.softmax(-1) * (logits.log_softmax(-1) - ref_logits.log_softmax(-1)) ** 2 / 2).sum(-1).mean()
+            ),
+        ),
+        Mistake(
+            "You looked at one entry of each distribution, where the log ratio is largest.",
+            lambda logits, ref_logits: (logits.log_softmax(-1) - ref_logits.log_softmax(-1)).amax(-1).mean(),
+        ),
     ],
     hint=2,
 )
@@ -297,10 +342,46 @@ least_kl = Function(
             "A small number in the logarithm is no cure where it shows: torch.xlogy is exact.",
             lambda r: r * (10 * r + 1e-3).log() + (1 - r) * ((1 - r) / 0.9 + 1e-3).log(),
         ),
+        Mistake(
+            "The rest is weighed by 1 - r, all nine tokens together; you divided that by 9.",
+            lambda r: torch.xlogy(r, 10 * r) + torch.xlogy((1 - r) / 9, (1 - r) / 0.9),
+        ),
+        Mistake(
+            "The rest is weighed by 1 - r, all nine tokens together; you multiplied that by 9.",
+            lambda r: torch.xlogy(r, 10 * r) + 9 * torch.xlogy(1 - r, (1 - r) / 0.9),
+        ),
+        Mistake(
+            "The reference's 1/10 is missing under both logs.",
+            lambda r: torch.xlogy(r, r) + torch.xlogy(1 - r, (1 - r) / 9),
+        ),
+        Mistake(
+            "Token 1 has 1/10 under the reference; you compare with 1/9.",
+            lambda r: torch.xlogy(r, 9 * r) + torch.xlogy(1 - r, (1 - r) / 0.9),
+        ),
+        Mistake(
+            "The reference has ten tokens; yours has two.",
+            lambda r: torch.xlogy(r, 2 * r) + torch.xlogy(1 - r, 2 * (1 - r)),
+        ),
+        Mistake(
+            "Both weights are missing: r before the first log, 1 - r before the second.",
+            lambda r: (10 * r).log() + ((1 - r) / 0.9).log(),
+        ),
+        Mistake(
+            "You made one number of all; each reward has a price of its own.",
+            lambda r: _least_kl(r).sum(),
+        ),
+        Mistake(
+            "At a reward of 1 you say infinity; it costs log 10.",
+            lambda r: torch.where(r == 1, math.inf, _least_kl(r)),
+        ),
+        Mistake(
+            "At a reward of 1 you say 0; it costs log 10.",
+            lambda r: torch.where(r == 1, 0.0, _least_kl(r)),
+        ),
     ],
     edges=(
         Edge(
-            "0 times the logarithm of 0 is NaN here, and 0 by convention. torch.xlogy knows it.",
+            "Here 0 times the logarithm of 0 counts as 0; written plainly it is NaN. torch.xlogy knows it.",
             {"reward": torch.tensor([0.25, 1.0])},
         ),
     ),

@@ -86,7 +86,10 @@ class Numbers:
         yours, wanted = values[place], expected[place]
         which = f"Number {place + 1} of your answer, {written(yours)}," if len(expected) > 1 else written(yours)
         if math.isinf(yours):
-            return f"{which} is what is left when a number on the way gets too small or too large for its format."
+            return (
+                f"{which} is what is left when a number on the way is 0 where one divides by it or takes its log, or "
+                "gets too small or too large for its format."
+            )
         for ranges, words in self._related(wanted):
             if _within(yours, ranges):
                 return f"{which} {words}"
@@ -113,6 +116,7 @@ class Numbers:
                     ],
                 }
                 for mistake, words in self.mistakes.items()
+                if math.inf not in _as_tuple(mistake)  # which no box takes
             ],
         }
 
@@ -138,7 +142,7 @@ class Numbers:
         pairs = [(given, wrong) for given, wrong in zip(values, mistake, strict=True) if not math.isnan(wrong)]
         if not all(_within(given, self._near(wrong)) for given, wrong in pairs):
             return math.inf
-        return round(1000 * sum(abs(given - wrong) / abs(wrong) for given, wrong in pairs if wrong))
+        return round(1000 * sum(abs(given / wrong - 1) for given, wrong in pairs if wrong and math.isfinite(wrong)))
 
 
 @dataclass(frozen=True)
@@ -156,9 +160,9 @@ class Choice:
     def __call__(self, attempt: object) -> str | None:
         """Diagnose an attempt."""
         refuse_dots(attempt)
-        said = getattr(attempt, "__name__", attempt)
+        said = str(getattr(attempt, "__name__", attempt))  # also None for "none"
         words = {word.lower(): word for word in (self.right, *self.mistakes)}
-        word = words.get(said.strip().lower()) if isinstance(said, str) else None
+        word = words.get(said.strip().lower())
         if word == self.right:
             return None
         if word is not None:
@@ -230,8 +234,9 @@ class Function:
         wrong = [place for place, fault in enumerate(faults) if fault]
         if not wrong:
             return None
-        place = min(wrong, key=lambda place: _size(self._every_case[place]))
-        words, fault = self._name(attempt, found, wrong), faults[place]
+        words = self._name(attempt, found, wrong)
+        place = min(wrong, key=lambda place: (self._alike(found[place], self._wanted[place]), self._extent(place)))
+        fault = faults[place]
         if words:
             return f"{words} {fault}"
         if found[place].fault:
@@ -261,6 +266,10 @@ class Function:
         trained = [name for name in self.gradients if any(w.gradients[name] is not None for w in self._wanted)]
         return mutants(self.right, max(self.cases, key=len), trained)
 
+    def _extent(self, place: int) -> int:
+        """How much there is to read in a case."""
+        return sum(getattr(value, "numel", lambda: 1)() for value in self._every_case[place].values())
+
     def _observed(self, function: Callable) -> list[Behavior]:
         return [self._one(function, case) for case in self._every_case]
 
@@ -283,6 +292,12 @@ class Function:
         pairs = zip(found, self._every_case, strict=False)
         return all(self._same(behavior, self._one(function, case), gradients=gradients) for behavior, case in pairs)
 
+    def _distance(self, function: Callable, found: list[Behavior]) -> float:
+        """How far the values of a function are from what was found, in the usual cases: alike need not be equal."""
+        pairs = zip(found, (self._one(function, case) for case in self.cases), strict=False)
+        outputs = [pair for one, two in pairs for pair in zip(one.outputs, two.outputs, strict=False)]
+        return sum((a.double() - b.double().reshape(a.shape)).abs().nan_to_num().sum().item() for a, b in outputs)
+
     def _same(self, one: Behavior, two: Behavior, *, gradients: bool) -> bool:
         """Whether two behave alike; two that fail do when it is for the same reason."""
         if one.fault or two.fault:
@@ -301,14 +316,20 @@ class Function:
         values_agree = all(map(self._alike, found, self._wanted))
         usual = len(self.cases)
         only_edges = wrong[0] >= usual
-        for compared in (len(found),) if only_edges else (len(found), usual):
-            for mistake in self.mistakes:
-                if self._behaves_like(mistake.does, found[:compared], gradients=values_agree):
-                    return mistake.words
+        by_gradient = bool(self.gradients)
+        for gradients in (True, False) if by_gradient and not values_agree else (by_gradient,):
+            for compared in (len(found),) if only_edges else (len(found), usual):
+                alike = [m for m in self.mistakes if self._behaves_like(m.does, found[:compared], gradients=gradients)]
+                if alike:
+                    words = min(alike, key=lambda mistake: self._distance(mistake.does, found)).words
+                    of_values = gradients != by_gradient and not _learns_nothing(found)
+                    return f"{words} That is so of its values; its gradient is another." if of_values else words
         if only_edges:
             return f"It is right in the usual cases. {self.edges[wrong[0] - usual].words}"
-        if values_agree or any(behavior.fault for behavior in found[:usual]):
+        if values_agree:
             return None
+        if any(behavior.fault for behavior in found[:usual]):
+            return self._one_change(found)
         outputs = [(one.outputs, two.outputs) for one, two in zip(found[:usual], self._wanted, strict=False)]
         return (
             self._ignored(attempt, found)
@@ -332,7 +353,7 @@ class Function:
     def _one_change(self, found: list[Behavior]) -> str | None:
         for words, mutant in self.mutants():
             if self._behaves_like(mutant, found[: len(self.cases)], gradients=False):
-                return f"That is a right answer in which {words}."
+                return f"It does what a right answer does in which {words}."
         return None
 
     def _nearly(self, found: list[Behavior]) -> str | None:
@@ -528,13 +549,13 @@ def _with_another(case: dict, name: str) -> list[dict]:
     """The same case with other values for one input, of the same kind."""
     value = case.get(name)
     if isinstance(value, Tensor) and value.is_floating_point():
-        others = [value.roll(1, -1) if value.ndim else value / 2, 0.6 * value - 0.9]
+        others = [value.roll(1, -1) if value.ndim else value / 2, 0.6 * value - 0.9, 1.5 * value + 0.7]
     elif isinstance(value, Tensor):
         others = [value.roll(1, -1), value.roll(1, 0), value.flip(-1)]
     elif isinstance(value, int):
-        others = [value + 1, 3 * value]
+        others = [value // 2, value - 1, value + 1, 3 * value, 10 * value]
     elif isinstance(value, float):
-        others = [0.75 * value, 0.1 * value]
+        others = [0.1 * value, 0.5 * value, 0.75 * value, 1.3 * value, 2 * value, 5 * value]
     else:
         others = []
     return [case | {name: other} for other in others]
@@ -592,6 +613,10 @@ def _tolerance(found: Tensor) -> float:
     return 4 * torch.finfo(found.dtype).eps if found.is_floating_point() else 0.0
 
 
+def _learns_nothing(found: list[Behavior]) -> bool:
+    return not any(gradient is not None for behavior in found for gradient in behavior.gradients.values())
+
+
 def _zero(gradient: Tensor | None, like: Tensor) -> Tensor:
     return torch.zeros_like(like) if gradient is None else gradient
 
@@ -620,10 +645,6 @@ def _spoiled(name: str, case: dict) -> str:
 
 def _inputs(case: dict) -> str:
     return ", ".join(f"{name} = {written(value)}" for name, value in case.items())
-
-
-def _size(case: dict) -> int:
-    return sum(getattr(value, "numel", lambda: 1)() for value in case.values())
 
 
 def _has_changed(now: object, before: object) -> bool:

@@ -48,7 +48,11 @@ def _log_ratio(logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor) -> Tensor:
 
 
 def _of_neighbors(log_ratio: Tensor, beta: float) -> Tensor:
-    return -logsigmoid(beta * (log_ratio[0::2] - log_ratio[1::2])).mean()
+    return -logsigmoid(beta * _gaps(log_ratio)).mean()
+
+
+def _gaps(log_ratio: Tensor) -> Tensor:
+    return log_ratio[0::2] - log_ratio[1::2]
 
 
 def _of_halves(log_ratio: Tensor, beta: float) -> Tensor:
@@ -141,6 +145,50 @@ from_tokens = Function(
         Mistake(
             "The padding of the policy is in your sums: the mask has to act on both.",
             lambda logprobs, ref, mask, beta: _of_neighbors((logprobs - mask * ref.detach()).sum(1), beta),
+        ),
+        Mistake(
+            "You averaged the gaps, and then took the logsigmoid; the loss is the mean of the pairs' losses.",
+            lambda logprobs, ref, mask, beta: -logsigmoid(beta * _gaps(_log_ratio(logprobs, ref, mask)).mean()),
+        ),
+        Mistake(
+            "You divided by β; it multiplies the gap.",
+            lambda logprobs, ref, mask, beta: _of_neighbors(_log_ratio(logprobs, ref, mask), 1 / beta),
+        ),
+        Mistake(
+            "That is 1 minus the sigmoid; its logarithm is missing.",
+            lambda logprobs, ref, mask, beta: 1 - torch.sigmoid(beta * _gaps(_log_ratio(logprobs, ref, mask))).mean(),
+        ),
+        Mistake(
+            "You divided by the number of rows; there are half as many pairs.",
+            lambda logprobs, ref, mask, beta: _of_neighbors(_log_ratio(logprobs, ref, mask), beta) / 2,
+        ),
+        Mistake(
+            "You took the gap of the ratios; it is that of their logs.",
+            lambda logprobs, ref, mask, beta: _of_neighbors(_log_ratio(logprobs, ref, mask).exp(), beta),
+        ),
+        Mistake(
+            "The rejected answer is missing: the loss is one of the gap.",
+            lambda logprobs, ref, mask, beta: -logsigmoid(beta * _log_ratio(logprobs, ref, mask)[0::2]).mean(),
+        ),
+        Mistake(
+            "The reference is added; it is subtracted.",
+            lambda logprobs, ref, mask, beta: _of_neighbors((mask * (logprobs + ref.detach())).sum(1), beta),
+        ),
+        Mistake(
+            "That is a hinge; DPO's loss is minus logsigmoid.",
+            lambda logprobs, ref, mask, beta: (1 - beta * _gaps(_log_ratio(logprobs, ref, mask))).clamp(min=0).mean(),
+        ),
+        Mistake(
+            "That is IPO; DPO's loss is minus logsigmoid.",
+            lambda logprobs, ref, mask, beta: ((_gaps(_log_ratio(logprobs, ref, mask)) - 1 / (2 * beta)) ** 2).mean(),
+        ),
+        Mistake(
+            "The rejected answer is detached: it has to learn, too.",
+            lambda logprobs, ref, mask, beta: (
+                -logsigmoid(
+                    beta * (_log_ratio(logprobs, ref, mask)[0::2] - _log_ratio(logprobs, ref, mask)[1::2].detach())
+                ).mean()
+            ),
         ),
     ],
     edges=(

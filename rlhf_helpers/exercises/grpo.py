@@ -5,6 +5,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from rlhf_helpers.exercises.combinations import combined
 from rlhf_helpers.exercises.diagnosis import ANY, Checker, Edge, Function, Mistake, Numbers
 
 # ---- One of four
@@ -152,6 +153,7 @@ def _clip_higher(ratio: Tensor, advantages: Tensor, low: float = 0.2, high: floa
     return torch.minimum(ratio * advantages, clipped * advantages)
 
 
+RATIOS = (0.002, 0.4, 0.72, 0.78, 0.82, 0.95, 1.05, 1.2, 1.45, 1.6, 2.7, 12.0, 400.0)
 clip_higher = Function(
     _clip_higher,
     [
@@ -174,6 +176,8 @@ clip_higher = Function(
             "high": 0.32,
         },
         {"ratio": torch.tensor([1.24, 1.3, 0.79, 0.81]), "advantages": torch.tensor([1.0, 2.0, -1.0, -2.0])},
+        *combined(5, {"low": 0.15, "high": 0.5}, ratio=RATIOS, advantages=(-4.0, -0.3, 0.0, 0.6, 2.5)),
+        *combined(4, {"low": 0.25, "high": 0.1}, ratio=RATIOS, advantages=(-1.2, 0.7)),
     ],
     [
         Mistake(
@@ -232,12 +236,6 @@ clip_higher = Function(
         Mistake(
             "Only the lower side is clipped.",
             lambda ratio, advantages, low=0.2, high=0.28: _clip_higher(ratio, advantages, low, 10.0),
-        ),
-        Mistake(
-            "Your limits depend on the sign of the advantage, the wrong way round.",
-            lambda ratio, advantages, low=0.2, high=0.28: torch.where(
-                advantages > 0, ratio.clamp(min=1 - low) * advantages, ratio.clamp(max=1 + high) * advantages
-            ),
         ),
         Mistake(
             "Your limits are always 0.2 and 0.28: use `low` and `high`.",
@@ -306,9 +304,13 @@ group_size = Function(
             "You kept the 7/8 of groups of eight: a group of G leaves (G - 1)/G of the push.",
             partial(_resting_place, share=7 / 8),
         ),
-        Mistake(
-            "You kept the standard deviation of groups of eight: draw `size` completions for each group.",
-            partial(_resting_place, spread=8),
+        *(
+            Mistake(
+                "Yours is not the standard deviation of groups of `size`: that of groups of eight, or √(8q(1 − q)), "
+                "the deviation of one sum? Draw `size` completions for each group.",
+                does,
+            )
+            for does in (partial(_resting_place, spread=8), partial(_resting_place, of_groups="exact"))
         ),
         Mistake(
             "You kept both numbers of groups of eight: the answer cannot depend on the size then.",
@@ -321,10 +323,6 @@ group_size = Function(
         Mistake(
             "You used the standard deviation over G; GRPO's is the one over G - 1.",
             partial(_resting_place, of_groups="population"),
-        ),
-        Mistake(
-            "You put in √(8q(1 − q)), the deviation of one sum: a small group's own deviation is smaller on average.",
-            partial(_resting_place, of_groups="exact"),
         ),
         Mistake(
             "You left out the standard deviation: that is Dr. GRPO with k3.",

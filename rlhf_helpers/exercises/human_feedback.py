@@ -59,7 +59,10 @@ agreement = Function(
     ],
     [
         Mistake("You count a tie as right.", lambda chosen, rejected: (chosen >= rejected).double().mean()),
-        Mistake("You count a tie as wrong.", lambda chosen, rejected: (chosen > rejected).double().mean()),
+        Mistake(
+            "You count a tie as wrong, as `round` does, too, with a probability of one half.",
+            lambda chosen, rejected: (chosen > rejected).double().mean(),
+        ),
         Mistake(
             "You left the ties out of the count; a tie is half a pair won.",
             lambda chosen, rejected: (chosen > rejected).double().sum() / (chosen != rejected).sum(),
@@ -83,10 +86,6 @@ agreement = Function(
         Mistake(
             "A tie counts one half: you gave it a whole pair and took a half elsewhere.",
             lambda chosen, rejected: 0.5 * (chosen >= rejected).double().mean(),
-        ),
-        Mistake(
-            "You rounded the probabilities: a tie is one half, and `round` makes 0 of it.",
-            lambda chosen, rejected: torch.sigmoid(chosen - rejected).round().mean(),
         ),
         Mistake(
             "You gave wins minus losses; the share of wins, with ties as halves, was asked for.",

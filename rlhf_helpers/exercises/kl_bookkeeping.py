@@ -93,6 +93,50 @@ after_toll = Function(
             lambda pay, new, ref, coeff: _at_the_end(pay, coeff * (new - ref)),
         ),
         Mistake("You charge the exact term p log(p / q); k1 is log(p / q).", _exact_term),
+        Mistake(
+            "You charge what was owed so far; each token pays its own toll.",
+            lambda pay, new, ref, coeff: pay - coeff * (new - ref).detach().cumsum(-1),
+        ),
+        Mistake(
+            "You charge every token the sum; each pays its own toll.",
+            lambda pay, new, ref, coeff: pay - coeff * (new - ref).detach().sum(-1, keepdim=True),
+        ),
+        Mistake(
+            "You charge the ratio; k1 is its log.",
+            lambda pay, new, ref, coeff: pay - coeff * (new - ref).detach().exp(),
+        ),
+        Mistake(
+            "You charge the ratio minus 1; k1 is its log.",
+            lambda pay, new, ref, coeff: pay - coeff * ((new - ref).detach().exp() - 1),
+        ),
+        Mistake(
+            "You charge the square; k1 is the difference of the logs itself.",
+            lambda pay, new, ref, coeff: pay - coeff * (new - ref).detach() ** 2,
+        ),
+        Mistake(
+            "You divided by the price; the toll is multiplied by it.",
+            lambda pay, new, ref, coeff: pay - (new - ref).detach() / coeff,
+        ),
+        Mistake(
+            "The toll is a share of the reward with you; it is owed by every token, whatever it earns.",
+            lambda pay, new, ref, coeff: pay * (1 - coeff * (new - ref).detach()),
+        ),
+        Mistake(
+            "The estimate is still k3, and its two arguments are swapped.",
+            lambda pay, new, ref, coeff: pay - coeff * kl_estimate(ref, new, "k3").detach(),
+        ),
+        Mistake(
+            "The reference is missing: the toll is on the difference of the logs.",
+            lambda pay, new, ref, coeff: pay - coeff * new.detach(),
+        ),
+        Mistake(
+            "You give one number; each token keeps its own.",
+            lambda pay, new, ref, coeff: (pay - coeff * (new - ref).detach()).sum(),
+        ),
+        Mistake(
+            "You limited what is left of the reward; nobody asked for that.",
+            lambda pay, new, ref, coeff: (pay - coeff * (new - ref).detach()).clamp(-1, 1),
+        ),
     ],
     gradients=("logprobs",),  # the other two are data
     hint=2,

@@ -187,6 +187,30 @@ token_mean = Function(
             "You summed along the batch; one sum over both dimensions was asked for.",
             lambda logprobs, mask: -(logprobs * mask).sum(0) / mask.sum(0),
         ),
+        Mistake(
+            "You give a sum for each name; the mean over all tokens was asked for.",
+            lambda logprobs, mask: -(logprobs * mask).sum(1),
+        ),
+        Mistake(
+            "You divide by the places up to the end of the longest name.",
+            lambda logprobs, mask: -(logprobs * mask).sum() / (len(mask) * mask.sum(1).max()),
+        ),
+        Mistake(
+            "You counted one token less for every name.",
+            lambda logprobs, mask: -(logprobs * mask).sum() / (mask.sum() - len(mask)),
+        ),
+        Mistake(
+            "You counted one token too many.",
+            lambda logprobs, mask: -(logprobs * mask).sum() / (mask.sum() + 1),
+        ),
+        Mistake(
+            "Everything is detached, and nothing learns.",
+            lambda logprobs, mask: _token_mean(logprobs, mask).detach(),
+        ),
+        Mistake(
+            "That is the loss of the longest name alone.",
+            lambda logprobs, mask: -logprobs[mask.sum(1).argmax()][mask[mask.sum(1).argmax()]].mean(),
+        ),
     ],
     gradients=("logprobs",),
     hint=2,

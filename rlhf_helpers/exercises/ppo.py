@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from rlhf_helpers.exercises.combinations import combined
 from rlhf_helpers.exercises.diagnosis import Checker, Choice, Function, Mistake, Numbers, Parts
 
 # ---- The price of nine tenths
@@ -41,6 +42,7 @@ def _surrogate(ratio: Tensor, advantages: Tensor, clip_eps: float = 0.2) -> Tens
     return torch.minimum(ratio * advantages, clipped * advantages)
 
 
+RATIOS = (0.002, 0.4, 0.7, 0.82, 0.95, 1.1, 1.18, 1.6, 2.7, 3.5, 12.0, 400.0)
 surrogate = Function(
     _surrogate,
     [
@@ -48,8 +50,21 @@ surrogate = Function(
         {"ratio": torch.tensor([0.7, 1.3, 0.9, 5.0]), "advantages": torch.tensor([-0.5, -3.0, 1.0, -1.0])},
         {"ratio": torch.tensor([0.85, 1.15, 1.05]), "advantages": torch.tensor([-1.0, 2.0, 1.0]), "clip_eps": 0.1},
         {"ratio": torch.tensor([1.25, 1.4, 0.65]), "advantages": torch.tensor([1.0, 2.0, -1.0]), "clip_eps": 0.3},
+        *combined(5, {"clip_eps": 0.15}, ratio=RATIOS, advantages=(-4.0, -0.3, 0.0, 0.6, 2.5)),
+        *combined(4, {}, ratio=RATIOS, advantages=(-1.2, 0.7)),
     ],
     [
+        Mistake(
+            "The value is your colleague's, and the gradient goes through as if nothing were clipped: a token outside "
+            "the range never falls silent.",
+            lambda ratio, advantages, eps=0.2: (ratio + (_clip(ratio, eps) - ratio).detach()) * advantages,
+        ),
+        Mistake(
+            "The values are those of PPO, and the gradient goes through where the range should silence it.",
+            lambda ratio, advantages, eps=0.2: (
+                ratio * advantages + (_surrogate(ratio, advantages, eps) - ratio * advantages).detach()
+            ),
+        ),
         Mistake(
             "That is your colleague's loss: a ratio outside the range has no way back.",
             lambda ratio, advantages, eps=0.2: _clip(ratio, eps) * advantages,
@@ -71,13 +86,44 @@ surrogate = Function(
             "Your range is 0.2 whatever clip_eps is.",
             lambda ratio, advantages, eps=0.2: _surrogate(ratio, advantages),
         ),
+        *(
+            Mistake(
+                "You limit the loss of a badly paid token as well. PPO does not: it may always come back from above.",
+                lambda ratio, advantages, eps=0.2, ceiling=ceiling: torch.where(
+                    advantages < 0,
+                    torch.maximum(_surrogate(ratio, advantages, eps), ceiling * advantages),
+                    _surrogate(ratio, advantages, eps),
+                ),
+            )
+            for ceiling in (2.0, 3.0, 5.0, 10.0)
+        ),
         Mistake(
-            "You limit the loss of a badly paid token as well. PPO does not: it may always come back from above.",
+            "You set the token outside the range to 0; PPO keeps the clipped value there, which has no gradient.",
             lambda ratio, advantages, eps=0.2: torch.where(
-                advantages < 0,
-                torch.maximum(_surrogate(ratio, advantages, eps), 3.0 * advantages),
-                _surrogate(ratio, advantages, eps),
+                _surrogate(ratio, advantages, eps) == ratio * advantages, ratio * advantages, 0.0
             ),
+        ),
+        Mistake(
+            "The advantage lost its sign: multiply by the advantage itself.",
+            lambda ratio, advantages, eps=0.2: torch.minimum(ratio, _clip(ratio, eps)) * advantages.abs(),
+        ),
+        Mistake(
+            "Everything is detached, and nothing learns.",
+            lambda ratio, advantages, eps=0.2: _surrogate(ratio, advantages, eps).detach(),
+        ),
+        *(
+            Mistake(
+                "One of the two products has a detached ratio: inside the range only half of the gradient is left.",
+                does,
+            )
+            for does in (
+                lambda r, a, eps=0.2: torch.minimum(r * a, _clip(r, eps).detach() * a),
+                lambda r, a, eps=0.2: torch.minimum(r.detach() * a, _clip(r, eps) * a),
+            )
+        ),
+        Mistake(
+            "That is the average of the two; the pessimist takes the smaller.",
+            lambda ratio, advantages, eps=0.2: (ratio + _clip(ratio, eps)) * advantages / 2,
         ),
         Mistake(
             "That is the mean; one number for each token was asked for.",
@@ -197,6 +243,8 @@ controller = Function(
         {"kl_coeff": 0.15, "kl": 9.0, "target": 6.0, "n": 512, "horizon": 10000},
         {"kl_coeff": 0.3, "kl": 2.0, "target": 6.0, "n": 300, "horizon": 1000},
         {"kl_coeff": 0.2, "kl": 2.2, "target": 2.0, "n": 64, "horizon": 320},
+        {"kl_coeff": 0.5, "kl": 14.0, "target": 4.0, "n": 900, "horizon": 1000},
+        {"kl_coeff": 0.4, "kl": 0.1, "target": 4.0, "n": 600, "horizon": 1000},
     ],
     [
         Mistake(

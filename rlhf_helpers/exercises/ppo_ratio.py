@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from rlhf_helpers.exercises.combinations import combined
 from rlhf_helpers.exercises.diagnosis import ANY, Checker, Choice, Function, Mistake, Numbers, Parts
 from rlhf_helpers.losses import clipped_surrogate
 
@@ -71,6 +72,7 @@ def _wrong_sides(ratio: Tensor, advantages: Tensor, clip_eps: float) -> Tensor:
     return (low & good | high & ~good).double().mean()
 
 
+RATIOS = (0.003, 0.4, 0.62, 0.68, 0.79, 0.81, 0.95, 1.0, 1.05, 1.15, 1.21, 1.3, 1.4, 1.6, 3.0, 50.0)
 silent_share = Function(
     _silent_share,
     [
@@ -94,6 +96,8 @@ silent_share = Function(
             "advantages": torch.tensor([0.1, -0.2, 3.0, -1.5, -1.0]),
             "clip_eps": 0.5,
         },
+        *combined(5, {"clip_eps": 0.2}, ratio=RATIOS, advantages=(-4.0, -0.3, 0.6, 2.5)),
+        *combined(7, {"clip_eps": 0.35}, ratio=RATIOS, advantages=(-1.2, 0.7)),
     ],
     [
         Mistake(
@@ -194,6 +198,42 @@ quotient = Function(
             "You clip the ratio, as PPO does; nobody asked for that here.",
             lambda new, old, rewards: -clipped_surrogate((new - old).exp(), rewards).mean(),
         ),
+        Mistake(
+            "You multiplied the ratios of a row; each token has its own.",
+            lambda new, old, rewards: -((new - old.detach()).sum(-1, keepdim=True).exp() * rewards).mean(),
+        ),
+        Mistake(
+            "You multiplied two means; the mean is over the products.",
+            lambda new, old, rewards: -(new - old.detach()).exp().mean() * rewards.mean(),
+        ),
+        Mistake(
+            "You subtracted 1 from the ratio: its gradient is right, its value is not.",
+            lambda new, old, rewards: -(((new - old.detach()).exp() - 1) * rewards).mean(),
+        ),
+        Mistake(
+            "You subtracted the mean reward; no baseline was asked for.",
+            lambda new, old, rewards: -((new - old.detach()).exp() * (rewards - rewards.mean())).mean(),
+        ),
+        Mistake(
+            "Old over new, and the minus is missing.",
+            lambda new, old, rewards: ((old.detach() - new).exp() * rewards).mean(),
+        ),
+        Mistake(
+            "Your ratio is data, and the log-probability learns: its gradient is right, its value is not.",
+            lambda new, old, rewards: -((new - old).exp().detach() * new * rewards).mean(),
+        ),
+        Mistake(
+            "You added the rewards; they multiply the ratio.",
+            lambda new, old, rewards: -((new - old.detach()).exp() + rewards).mean(),
+        ),
+        Mistake(
+            "Everything is detached, and nothing learns.",
+            lambda new, old, rewards: -((new - old).exp() * rewards).mean().detach(),
+        ),
+        Mistake(
+            "Your ratio is 10 to the power of a difference of natural logs: its base is e.",
+            lambda new, old, rewards: -(10 ** (new - old.detach()) * rewards).mean(),
+        ),
     ],
     gradients=("logprobs", "old_logprobs"),
     hint=3,
@@ -249,6 +289,38 @@ answer_ratio = Function(
         Mistake(
             "The mask comes after the mean.",
             lambda new, old, mask: ((new - old).mean(-1, keepdim=True) * mask).exp(),
+        ),
+        Mistake(
+            "You multiplied ratios that the mask has turned to 0: one padded token makes the whole product 0.",
+            lambda new, old, mask: ((new - old.detach()).exp() * mask).prod(-1) ** (1 / mask.sum(-1)),
+        ),
+        Mistake(
+            "That is the largest ratio; take the mean of the logs.",
+            lambda new, old, mask: ((new - old.detach()).exp() * mask).amax(-1),
+        ),
+        Mistake(
+            "That is the harmonic mean: you averaged old over new, and turned it round.",
+            lambda new, old, mask: mask.sum(-1) / ((old.detach() - new).exp() * mask).sum(-1),
+        ),
+        Mistake(
+            "You took the square root of the product; the root is of as many as there are tokens.",
+            lambda new, old, mask: (((new - old.detach()) * mask).sum(-1) / 2).exp(),
+        ),
+        Mistake(
+            "You divided by one less than the number of tokens.",
+            lambda new, old, mask: (((new - old.detach()) * mask).sum(-1) / (mask.sum(-1) - 1)).exp(),
+        ),
+        Mistake(
+            "You give a number for each token; one for each answer was asked for.",
+            lambda new, old, mask: _answer_ratio(new, old, mask)[:, None] * mask,
+        ),
+        Mistake(
+            "You detached the policy, too, and nothing learns.",
+            lambda new, old, mask: _answer_ratio(new, old, mask).detach(),
+        ),
+        Mistake(
+            "You detached the wrong one: the policy learns, the record is data.",
+            lambda new, old, mask: 1 / _answer_ratio(old, new, mask),
         ),
     ],
     gradients=("logprobs", "old_logprobs"),

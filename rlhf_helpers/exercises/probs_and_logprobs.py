@@ -222,7 +222,7 @@ temperature = Function(
             lambda logits, width: _bisect(lambda tau: _width(logits, tau).log() < width),
         ),
         Mistake(
-            "You kept the wrong half each time: a strip that is too narrow needs more heat.",
+            "You end at the upper limit of the search: a strip that is too narrow needs more heat, no other.",
             lambda logits, width: _bisect(lambda tau: _width(logits, tau) > width),
         ),
         Mistake(
@@ -238,7 +238,7 @@ temperature = Function(
             lambda logits, width: _width(logits, 1.0),
         ),
         Mistake(
-            "You multiplied the logits by the temperature; they are divided by it.",
+            "You end at the lower limit of the search: logits are divided by the temperature, not multiplied.",
             lambda logits, width: _bisect(lambda tau: _width(logits, 1 / tau) < width),
         ),
         Mistake(
@@ -248,6 +248,14 @@ temperature = Function(
         Mistake(
             "You measure the width as one over the sum of the squares; it is e to the entropy.",
             lambda logits, width: _bisect(lambda tau: 1 / (logits / tau).softmax(-1).square().sum() < width),
+        ),
+        Mistake(
+            "Your width is 2 to the entropy; the width is e to it.",
+            lambda logits, width: _bisect(lambda tau: 2 ** _width(logits, tau).log() < width),
+        ),
+        Mistake(
+            "You stop at one token more than `width`.",
+            lambda logits, width: _temperature(logits, width + 1),
         ),
     ],
     hint=2,

@@ -68,12 +68,12 @@ OF_TENSORS: dict[str, Callable[[Tensor], Tensor]] = {
     "It is off by exactly 1 everywhere: 1 too little.": lambda x: x - 1,
 }
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "The numbers are right, and there is a dimension of size 1 too many.": lambda x: x.squeeze(),
     "The mean over all of your result is what was asked for.": lambda x: x.double().mean(),
     "The sum of your result is what was asked for.": lambda x: x.double().sum(),
     "Minus the mean over all of your result is what was asked for.": lambda x: -x.double().mean(),
     "The sum over the last dimension of your result is what was asked for.": lambda x: x.double().sum(-1),
     "The mean over the last dimension of your result is what was asked for.": lambda x: x.double().mean(-1),
-    "The numbers are right, and there is a dimension of size 1 too many.": lambda x: x.squeeze(),
     "Rows and columns are exchanged: transpose it.": lambda x: x.T if x.ndim == 2 else x,
 }
 EXPANSIONS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -87,6 +87,8 @@ at_equal_kl = Function(
             "kl": 0.5,
         },
         {"rewards": torch.tensor([0.11, 0.3, 0.25]), "kls": torch.tensor([0.0, 0.25, 0.125]), "kl": 0.25},
+        {"rewards": torch.tensor([0.11, 0.3, 0.28]), "kls": torch.tensor([0.0, 0.125, 0.0625]), "kl": 0.1},
+        {"rewards": torch.tensor([0.11, 0.3, 0.5, 0.6]), "kls": torch.tensor([0.0, 0.25, 0.7, 0.9]), "kl": 0.6},
     ],
     [
         Mistake(
@@ -289,6 +291,7 @@ tokens_until = Function(
         {"values": torch.tensor([0.3, 0.2, 0.4]), "goal": 0.25, "epochs": 2},
         {"values": torch.tensor([0.1, 0.2, 0.2, 0.2, 0.2, 0.3]), "goal": 0.25, "epochs": 3},
         {"values": torch.tensor([-0.2, -0.1, 0.1]), "goal": 0.05, "epochs": 1},
+        {"values": torch.tensor([0.1, 0.3, 0.45, 0.28, 0.2]), "goal": 0.25, "epochs": 1},
     ],
     [
         Mistake(
@@ -313,7 +316,8 @@ tokens_until = Function(
             lambda values, goal, epochs: BATCH * _first(values >= goal) / epochs,
         ),
         Mistake(
-            "You counted one update too many: values[0] is the policy before the first.",
+            "You count one update too many, or always one batch more: values[0] is the policy before the first update, "
+            "and an update that ends a batch has not begun the next.",
             lambda values, goal, epochs: _tokens(_first(values >= goal) + 1, epochs),
         ),
         Mistake(
@@ -329,18 +333,20 @@ tokens_until = Function(
             lambda values, goal, epochs: _tokens(_after_the_last_below(values, goal), epochs),
         ),
         Mistake(
-            "You always add a batch: an update that ends a batch has not begun the next one.",
-            lambda values, goal, epochs: (
-                BATCH * (_first(values >= goal) // epochs + 1) if (values >= goal).any() else math.inf
-            ),
-        ),
-        Mistake(
             "This run never gets there: you count all its updates. Return math.inf.",
             lambda values, goal, epochs: BATCH * math.ceil(min(_first(values >= goal), len(values)) / epochs),
         ),
         Mistake(
             "This run never gets there: you count up to its last update. Return math.inf.",
             lambda values, goal, epochs: BATCH * math.ceil(min(_first(values >= goal), len(values) - 1) / epochs),
+        ),
+        Mistake(
+            "You look for the last update at the goal; the first that reaches it counts.",
+            lambda values, goal, epochs: (
+                _tokens(len(values) - 1 - _first(values.flip(0) >= goal), epochs)
+                if (values >= goal).any()
+                else math.inf
+            ),
         ),
         Mistake(
             "You look for the update with the highest value; the first that reaches the goal counts.",

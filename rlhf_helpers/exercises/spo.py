@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid, smooth_l1_loss
 
 from rlhf_helpers.exercises.diagnosis import ANY, Checker, Function, Mistake, Numbers
 
@@ -81,10 +82,6 @@ second_arm = Function(
             lambda payout, mu, nu: _first_push(payout, mu, nu) / 2,
         ),
         Mistake(
-            "Your weights are swapped: as a the arm is drawn from mu.",
-            lambda payout, mu, nu: nu * (payout - nu @ payout) + mu * (payout - mu @ payout),
-        ),
-        Mistake(
             "You multiplied entry by entry where a mean is needed: nu @ payout is one number.",
             lambda payout, mu, nu: mu * (payout - nu * payout) + nu * (payout - mu * payout),
         ),
@@ -106,6 +103,10 @@ second_arm = Function(
 
 def _scores(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, kl_coeff: float) -> Tensor:
     return rewards - kl_coeff * (logprobs - ref_logprobs)
+
+
+def _gap(of_pairs: Tensor) -> Tensor:
+    return of_pairs[:, 0] - of_pairs[:, 1]
 
 
 def _pulled_once(logprobs: Tensor, ref_logprobs: Tensor, rewards: Tensor, kl_coeff: float) -> Tensor:
@@ -189,6 +190,42 @@ pulled_once = Function(
         Mistake(
             "The reference is gone from the score.",
             lambda logprobs, ref, rewards, coeff: _pulled_once(logprobs, 0 * ref, rewards, coeff),
+        ),
+        Mistake(
+            "You took the sign of the score gap alone.",
+            lambda logprobs, ref, rewards, coeff: (
+                -(_gap(_scores(logprobs, ref, rewards, coeff)).detach().sign() * _gap(logprobs)).mean()
+            ),
+        ),
+        Mistake(
+            "You multiplied two means; the mean is over the products.",
+            lambda logprobs, ref, rewards, coeff: (
+                -_gap(_scores(logprobs, ref, rewards, coeff)).detach().mean() * _gap(logprobs).mean()
+            ),
+        ),
+        Mistake(
+            "You doubled the coefficient: the pull would act twice again.",
+            lambda logprobs, ref, rewards, coeff: _pulled_once(logprobs, ref, rewards, 2 * coeff),
+        ),
+        Mistake(
+            "The pull has become a term of its own; it belongs into the score, whose value was right.",
+            lambda logprobs, ref, rewards, coeff: (
+                -(_gap(rewards) * _gap(logprobs)).mean() + coeff * (logprobs - ref).mean()
+            ),
+        ),
+        Mistake(
+            "You put logsigmoid around the gap of the log-probabilities; it is multiplied as it is.",
+            lambda logprobs, ref, rewards, coeff: (
+                -(_gap(_scores(logprobs, ref, rewards, coeff)).detach() * logsigmoid(_gap(logprobs))).mean()
+            ),
+        ),
+        Mistake(
+            "Only answer a pays the price; both do.",
+            lambda logprobs, ref, rewards, coeff: (
+                -(
+                    _gap(_scores(logprobs, ref, rewards, coeff * torch.tensor([1.0, 0.0]))).detach() * _gap(logprobs)
+                ).mean()
+            ),
         ),
     ],
     gradients=("logprobs",),  # the reference and the rewards are data
@@ -304,6 +341,50 @@ rebel = Function(
         Mistake(
             "You square token by token; first sum over the tokens of an answer.",
             lambda logprobs, ref, rewards, beta: _token_by_token(logprobs, ref, rewards, beta),
+        ),
+        Mistake(
+            "You divided both gaps by β; it divides the gap of the rewards alone.",
+            lambda logprobs, ref, rewards, beta: _rebel(logprobs, ref, rewards * beta, beta) / beta**2,
+        ),
+        Mistake(
+            "You divided the rewards by β twice.",
+            lambda logprobs, ref, rewards, beta: _rebel(logprobs, ref, rewards / beta, beta),
+        ),
+        Mistake(
+            "That is SPO's loss; REBEL regresses h on its goal.",
+            lambda logprobs, ref, rewards, beta: (
+                -(
+                    _brackets(logprobs, ref, 0 * rewards, beta)
+                    * (-beta * _brackets(logprobs, ref, rewards, beta)).detach()
+                ).mean()
+            ),
+        ),
+        Mistake(
+            "That is DPO's loss, which does not look at the rewards.",
+            lambda logprobs, ref, rewards, beta: -logsigmoid(beta * _brackets(logprobs, ref, 0 * rewards, beta)).mean(),
+        ),
+        Mistake(
+            "h is the gap of the log ratios; you took the gap of the ratios.",
+            lambda logprobs, ref, rewards, beta: _rebel(
+                (logprobs - ref.detach()).sum(1, keepdim=True).exp(),
+                torch.zeros(()),
+                rewards.sum(1, keepdim=True),
+                beta,
+            ),
+        ),
+        Mistake(
+            "You detached the policy, and nothing learns.",
+            lambda logprobs, ref, rewards, beta: _rebel(logprobs, ref, rewards, beta).detach(),
+        ),
+        Mistake(
+            "That is a Huber loss, which is no square far from the goal.",
+            lambda logprobs, ref, rewards, beta: smooth_l1_loss(
+                _brackets(logprobs, ref, rewards, beta), torch.zeros(len(rewards) // 2)
+            ),
+        ),
+        Mistake(
+            "You detached the wrong one: the policy learns, the reference is frozen.",
+            lambda logprobs, ref, rewards, beta: _rebel(ref, logprobs, -rewards, beta),
         ),
     ],
     gradients=("logprobs", "ref_logprobs"),

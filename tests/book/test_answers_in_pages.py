@@ -38,7 +38,7 @@ def typed(checker, value) -> list[str] | None:
             ([word] for word in words if isinstance(value, str) and word.lower() == value.strip().lower()), None
         )
     texts = [value] if isinstance(value, str) else [repr(number) for number in as_numbers(value)]
-    return texts if len(texts) == size(checker) and "inf" not in texts[0] else None
+    return texts if len(texts) == size(checker) and "inf" not in " ".join(texts) else None
 
 
 def in_page(asked: list[tuple[str, list[str]]]) -> list[str | None]:
@@ -67,6 +67,8 @@ def test_attempts_at_numbers_and_choices_are_told_in_the_page_what_a_kernel_tell
         "ex-baby-baseline: best_of_six: two that look alike",
         "ex-baselines-best: than_the_mean: the baseline itself",
         "ex-baselines-best: than_the_mean: a yes",
+        "ex-beyond-kept: the other KL",
+        "ex-beyond-kept: the other KL, from a division",
         "ex-logs-two-hundred: the probability in float32, which is zero",
         "ex-logs-two-hundred: the product in float32, which is zero, and its log",
         "ex-ppo-min: helpless: their ratio",
@@ -75,6 +77,7 @@ def test_attempts_at_numbers_and_choices_are_told_in_the_page_what_a_kernel_tell
         "ex-ratio-geometric: most_touched: the place in the list",
         "ex-side-nearest: winner: the reward in place of the name",
         "ex-side-nearest: winner: a yes",
+        "ex-side-at-end: lead: None itself",
         "ex-side-at-end: lead: the shortfall in place of the word",
         "ex-side-at-end: lead: a yes",
     ]

@@ -27,7 +27,7 @@ from support.chapters import CHAPTERS
 from support.typical import CASES, LOOSE, NUMBERS, Draw
 
 from rlhf_helpers.exercises import EXERCISES
-from rlhf_helpers.exercises.diagnosis import Parts
+from rlhf_helpers.exercises.diagnosis import Function, Parts
 
 
 def asked(label: str, code: str, *, definitions_only: bool = False):
@@ -93,6 +93,8 @@ def agree(label: str, function) -> bool:
     loose, wanted = LOOSE.get(label, 2e-4), CASES[label][1]
     for args, expected in solved(label):
         got = outcome(function, args, wanted)
+        if len(expected) == 1 and sum(one.size for one in got) == expected[0].size and len(got) > 1:  # lists of lists
+            got = [np.concatenate([one.reshape(-1) for one in got]).reshape(expected[0].shape)]
         if len(got) != len(expected):
             return False
         for right_one, one in zip(expected, got, strict=True):
@@ -134,7 +136,7 @@ def right(label: str, answer: str) -> bool:
             math.isclose(a, b, rel_tol=LOOSE.get(label, 0.0065), abs_tol=5e-4)
             for a, b in zip(numbers, wanted, strict=True)
         )
-    except (RuntimeError, ValueError, ArithmeticError, IndexError, TypeError, KeyError):
+    except (RuntimeError, ValueError, ArithmeticError, IndexError, TypeError, KeyError, AttributeError):
         return False
 
 
@@ -200,6 +202,56 @@ def test_a_check_passes_the_right_answers_and_refuses_the_wrong_ones(label):
     named = [mistake for mistake, (how, seen) in made.items() if how == "refused" and diagnosis(seen) == "named"]
     counted = {line[:44].strip(): line.split()[-1] for line in COUNT.read_text("utf-8").splitlines() if line}
     assert counted[label].replace(".", "0") == str(len(named)), "count again: python -m support.attempting"
+
+
+def function_part(label: str) -> Function | None:
+    checker = EXERCISES.get(label)
+    checker = next(iter(checker.parts.values())) if isinstance(checker, Parts) else checker
+    return checker if isinstance(checker, Function) else None
+
+
+def finite(results: list[np.ndarray]) -> bool:
+    return all(np.isfinite(result).all() for result in results)
+
+
+def behaves_alike(label: str, one, two) -> bool:
+    """Whether two functions give the same values on typical inputs, wherever both give finite ones."""
+    for args in CASES[label][0](Draw(6)):
+        try:
+            pair = [outcome(function, args, ()) for function in (one, two)]
+        except (RuntimeError, ValueError, ArithmeticError, IndexError, TypeError):
+            continue
+        if all(map(finite, pair)) and not all(
+            a.size == b.size and np.allclose(a.reshape(b.shape), b, rtol=0.01, atol=1e-4)
+            for a, b in zip(*pair, strict=True)
+        ):
+            return False
+    return True
+
+
+FUNCTIONS = [label for label in CASES if label != "ex-grpo-size" and function_part(label)]  # that one draws at random
+
+
+@pytest.mark.parametrize("label", FUNCTIONS)
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_mistake_is_called_holds_beyond_the_cases_of_the_check(label):
+    checker, untrue, unsaid = function_part(label), [], []
+    for mistake in checker.mistakes:
+        if not (checker(mistake.does) or "").startswith(mistake.words):
+            unsaid.append(mistake.words)
+    for name, answer in WRONG[label].items():
+        attempt = asked(label, filled(label, answer))
+        said = checker(attempt)
+        named = [mistake.does for mistake in checker.mistakes if said.startswith(mistake.words)]
+        named += [
+            mutant
+            for words, mutant in (checker.mutants() if "does what a right answer does" in said else ())
+            if said.startswith(f"It does what a right answer does in which {words}.")
+        ]
+        if named and not any(behaves_alike(label, attempt, does) for does in named):
+            untrue.append(f"{name}: {said[:100]}")
+    assert unsaid == []  # told apart by the cases, and none is right
+    assert untrue == []
 
 
 def test_most_wrong_answers_get_a_named_diagnosis():

@@ -77,7 +77,10 @@ def clipped(d: Draw) -> list[tuple]:
 
 def pairs(d: Draw) -> list[tuple]:
     lp = d.logprobs(6, 5)
-    return [(lp, d.near(lp), mask(3, 5, 1, 4, 5, 2, width=5), 0.3), (lp, d.near(lp), torch.ones(6, 5), 0.1)]
+    wrong = lp - 300 * (torch.arange(6) == 2)[:, None]  # one pair by hundreds of nats
+    return [(new, d.near(lp), mask(3, 5, 1, 4, 5, 2, width=5), 0.3) for new in (lp, wrong)] + [
+        (lp, d.near(lp), torch.ones(6, 5), 0.1)
+    ]
 
 
 def scored_pairs(d: Draw) -> list[tuple]:
@@ -155,10 +158,15 @@ CASES: dict[str, tuple[Callable[[Draw], list[tuple]], tuple[int, ...]]] = {  # a
     "ex-baby-bug": (lambda d: [three(d), (*three(d), 0.4)], (0, 1)),
     "ex-baby-baseline": (lambda d: [(d.probs(5), d.normal(5), 0.3), (d.probs(4), d.normal(4), -0.5)], ()),
     "ex-baby-later": (lambda d: [(d.normal(3, 5),)], ()),
-    "ex-ratio-silent": (lambda d: [(*ratios(d), 0.2), (*ratios(d), 0.1)], ()),
+    "ex-ratio-silent": (
+        lambda d: (
+            [(*ratios(d), eps) for eps in (0.2, 0.1, 0.4)] + [((0.3 * d.normal(90)).exp(), d.normal(90) + 1, 0.3)]
+        ),
+        (),
+    ),
     "ex-ratio-quotient": (lambda d: [three(d)], (0, 1)),
     "ex-ratio-geometric": (geometric, (0, 1)),
-    "ex-ppo-min": (clipped, (0,)),
+    "ex-ppo-min": (lambda d: [*clipped(d), ((4 * d.normal(9, 8)).exp(), d.normal(9, 8))], (0,)),
     "ex-ppo-two": (lambda d: [(d.probs(6), d.normal(6), 0.5), (torch.full((10,), 0.1), d.normal(10), 0.3)], ()),
     "ex-ppo-controller": (lambda _: [(0.15, 9, 6, 512, 10000), (0.2, 3, 6, 256, 9000), (0.1, 6.6, 6, 64, 1000)], ()),
     "ex-baselines-best": (best, ()),
@@ -183,10 +191,13 @@ CASES: dict[str, tuple[Callable[[Draw], list[tuple]], tuple[int, ...]]] = {  # a
     "ex-family-cispo": (lambda d: [(d.logprobs(12), d.logprobs(12), d.normal(12), 1.2)], (0,)),
     "ex-family-robust": (lambda d: [(3 * d.normal(6), 0.5, 0.1), (d.normal(4), 1.2, 0.3)], ()),
     "ex-beyond-mean": (lambda d: [(d.normal(4, 6), mask(4, 1, 6, 2, width=6), 61, 4)], (0,)),
-    "ex-beyond-mask": (lambda d: [(d.logprobs(5, 6), d.logprobs(5, 6), mask(2, 6, 4, 3, 6, width=6), 1.5)], ()),
-    "ex-beyond-ceiling": (lambda d: [(d.normal(4, 6).exp(), d.normal(4, 6), 0.2, 2.0)], ()),
+    "ex-beyond-mask": (
+        lambda d: [(d.logprobs(60, 6), d.logprobs(60, 6), mask(*range(1, 7), width=6).repeat(10, 1), 1.5)],
+        (),
+    ),
+    "ex-beyond-ceiling": (lambda d: [(d.normal(40, 6).exp(), d.normal(40, 6).round(), 0.2, 2.0)], ()),
     "ex-names-mask": (ends, ()),
-    "ex-names-bug": (lambda d: [(d.logprobs(3, 9), mask(3, 3, 9, width=9).bool())], ()),
+    "ex-names-bug": (lambda d: [(d.logprobs(3, 9), mask(3, 3, 9, width=9).bool())], (0,)),
     "ex-names-optimum": (lambda _: [(p, k) for p in (1 / 3, 0.1) for k in (1.0, 0.2, 0.01, 0.001)], ()),
     "ex-hunt-ratio": (first_update, ()),
     "ex-hunt-kl": (lambda d: [(d.normal(3, 4, 5), d.normal(3, 4, 5))], ()),

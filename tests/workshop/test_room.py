@@ -163,10 +163,10 @@ def test_the_teacher_sees_who_is_there(room):
 
 # Breaking in, as a learner with a terminal would
 
-TRIAL = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"]
+TRIAL = ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "--unshare-user", "--disable-userns", "true"]
 in_a_sandbox = pytest.mark.skipif(
     shutil.which("bwrap") is None or subprocess.run(TRIAL, capture_output=True).returncode != 0,
-    reason="no bubblewrap on this machine, or the system forbids it sandboxes",
+    reason="no bubblewrap of 0.8 or newer on this machine, or the system forbids it sandboxes",
 )
 
 
@@ -308,12 +308,14 @@ def test_a_sandbox_holds_a_learner_who_fills_it():
         forks = tell("perl -e 'for (1..600) { defined(my $it = fork) or die $!; $it or sleep 60 } print 1'")
         file = tell(f"truncate -s {sandbox['FILE']} file; (echo more >> file); stat -c %s file")
         temporary = tell("for it in /tmp /dev/shm; do head -c 1G /dev/zero > $it/file; stat -c %s $it/file; done")
+        nested = tell("unshare --user true || bwrap --ro-bind / / --unshare-user true || echo neither")
         memory = tell("for it in / /dev /etc; do echo > $it/file && echo $it; done; echo > /dev/null && echo written")
     assert forks.stderr.startswith("Resource temporarily unavailable")
     assert not forks.stdout
     assert int(file.stdout) == sandbox["FILE"]
     assert [0 < int(size) <= sandbox["TEMPORARY"] for size in temporary.stdout.split()] == [True, True]
     assert memory.stdout.split() == ["written"]
+    assert nested.stdout.split() == ["neither"], nested.stderr
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="no prlimit on this machine: it belongs to Linux")
@@ -352,6 +354,29 @@ def test_without_a_sandbox_it_says_so_loudly(tmp_path):
     assert "NO SANDBOX" in done.stdout
     assert "there is no bwrap on this machine" in done.stdout
     assert "sandbox.py" not in done.stdout
+
+
+@in_a_sandbox
+def test_a_bubblewrap_that_cannot_forbid_sandboxes_inside_is_used_and_named_loudly(tmp_path):
+    old = tmp_path / "bwrap"
+    real = shutil.which("bwrap")
+    old.write_text(f"""#!/bin/sh
+case "$*" in *--disable-userns*) echo "bwrap: Unknown option --disable-userns" >&2; exit 1;; esac
+exec {real} "$@"
+""")
+    old.chmod(0o755)
+    settings = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "ROOM_FOLDER": str(tmp_path / "room"),
+        "ROOM_PASSWORD": PASSWORD,
+    }
+    told = [
+        subprocess.run(hub_command("--show-config"), env=os.environ | more, capture_output=True, text=True, timeout=60)
+        for more in (settings, settings | {"PATH": os.environ["PATH"]})
+    ]
+    assert ["A WEAKER SANDBOX" in one.stdout for one in told] == [True, False]
+    assert "Unknown option --disable-userns" in told[0].stdout
+    assert not any("NO SANDBOX" in one.stdout for one in told)
 
 
 def test_proxy_is_locked_and_the_lock_names_no_host():

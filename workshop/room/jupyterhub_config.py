@@ -52,8 +52,19 @@ if os.geteuid() == 0:
 PROXY = HERE / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
 if not PROXY.is_file():
     sys.exit("The room's proxy is not installed yet. Install it:\n\n    npm ci --prefix workshop/room\n")
-TRIAL = subprocess.run([sys.executable, SANDBOX, HERE, "true"], capture_output=True, text=True)
-WHY_NOT = TRIAL.stderr.strip() if TRIAL.returncode else ""  # or bubblewrap is there, and nobody is allowed to use it
+
+
+def refused(*sandbox):
+    """Why nothing runs in a sandbox, or nothing."""
+    trial = subprocess.run([*sandbox, HERE, "true"], capture_output=True, text=True)
+    return trial.stderr.strip() if trial.returncode else ""
+
+
+IN_SANDBOX = [sys.executable, str(SANDBOX)]
+WHY_NESTED = refused(*IN_SANDBOX)
+if WHY_NESTED:
+    IN_SANDBOX.append("--nested")
+WHY_NOT = refused(*IN_SANDBOX) if WHY_NESTED else ""  # or bubblewrap is there, and nobody is allowed to use it
 if WHY_NOT:
     print(
         f"""
@@ -61,6 +72,16 @@ if WHY_NOT:
 NO SANDBOX: learners' servers see one another, and all that this account can read, such as the
 class's password and everybody's work. Install bubblewrap, and start again: apt install bubblewrap
 ({WHY_NOT})
+************************************************************************************************
+"""
+    )
+elif WHY_NESTED:
+    print(
+        f"""
+************************************************************************************************
+A WEAKER SANDBOX: learners see nothing of one another, but may make sandboxes of their own, in
+which they are root and reach more of the kernel. bubblewrap 0.8 or newer, not setuid, forbids it.
+({WHY_NESTED})
 ************************************************************************************************
 """
     )
@@ -126,7 +147,7 @@ def give_notebooks(spawner):
         with contextlib.suppress(FileExistsError), (home / notebook.name).open("xb") as copy:
             copy.write(notebook.read_bytes())
     if not WHY_NOT:
-        spawner.cmd = [sys.executable, str(SANDBOX), str(home), *c.Spawner.cmd]
+        spawner.cmd = [*IN_SANDBOX, str(home), *c.Spawner.cmd]
 
 
 c.JupyterHub.spawner_class = "simple"  # SimpleLocalProcessSpawner: a process for each learner, without system accounts

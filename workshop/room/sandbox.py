@@ -1,10 +1,12 @@
 """Start a learner's server where it sees the book's environment, the learner's own folder, and nothing else.
 
-    python workshop/room/sandbox.py FOLDER COMMAND ...
+    python workshop/room/sandbox.py [--nested] FOLDER COMMAND ...
 
 Needs bubblewrap (`apt install bubblewrap`), Linux 5.14 or newer, and no root. Inside, the system and the environment
 are read-only, FOLDER is the only place that keeps what is written, `/tmp` is private, the only processes are one's own,
-and there are at most PROCESSES of them. The network is shared: by it the hub and the browser reach the server.
+and there are at most PROCESSES of them. The network is shared: by it the hub and the browser reach the server. Nobody
+makes another sandbox inside, where an account is root and reaches parts of the kernel that are root's alone; a
+bubblewrap older than 0.8, or one that is setuid, cannot forbid that, and `--nested` does without.
 """
 
 from __future__ import annotations
@@ -29,15 +31,19 @@ ENVIRONMENT = (Path(sys.base_prefix), Path(sys.prefix), PACKAGE)
 DEBUGGER = importlib.util.find_spec("debugpy")
 
 
-def command(folder: Path, wanted: Sequence[str], environment: Iterable[Path] = ENVIRONMENT) -> list[str]:
+def command(
+    folder: Path, wanted: Sequence[str], environment: Iterable[Path] = ENVIRONMENT, *, nested: bool = False
+) -> list[str]:
     """What to run so that a command runs in a sandbox.
 
     Args:
         folder: what it may change, at the same place inside.
         wanted: the command.
         environment: what else it may read.
+        nested: whether it may make sandboxes of its own.
     """
     words = ["bwrap", "--unshare-all", "--share-net", "--die-with-parent", "--new-session"]
+    words += [] if nested else ["--unshare-user", "--disable-userns"]  # --unshare-all would do without the first
     words += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY), "--tmpfs", "/tmp"]
     for place in SYSTEM:
         link = os.path.islink(place)
@@ -54,8 +60,9 @@ def command(folder: Path, wanted: Sequence[str], environment: Iterable[Path] = E
 
 
 if __name__ == "__main__":
-    folder, *wanted = sys.argv[1:]
+    nested = sys.argv[1] == "--nested"
+    folder, *wanted = sys.argv[1 + nested :]
     try:
-        os.execvp("bwrap", command(Path(folder), wanted))
+        os.execvp("bwrap", command(Path(folder), wanted, nested=nested))
     except FileNotFoundError:
         sys.exit("there is no bwrap on this machine")

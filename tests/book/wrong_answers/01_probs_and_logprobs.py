@@ -135,7 +135,7 @@ WRONG = {
     },
     "ex-logs-temperature": {
         "equal to `width`": lambda logits, w: search(lambda tau: width(logits, tau).log() < w),
-        "wrong half": lambda logits, w: search(lambda tau: width(logits, tau) > w),
+        "upper limit of the search": lambda logits, w: search(lambda tau: width(logits, tau) > w),
         "1 / tau": lambda logits, w: 1 / search(lambda tau: width(logits, tau) < w),
         "in bits": lambda logits, w: search(lambda tau: width(logits, tau).log2() < math.log(w)),
         "tried for `logits`": lambda logits, w: 1.0,

@@ -128,7 +128,7 @@ WRONG = {
     },
     "ex-grpo-size": {
         "You kept the 7/8": lambda size: rests_at(size, share=7 / 8, spread=size),
-        "standard deviation of groups of eight": lambda size: rests_at(size, share=(size - 1) / size, spread=8),
+        "that of groups of eight, or": lambda size: rests_at(size, share=(size - 1) / size, spread=8),
         "both numbers of groups of eight": lambda size: rests_at(size, share=7 / 8, spread=8),
         "a baseline of the others": lambda size: rests_at(size, share=1.0, spread=size),
         "the slope of k2": lambda size: rests_at(size, share=(size - 1) / size, spread=size, pull="k2"),

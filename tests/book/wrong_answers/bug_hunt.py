@@ -52,7 +52,7 @@ WRONG = {
         "the first place only": (13.82, 1 / 9),
     },
     "ex-hunt-ratio": {
-        "exp, where infinity times 0": mask_at_the_end,
+        "infinity times 0 is NaN: replace": mask_at_the_end,
         "one bad token among many": mean_distance,
         "take the absolute value": no_absolute_value,
         "The ratio is its exp": log_ratio_only,
@@ -67,7 +67,9 @@ WRONG = {
         "shape": lambda logits, ref: terms(logits, ref).sum(-1),
     },
     "ex-hunt-price": {
-        "0 by convention": lambda r: r * torch.log(r / 0.1) + (1 - r) * torch.log((1 - r) / 9 / 0.1),
+        "0 times the logarithm of 0 counts as 0": lambda r: (
+            r * torch.log(r / 0.1) + (1 - r) * torch.log((1 - r) / 9 / 0.1)
+        ),
         "The other nine tokens are missing": lambda r: r * torch.log(10 * r),
         "each has (1 - r) / 9": lambda r: r * torch.log(10 * r) + torch.special.xlogy(1 - r, (1 - r) / 0.1),
         "That is the entropy": lambda r: -(torch.xlogy(r, r) + torch.xlogy(1 - r, 1 - r)),

@@ -101,6 +101,39 @@ RIGHT = {
             chosen, rejected = x.reshape(-1, 2).unbind(1)
             return -logsigmoid(beta * (chosen - rejected)).sum() / len(chosen)
         """,
+        "where in both": """
+            zero = torch.zeros_like(logprobs)
+            new = torch.where(mask > 0, logprobs, zero).sum(1)
+            old = torch.where(mask > 0, ref_logprobs, zero).sum(1).detach()
+            h = (new - old)[::2] - (new - old)[1::2]
+            return torch.nn.functional.softplus(-beta * h).mean()
+        """,
+        "diff": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1).view(-1, 2)
+            return -logsigmoid(-beta * each.diff(dim=1)).mean()
+        """,
+        "cross entropy": """
+            each = beta * ((logprobs - ref_logprobs.detach()) * mask).sum(1).view(-1, 2)
+            return torch.nn.functional.cross_entropy(each, torch.zeros(len(each), dtype=torch.long))
+        """,
+        "logsumexp": """
+            each = beta * ((logprobs - ref_logprobs.detach()) * mask).sum(1).view(-1, 2)
+            return (each.logsumexp(1) - each[:, 0]).mean()
+        """,
+        "binary cross entropy": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = beta * (each[0::2] - each[1::2])
+            return torch.nn.functional.binary_cross_entropy_with_logits(h, torch.ones_like(h))
+        """,
+        "signs": """
+            sign = 1 - 2 * (torch.arange(len(mask)) % 2)
+            each = sign[:, None] * mask * (logprobs - ref_logprobs.detach())
+            return -logsigmoid(beta * each.view(-1, 2 * mask.shape[1]).sum(1)).mean()
+        """,
+        "logaddexp": """
+            each = beta * ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            return torch.logaddexp(torch.zeros(()), each[1::2] - each[0::2]).mean()
+        """,
     },
     "ex-dpo-bug": {
         "the first row": """
@@ -307,6 +340,68 @@ WRONG = {
         "policy and reference swapped": """
             log_ratio = (mask * (ref_logprobs.detach() - logprobs)).sum(1)
             return -logsigmoid(beta * (log_ratio[0::2] - log_ratio[1::2])).mean()
+        """,
+        "IPO": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return ((h - 1 / (2 * beta)) ** 2).mean()
+        """,
+        "hinge": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return (1 - beta * h).clamp(min=0).mean()
+        """,
+        "log of the sigmoid, naively": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return -torch.sigmoid(beta * h).log().mean()
+        """,
+        "the mean inside": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return -logsigmoid(beta * h.mean())
+        """,
+        "only chosen": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return -logsigmoid(beta * each[0::2]).mean()
+        """,
+        "divided by rows": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return -logsigmoid(beta * h).sum() / len(logprobs)
+        """,
+        "h over beta": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return -logsigmoid(h / beta).mean()
+        """,
+        "sigmoid, no log": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return 1 - torch.sigmoid(beta * h).mean()
+        """,
+        "tanh": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return -(beta * h).tanh().mean()
+        """,
+        "clamped": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            h = each[0::2] - each[1::2]
+            return -logsigmoid((beta * h).clamp(-20, 20)).mean()
+        """,
+        "policy's gap alone, reference added": """
+            each = ((logprobs + ref_logprobs.detach()) * mask).sum(1)
+            return -logsigmoid(beta * (each[0::2] - each[1::2])).mean()
+        """,
+        "ratio of probabilities": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1).exp()
+            return -logsigmoid(beta * (each[0::2] - each[1::2])).mean()
+        """,
+        "both detached in the rejected": """
+            each = ((logprobs - ref_logprobs.detach()) * mask).sum(1)
+            return -logsigmoid(beta * (each[0::2] - each[1::2].detach())).mean()
         """,
     },
     "ex-dpo-bug": {

@@ -116,6 +116,42 @@ RIGHT = {
             logp, logq = logits.log_softmax(-1), ref_logits.log_softmax(-1)
             return float((logp.exp() * (logp - logq)).sum(-1).mean())
         """,
+        "cross entropy minus entropy": """
+            p = logits.softmax(-1)
+            return (torch.special.entr(p).sum(-1).neg() - (p * ref_logits.log_softmax(-1)).sum(-1)).mean()
+        """,
+        "lists": """
+            import math
+            total, count = 0.0, 0
+            for row, ref in zip(logits.flatten(0, 1).tolist(), ref_logits.flatten(0, 1).tolist()):
+                z, y = sum(map(math.exp, row)), sum(map(math.exp, ref))
+                total += sum(math.exp(a) / z * ((a - b) - math.log(z / y)) for a, b in zip(row, ref))
+                count += 1
+            return total / count
+        """,
+        "NumPy": """
+            import numpy as np
+            a, b = logits.numpy().astype(float), ref_logits.numpy().astype(float)
+            a = a - np.log(np.exp(a).sum(-1, keepdims=True))
+            b = b - np.log(np.exp(b).sum(-1, keepdims=True))
+            return (np.exp(a) * (a - b)).sum(-1).mean()
+        """,
+        "vocabulary times the mean": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            return (logprobs.exp() * (logprobs - ref)).mean() * logits.shape[-1]
+        """,
+        "matrix product": """
+            logprobs, ref = logits.log_softmax(-1).flatten(0, 1), ref_logits.log_softmax(-1).flatten(0, 1)
+            return (logprobs.exp() @ (logprobs - ref).T).diagonal().mean()
+        """,
+        "logsumexp": """
+            gap = logits - ref_logits
+            return ((logits.softmax(-1) * gap).sum(-1) - logits.logsumexp(-1) + ref_logits.logsumexp(-1)).mean()
+        """,
+        "shape one": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            return (logprobs.exp() * (logprobs - ref)).sum(2).mean().reshape(1)
+        """,
     },
     "ex-hunt-price": {
         "in float64": """
@@ -160,6 +196,40 @@ RIGHT = {
             rest = 1 - r
             second = rest * np.log(np.where(rest > 0, rest, 1) / 0.9)
             return r * np.log(10 * r) + np.where(rest > 0, second, 0)
+        """,
+        "a list comprehension": """
+            import math
+            def one(r):
+                rest = 1 - r
+                return (r * math.log(10 * r) if r > 0 else 0) + (rest * math.log(rest / 0.9) if rest > 0 else 0)
+            return torch.tensor([one(r) for r in reward.flatten().tolist()]).view(reward.shape)
+        """,
+        "entr": """
+            rest = 1 - reward
+            return 2.302585093 - torch.special.entr(reward) - torch.special.entr(rest) - rest * 2.197224577
+        """,
+        "a distribution": """
+            p = torch.stack([reward] + 9 * [(1 - reward) / 9], -1)
+            return torch.special.xlogy(p, 10 * p).sum(-1)
+        """,
+        "masked": """
+            out = reward * (10 * reward).log()
+            less = reward < 1
+            out[less] += (1 - reward[less]) * ((1 - reward[less]) / 0.9).log()
+            return out
+        """,
+        "float64 and clamp": """
+            rest = (1 - reward.double())
+            return reward * (10 * reward).log() + rest * (rest.clamp(min=1e-300) / 0.9).log()
+        """,
+        "nansum": """
+            terms = torch.stack([reward * torch.log(reward / 0.1), (1 - reward) * torch.log((1 - reward) / 0.9)])
+            return terms.nansum(0)
+        """,
+        "in place": """
+            first = reward.clone().mul_(10).log_().mul_(reward)
+            rest = 1 - reward
+            return first.add_(torch.xlogy(rest, rest / 0.9))
         """,
     },
     "ex-hunt-kl: true_number": {
@@ -310,6 +380,71 @@ WRONG = {
             log_p, log_q = logits.log_softmax(-1), ref_logits.log_softmax(-1)
             return torch.nn.functional.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
         """,
+        "the largest": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return terms.sum(-1).max()
+        """,
+        "absolute terms": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return terms.abs().sum(-1).mean()
+        """,
+        "k3 of the logs": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return ((ref - logprobs).exp() - 1 - (ref - logprobs)).sum(-1).mean()
+        """,
+        "squares": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return (logprobs.exp() * (logprobs - ref) ** 2 / 2).sum(-1).mean()
+        """,
+        "both directions": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return ((logprobs.exp() - ref.exp()) * (logprobs - ref)).sum(-1).mean()
+        """,
+        "Jensen-Shannon": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return (terms.sum(-1).mean() + (ref.exp() * (ref - logprobs)).sum(-1).mean()) / 2
+        """,
+        "the last token": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return terms.sum(-1)[:, -1].mean()
+        """,
+        "divided by B alone": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return terms.sum() / len(logits)
+        """,
+        "divided by T alone": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return terms.sum() / logits.shape[1]
+        """,
+        "entropy": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return torch.special.entr(logprobs.exp()).sum(-1).mean()
+        """,
+        "cross entropy": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return -(logprobs.exp() * ref).sum(-1).mean()
+        """,
+        "times the batch": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return terms.mean() * len(logits)
+        """,
+        "most likely token": """
+            logprobs, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+            terms = logprobs.exp() * (logprobs - ref)
+            return (logprobs - ref).max(-1).values.mean()
+        """,
     },
     "ex-hunt-price": {
         "NaN at 1": """
@@ -366,6 +501,59 @@ WRONG = {
             reward = reward.clamp(max=0.99)
             rest = 1 - reward
             return torch.xlogy(reward, 10 * reward) + torch.xlogy(rest, rest / 0.9)
+        """,
+        "log1p slip": """
+            rest = 1 - reward
+            return torch.xlogy(reward, 10 * reward) + torch.xlogy(rest, 0.9 / rest)
+        """,
+        "ten in place of nine tenths": """
+            rest = 1 - reward
+            return torch.xlogy(reward, 10 * reward) + torch.xlogy(rest, 10 * rest / 9) / 9
+        """,
+        "nine terms of one": """
+            rest = 1 - reward
+            return torch.xlogy(reward, 10 * reward) + 9 * torch.xlogy(rest, rest / 0.9)
+        """,
+        "rest not divided among nine": """
+            rest = 1 - reward
+            return torch.xlogy(reward, 10 * reward) + torch.xlogy(rest / 9, rest / 0.9)
+        """,
+        "log of ten missing": """
+            rest = 1 - reward
+            return torch.xlogy(reward, reward) + torch.xlogy(rest, rest / 9)
+        """,
+        "reference for token 1 is 1/9": """
+            rest = 1 - reward
+            return torch.xlogy(reward, 9 * reward) + torch.xlogy(rest, rest / 0.9)
+        """,
+        "log10": """
+            rest = 1 - reward
+            return (torch.xlogy(reward, 10 * reward) + torch.xlogy(rest, rest / 0.9)) / 2.302585093
+        """,
+        "sum of all": """
+            rest = 1 - reward
+            return (torch.xlogy(reward, 10 * reward) + torch.xlogy(rest, rest / 0.9)).sum()
+        """,
+        "infinite at 1": """
+            rest = 1 - reward
+            price = torch.xlogy(reward, 10 * reward) + torch.xlogy(rest, rest / 0.9)
+            return torch.where(reward == 1, float("inf"), price)
+        """,
+        "zero at 1": """
+            rest = 1 - reward
+            return torch.where(reward == 1, 0.0, torch.xlogy(reward, 10 * reward) + torch.xlogy(rest, rest / 0.9))
+        """,
+        "two tokens": """
+            rest = 1 - reward
+            return torch.xlogy(reward, 2 * reward) + torch.xlogy(rest, 2 * rest)
+        """,
+        "plain logs": """
+            rest = 1 - reward
+            return (10 * reward).log() + (rest / 0.9).log()
+        """,
+        "squared gap": """
+            rest = 1 - reward
+            return (reward - 0.1) ** 2 / 0.09 / 2
         """,
     },
     "ex-hunt-kl: true_number": {

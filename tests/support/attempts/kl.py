@@ -38,6 +38,23 @@ RIGHT = {
             return paid
         """,
         "torch.sub": "return torch.sub(rewards, (logprobs - ref_logprobs).detach(), alpha=kl_coeff)",
+        "a loop": """
+            out = rewards.clone()
+            for i in range(out.shape[0]):
+                for t in range(out.shape[1]):
+                    out[i, t] -= kl_coeff * (logprobs[i, t].item() - ref_logprobs[i, t].item())
+            return out
+        """,
+        "addcmul": "return torch.addcmul(rewards, torch.tensor(-kl_coeff), (logprobs - ref_logprobs).detach())",
+        "log of a quotient": "return rewards - kl_coeff * (logprobs.detach().exp() / ref_logprobs.exp()).log()",
+        "NumPy": """
+            return torch.from_numpy(rewards.numpy() - kl_coeff * (logprobs.detach().numpy() - ref_logprobs.numpy()))
+        """,
+        "lerp of two": "return rewards + kl_coeff * (ref_logprobs - logprobs.detach())",
+        "data": "return rewards - kl_coeff * logprobs.data + kl_coeff * ref_logprobs",
+        "float64": """
+            return rewards.double() - kl_coeff * kl_estimate(logprobs.detach().double(), ref_logprobs.double(), 'k1')
+        """,
     },
 }
 
@@ -73,5 +90,18 @@ WRONG = {
             kl = (logprobs - ref_logprobs).detach().sum(1, keepdim=True)
             return rewards - kl_coeff * kl
         """,
+        "toll times reward": "return rewards * (1 - kl_coeff * (logprobs - ref_logprobs).detach())",
+        "cumulated": "return rewards - kl_coeff * (logprobs - ref_logprobs).detach().cumsum(-1)",
+        "total at each": "return rewards - kl_coeff * (logprobs - ref_logprobs).detach().sum(-1, keepdim=True)",
+        "ratio": "return rewards - kl_coeff * (logprobs - ref_logprobs).detach().exp()",
+        "ratio minus 1": "return rewards - kl_coeff * ((logprobs - ref_logprobs).detach().exp() - 1)",
+        "policy's logs alone": "return rewards - kl_coeff * logprobs.detach()",
+        "squared": "return rewards - kl_coeff * (logprobs - ref_logprobs).detach() ** 2",
+        "divided by kl_coeff": "return rewards - (logprobs - ref_logprobs).detach() / kl_coeff",
+        "clipped": "return (rewards - kl_coeff * (logprobs - ref_logprobs).detach()).clamp(-1, 1)",
+        "a scalar": "return (rewards - kl_coeff * (logprobs - ref_logprobs).detach()).sum()",
+        "k3 of the other order": "return rewards - kl_coeff * kl_estimate(ref_logprobs, logprobs, 'k3').detach()",
+        "detach, k3, sign kept": "return rewards + kl_coeff * kl_estimate(logprobs, ref_logprobs, 'k3').detach()",
+        "right, detach forgotten": "return rewards - kl_coeff * (logprobs - ref_logprobs)",
     },
 }

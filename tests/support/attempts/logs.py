@@ -220,6 +220,70 @@ RIGHT = {
                     low = middle
             return torch.tensor([math.exp(high)])
         """,
+        "Newton on the logarithm": """
+            tau = 1.0
+            low, high = 0.01, 100.0
+            for _ in range(200):
+                w = torch.special.entr((logits.double() / tau).softmax(-1)).sum().exp().item()
+                low, high = (tau, high) if w < width else (low, tau)
+                tau = (low * high) ** 0.5
+            return torch.tensor([tau])
+        """,
+        "recursion": """
+            def between(low, high):
+                middle = (low + high) / 2
+                if high - low < 1e-9:
+                    return middle
+                p = (logits / middle).softmax(0)
+                wide = (-(p * p.clamp(min=1e-38).log()).sum()).exp() >= width
+                return between(low, middle) if wide else between(middle, high)
+
+            return between(0.01, 100.0)
+        """,
+        "in place": """
+            low, high = torch.tensor(0.01), torch.tensor(100.0)
+            for _ in range(80):
+                middle = (low * high).sqrt()
+                entropy = torch.special.entr(torch.softmax(logits / middle, 0)).sum()
+                (low if entropy.exp() < width else high).copy_(middle)
+            return high
+        """,
+        "a list of logits": """
+            import math
+            row = logits.tolist()
+            low, high = 0.01, 100.0
+            for _ in range(70):
+                tau = (low * high) ** 0.5
+                top = max(row)
+                p = [math.exp((x - top) / tau) for x in row]
+                p = [x / sum(p) for x in p]
+                entropy = -sum(x * math.log(x) for x in p if x > 0)
+                low, high = (tau, high) if math.exp(entropy) < width else (low, tau)
+            return low
+        """,
+        "vectorised grid of logarithms": """
+            taus = torch.logspace(-2, 2, 200001, dtype=torch.float64)
+            best = None
+            for part in taus.split(20000):
+                w = torch.special.entr((logits.double() / part[:, None]).softmax(-1)).sum(-1).exp()
+                gap, at = (w - width).abs().min(0)
+                if best is None or gap < best[0]:
+                    best = gap, part[at]
+            return best[1]
+        """,
+        "entropy compared with log width": """
+            import numpy as np
+            x, low, high = logits.numpy().astype(float), 0.01, 100.0
+            for _ in range(64):
+                tau = np.sqrt(low * high)
+                z = x / tau - np.max(x / tau)
+                p = np.exp(z) / np.exp(z).sum()
+                if -(p * z).sum() + np.log(np.exp(z).sum()) < np.log(width):
+                    low = tau
+                else:
+                    high = tau
+            return np.float64(tau)
+        """,
     },
 }
 
@@ -444,6 +508,117 @@ WRONG = {
                 else:
                     high = middle
             return reached
+        """,
+        "stops at a width of 1 more": """
+            low, high = 0.01, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits / tau).softmax(-1)
+                if torch.special.entr(p).sum().exp() < width + 1:
+                    low = tau
+                else:
+                    high = tau
+            return tau
+        """,
+        "the square of the temperature": """
+            low, high = 0.01, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits / tau).softmax(-1)
+                if torch.special.entr(p).sum().exp() < width:
+                    low = tau
+                else:
+                    high = tau
+            return tau ** 2
+        """,
+        "width as the share of the largest": """
+            low, high = 0.01, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits / tau).softmax(-1)
+                if 1 / p.max() < width:
+                    low = tau
+                else:
+                    high = tau
+            return tau
+        """,
+        "perplexity of base 2 of nats": """
+            low, high = 0.01, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits / tau).softmax(-1)
+                if 2 ** torch.special.entr(p).sum() < width:
+                    low = tau
+                else:
+                    high = tau
+            return tau
+        """,
+        "counts tokens above a tenth": """
+            low, high = 0.01, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits / tau).softmax(-1)
+                if (p > 0.1).sum() < width:
+                    low = tau
+                else:
+                    high = tau
+            return tau
+        """,
+        "1 / tau": """
+            low, high = 0.01, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits / tau).softmax(-1)
+                if torch.special.entr(p).sum().exp() < width:
+                    low = tau
+                else:
+                    high = tau
+            return 1 / tau
+        """,
+        "logits times tau": """
+            low, high = 0.01, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits * tau).softmax(-1)
+                if torch.special.entr(p).sum().exp() < width:
+                    low = tau
+                else:
+                    high = tau
+            return tau
+        """,
+        "a constant": "return 0.51",
+        "log of the temperature": """
+            low, high = 0.01, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits / tau).softmax(-1)
+                if torch.special.entr(p).sum().exp() < width:
+                    low = tau
+                else:
+                    high = tau
+            return torch.tensor(tau).log()
+        """,
+        "searches from 1 up": """
+            low, high = 1.0, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits / tau).softmax(-1)
+                if torch.special.entr(p).sum().exp() < width:
+                    low = tau
+                else:
+                    high = tau
+            return tau
+        """,
+        "returns both ends": """
+            low, high = 0.01, 100.0
+            for _ in range(60):
+                tau = (low * high) ** 0.5
+                p = (logits / tau).softmax(-1)
+                if torch.special.entr(p).sum().exp() < width:
+                    low = tau
+                else:
+                    high = tau
+            return low, high
         """,
     },
 }

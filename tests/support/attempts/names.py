@@ -102,6 +102,31 @@ RIGHT = {
 
             return reinforce_loss(logprobs, torch.ones_like(logprobs), mask)
         """,
+        "nanmean": "return -logprobs.masked_fill(~mask, float('nan')).nanmean()",
+        "average": """
+            costs = [-x for row, m in zip(logprobs, mask) for x, k in zip(row, m) if k]
+            return sum(costs) / len(costs)
+        """,
+        "dot": "return -(logprobs.flatten() @ mask.flatten().float()) / mask.count_nonzero()",
+        "in place on a copy": """
+            kept = logprobs.clone()
+            kept[~mask] = 0
+            return kept.sum().neg() / mask.sum()
+        """,
+        "names weighted by their length": """
+            n = mask.sum(1)
+            means = -(logprobs * mask).sum(1) / n
+            return (means * n).sum() / n.sum()
+        """,
+        "nonzero": """
+            rows, columns = mask.nonzero(as_tuple=True)
+            return logprobs[rows, columns].neg().mean()
+        """,
+        "multiplied in place": """
+            logprobs = logprobs * 1
+            logprobs *= mask
+            return -logprobs.double().sum() / mask.double().sum()
+        """,
     },
     "ex-names-optimum": {
         "the knob by keyword only": """
@@ -237,6 +262,18 @@ WRONG = {
         "probabilities": "return -(logprobs.exp() * mask).sum() / mask.sum()",
         "the number from the text": "return torch.tensor(2.60)",
         "divided by the padding": "return -(logprobs * mask).sum() / (mask == 0).sum()",
+        "the longest name only": "return -(logprobs * mask).sum(1)[mask.sum(1).argmax()] / mask.sum(1).max()",
+        "divided by rows times longest": "return -(logprobs * mask).sum() / (len(mask) * mask.sum(1).max())",
+        "median": "return -logprobs[mask].median()",
+        "a sum for each name": "return -(logprobs * mask).sum(1)",
+        "perplexity": "return (-(logprobs * mask).sum() / mask.sum()).exp()",
+        "one token more": "return -(logprobs * mask).sum() / (mask.sum() + 1)",
+        "one token less for each name": "return -(logprobs * mask).sum() / (mask.sum() - len(mask))",
+        "bits": "return -(logprobs * mask).sum() / mask.sum() / 0.6931472",
+        "mask over the mean": "return (-(logprobs.mean()) * mask).sum() / mask.sum()",
+        "detached": "return -(logprobs.detach() * mask).sum() / mask.sum()",
+        "an item": "return -(logprobs * mask).sum().item() / mask.sum().item()",
+        "absolute, unmasked denominator": "return (logprobs * mask).abs().sum() / mask.numel()",
     },
     "ex-names-optimum": {
         "as it stands": """

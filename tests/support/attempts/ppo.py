@@ -71,6 +71,27 @@ RIGHT = {
             clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
             return -torch.maximum(-ratio * advantages, -clipped * advantages)
         """,
+        "stack and min": """
+            return torch.stack([ratio * advantages, ratio.clip(1 - clip_eps, 1 + clip_eps) * advantages]).min(0).values
+        """,
+        "by the sign": """
+            raised, lowered = ratio.clamp(max=1 + clip_eps), ratio.clamp(min=1 - clip_eps)
+            return torch.where(advantages >= 0, raised, lowered) * advantages
+        """,
+        "minus the maximum of minuses, in float64": """
+            r, a = ratio.double(), advantages.double()
+            return -torch.maximum(-r * a, -r.clamp(1 - clip_eps, 1 + clip_eps) * a)
+        """,
+        "the advantage moved by its size": """
+            limit = advantages + clip_eps * advantages.abs()
+            return torch.where(ratio * advantages < limit, ratio * advantages, limit)
+        """,
+        "by index, on a copy": """
+            ratio = ratio.clone()
+            ratio[(advantages > 0) & (ratio > 1 + clip_eps)] = 1 + clip_eps
+            ratio[(advantages < 0) & (ratio < 1 - clip_eps)] = 1 - clip_eps
+            return ratio.mul_(advantages)
+        """,
     },
     "ex-ppo-two": {
         "the knob by keyword only": """
@@ -219,6 +240,58 @@ WRONG = {
             clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps).detach()
             return torch.minimum(ratio * advantages, clipped * advantages)
         """,
+        "a dual clip at 10": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            least = torch.minimum(ratio * advantages, clipped * advantages)
+            return torch.where(advantages < 0, torch.maximum(least, 10 * advantages), least)
+        """,
+        "straight through": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            return (ratio + (clipped - ratio).detach()) * advantages
+        """,
+        "the right value, an unclipped gradient": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            least = torch.minimum(ratio * advantages, clipped * advantages)
+            return ratio * advantages + (least - ratio * advantages).detach()
+        """,
+        "a dual clip at 100": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            least = torch.minimum(ratio * advantages, clipped * advantages)
+            return torch.where(advantages < 0, torch.maximum(least, 100 * advantages), least)
+        """,
+        "zero outside": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            least = torch.minimum(ratio * advantages, clipped * advantages)
+            return torch.where(least == ratio * advantages, least, 0.0)
+        """,
+        "the average": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            least = torch.minimum(ratio * advantages, clipped * advantages)
+            return (ratio + clipped) / 2 * advantages
+        """,
+        "detached": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            least = torch.minimum(ratio * advantages, clipped * advantages)
+            return least.detach()
+        """,
+        "the sign of the advantage lost": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            least = torch.minimum(ratio * advantages, clipped * advantages)
+            return torch.minimum(ratio, clipped) * advantages.abs()
+        """,
+        "half the gradient": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            least = torch.minimum(ratio * advantages, clipped * advantages)
+            return torch.minimum(ratio * advantages, clipped.detach() * advantages)
+        """,
+        "no advantage at the clip": """
+            clipped = ratio.clamp(1 - clip_eps, 1 + clip_eps)
+            least = torch.minimum(ratio * advantages, clipped * advantages)
+            return torch.minimum(ratio * advantages, clipped)
+        """,
+        "lower limit 1 / (1 + clip_eps)": """
+            return torch.minimum(ratio * advantages, ratio.clamp(1 / (1 + clip_eps), 1 + clip_eps) * advantages)
+        """,
     },
     "ex-ppo-two": {
         "not normalized": "return reference * (pay / kl_coeff).exp()",
@@ -304,6 +377,7 @@ WRONG = {
             change = min(max((kl / target - 1) * n / horizon, -0.2), 0.2)
             return kl_coeff * (1 + change)
         """,
+        "the whole change clipped": "return kl_coeff * (1 + max(min((kl / target - 1) * n / horizon, 0.2), -0.2))",
     },
     "ex-ppo-two: factor": {
         "the ratio of the payments": "2",

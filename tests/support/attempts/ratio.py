@@ -156,6 +156,30 @@ RIGHT = {
             ratio = (logprobs - old_logprobs.data).exp()
             return -torch.einsum("bt,bt->", ratio, rewards) / ratio.numel()
         """,
+        "a list of products": """
+            rows = zip(logprobs.flatten(), old_logprobs.flatten(), rewards.flatten())
+            terms = [(a - b.detach()).exp() * r for a, b, r in rows]
+            return -sum(terms) / len(terms)
+        """,
+        "expm1": "return -((torch.expm1(logprobs - old_logprobs.detach()) + 1) * rewards).mean()",
+        "data": "return torch.mean(torch.exp(logprobs - old_logprobs.data) * -rewards)",
+        "a clone of the record": """
+            record = old_logprobs.detach().clone()
+            return -(rewards * torch.exp(logprobs.sub(record))).sum().div(rewards.numel())
+        """,
+        "dot": """
+            ratio = (logprobs - old_logprobs.detach()).exp().flatten()
+            return -(ratio @ rewards.flatten()) / ratio.shape[0]
+        """,
+        "in place on the difference": """
+            ratio = logprobs - old_logprobs.detach()
+            ratio = ratio.exp_()
+            return ratio.mul(rewards).neg_().mean()
+        """,
+        "the record from a list": """
+            record = torch.tensor(old_logprobs.tolist())
+            return -((logprobs - record).exp() * rewards).mean()
+        """,
     },
     "ex-ratio-geometric": {
         "type hints and other names": """
@@ -201,6 +225,36 @@ RIGHT = {
         "weights that sum to one": """
             weight = completion_mask / completion_mask.sum(-1, keepdim=True)
             return torch.exp((weight * (logprobs - old_logprobs.detach())).sum(-1))
+        """,
+        "a list": """
+            rows = []
+            for n, o, m in zip(logprobs, old_logprobs.detach(), completion_mask):
+                kept = m.bool()
+                rows.append((n[kept] - o[kept]).mean().exp())
+            return torch.stack(rows)
+        """,
+        "in place, again": """
+            logs = (logprobs - old_logprobs.detach()).mul_(completion_mask)
+            return logs.sum(1).div_(completion_mask.sum(1)).exp_()
+        """,
+        "nanmean": """
+            logs = (logprobs - old_logprobs.detach()).masked_fill(completion_mask == 0, float("nan"))
+            return logs.nanmean(-1).exp()
+        """,
+        "difference of means": """
+            n = completion_mask.sum(-1)
+            new = (logprobs * completion_mask).sum(-1) / n
+            old = (old_logprobs.detach() * completion_mask).sum(-1) / n
+            return (new - old).exp()
+        """,
+        "bmm": """
+            logs = (logprobs - old_logprobs.detach()).double()
+            sums = torch.bmm(logs[:, None], completion_mask.double()[:, :, None]).flatten()
+            return (sums / completion_mask.sum(-1)).exp()
+        """,
+        "pow": """
+            ratio = torch.where(completion_mask > 0, (logprobs - old_logprobs.detach()).exp(), 1.0)
+            return ratio.prod(-1).pow(1 / completion_mask.sum(-1))
         """,
     },
     "ex-ratio-geometric: most_touched": {
@@ -291,6 +345,15 @@ WRONG = {
             low = (ratio < 1 - clip_eps) & (advantages < 0)
             return (high | low).double().mean(-1)
         """,
+        "the log of the ratio": """
+            log_ratio = ratio.log()
+            silent = (log_ratio > clip_eps) & (advantages > 0) | (log_ratio < -clip_eps) & (advantages < 0)
+            return silent.double().mean()
+        """,
+        "the limits of the other sign": """
+            silent = (ratio > 1 / (1 - clip_eps)) & (advantages > 0) | (ratio < 1 - clip_eps) & (advantages < 0)
+            return silent.double().mean()
+        """,
     },
     "ex-ratio-quotient": {
         "nothing repaired": "return -(logprobs / old_logprobs * rewards).mean()",
@@ -305,6 +368,25 @@ WRONG = {
         "sign patched, logs still divided": "return (logprobs / old_logprobs.detach() * rewards).mean()",
         "exp of the quotient": "return -((logprobs / old_logprobs.detach()).exp() * rewards).mean()",
         "log of the ratio times the reward: REINFORCE": "return -(logprobs * rewards).mean()",
+        "log ratio to base 10": "return -((10 ** (logprobs - old_logprobs.detach())) * rewards).mean()",
+        "softmax": "return -((logprobs - old_logprobs.detach()).softmax(-1) * rewards).mean()",
+        "product over the answer": """
+            return -((logprobs - old_logprobs.detach()).sum(-1, keepdim=True).exp() * rewards).mean()
+        """,
+        "mean reward times mean ratio": "return -(logprobs - old_logprobs.detach()).exp().mean() * rewards.mean()",
+        "centered rewards": "return -((logprobs - old_logprobs.detach()).exp() * (rewards - rewards.mean())).mean()",
+        "minus one": "return -(((logprobs - old_logprobs.detach()).exp() - 1) * rewards).mean()",
+        "old over new, no minus": "return ((old_logprobs.detach() - logprobs).exp() * rewards).mean()",
+        "all in no_grad": """
+            with torch.no_grad():
+                return -((logprobs - old_logprobs).exp() * rewards).mean()
+        """,
+        "for each token": "return -((logprobs - old_logprobs.detach()).exp() * rewards)",
+        "detached ratio times log-probability": """
+            return -((logprobs - old_logprobs).exp().detach() * logprobs * rewards).mean()
+        """,
+        "rewards added": "return -((logprobs - old_logprobs.detach()).exp() + rewards).mean()",
+        "probabilities divided, old not detached": "return -(logprobs.exp() / old_logprobs.exp() * rewards).mean()",
     },
     "ex-ratio-geometric": {
         "mask forgotten": "return (logprobs - old_logprobs.detach()).mean(-1).exp()",
@@ -352,6 +434,48 @@ WRONG = {
         "clipped as well": """
             log_ratio = (logprobs - old_logprobs.detach()) * completion_mask
             return (log_ratio.sum(-1) / completion_mask.sum(-1)).exp().clamp(0.8, 1.2)
+        """,
+        "the median": """
+            rows = zip(logprobs, old_logprobs.detach(), completion_mask)
+            return torch.stack([(n - o)[m > 0].median().exp() for n, o, m in rows])
+        """,
+        "the largest": "return ((logprobs - old_logprobs.detach()).exp() * completion_mask).amax(-1)",
+        "the harmonic mean": """
+            return completion_mask.sum(-1) / ((old_logprobs.detach() - logprobs).exp() * completion_mask).sum(-1)
+        """,
+        "kept dimension": """
+            logs = (logprobs - old_logprobs.detach()) * completion_mask
+            return (logs.sum(-1, keepdim=True) / completion_mask.sum(-1, keepdim=True)).exp()
+        """,
+        "for every token": """
+            logs = (logprobs - old_logprobs.detach()) * completion_mask
+            return (logs.sum(-1, keepdim=True) / completion_mask.sum(-1, keepdim=True)).exp() * completion_mask
+        """,
+        "root of the number of columns": """
+            ratio = torch.where(completion_mask > 0, (logprobs - old_logprobs.detach()).exp(), 1.0)
+            return ratio.prod(-1) ** (1 / ratio.shape[-1])
+        """,
+        "masked ratios multiplied": """
+            ratio = (logprobs - old_logprobs.detach()).exp() * completion_mask
+            return ratio.prod(-1) ** (1 / completion_mask.sum(-1))
+        """,
+        "the policy detached": """
+            logs = (logprobs.detach() - old_logprobs) * completion_mask
+            return (logs.sum(-1) / completion_mask.sum(-1)).exp()
+        """,
+        "square root": "return (((logprobs - old_logprobs.detach()) * completion_mask).sum(-1)).exp().sqrt()",
+        "minus one": """
+            logs = (logprobs - old_logprobs.detach()) * completion_mask
+            return (logs.sum(-1) / (completion_mask.sum(-1) - 1)).exp()
+        """,
+        "mean of the batch": """
+            logs = (logprobs - old_logprobs.detach()) * completion_mask
+            return (logs.sum(-1) / completion_mask.sum(-1)).exp().mean()
+        """,
+        "GSPO's stopped gradient": """
+            logs = (logprobs - old_logprobs.detach()) * completion_mask
+            s = (logs.sum(-1) / completion_mask.sum(-1)).exp().detach()
+            return s * (logprobs - logprobs.detach()).exp().mean(-1)
         """,
     },
     "ex-ratio-geometric: most_touched": {

@@ -168,6 +168,7 @@ RIGHT = {
         "as it is written": '"none"',
         "in capitals": '"NONE"',
         "computed": '"none" if 7.85 > 2.05 else "less"',
+        "None itself": "None",
     },
 }
 
@@ -378,6 +379,10 @@ WRONG = {
         "zero if never reached": """
             reached = (values >= goal).nonzero().flatten()
             return 256 * math.ceil(reached[0].item() / epochs) if len(reached) else 0
+        """,
+        "the last that reaches it": """
+            reached = (values >= goal).nonzero().flatten()
+            return 256 * -(-reached[-1].item() // epochs) if len(reached) else float("inf")
         """,
     },
     "ex-side-nearest: winner": {

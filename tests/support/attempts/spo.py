@@ -110,6 +110,36 @@ RIGHT = {
             gap = rewards[:, 0] - rewards[:, 1] - kl_coeff * h
             return -torch.sum(gap * (a - b)) / len(gap)
         """,
+        "a loop": """
+            total = 0
+            for n, f, r in zip(logprobs, ref_logprobs, rewards):
+                s = r - kl_coeff * (n.detach() - f)
+                total = total - (s[0] - s[1]).item() * (n[0] - n[1])
+            return total / len(logprobs)
+        """,
+        "diff": """
+            scores = (rewards - kl_coeff * (logprobs - ref_logprobs)).data
+            return -(scores.diff(dim=1) * logprobs.diff(dim=1)).mean()
+        """,
+        "NumPy score": """
+            s = rewards.numpy() - kl_coeff * (logprobs.detach().numpy() - ref_logprobs.numpy())
+            return -(torch.from_numpy(s[:, 0] - s[:, 1]) * (logprobs[:, 0] - logprobs[:, 1])).mean()
+        """,
+        "unbind": """
+            a, b = logprobs.unbind(1)
+            s, t = (rewards - kl_coeff * (logprobs.detach() - ref_logprobs)).unbind(1)
+            return (-(s - t) * (a - b)).mean()
+        """,
+        "the sum with both signs": """
+            s = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+            gap = (s[:, :1] - s[:, 1:]) * torch.tensor([1.0, -1.0])
+            return -(gap * logprobs).sum(1).mean()
+        """,
+        "dot": """
+            s = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach().double()
+            g = logprobs.double()
+            return -torch.dot(s[:, 0] - s[:, 1], g[:, 0] - g[:, 1]) / s.shape[0]
+        """,
     },
     "ex-spo-rebel": {
         "the knob by keyword only": """
@@ -159,6 +189,44 @@ RIGHT = {
             h = (logprobs.sum(1) - ref_logprobs.detach().sum(1)).reshape(-1, 2)
             r = rewards.sum(1).reshape(-1, 2)
             return torch.mean((beta * (h[:, 0] - h[:, 1]) - (r[:, 0] - r[:, 1])) ** 2) / beta**2
+        """,
+        "lists of pairs": """
+            total = 0.0
+            for i in range(0, len(logprobs), 2):
+                a, b = ((logprobs[j] - ref_logprobs[j].detach()).sum() for j in (i, i + 1))
+                h = a - b
+                total = total + (h - (rewards[i].sum() - rewards[i + 1].sum()) / beta) ** 2
+            return total / (len(logprobs) // 2)
+        """,
+        "diff": """
+            each = (logprobs - ref_logprobs.detach() - rewards / beta).sum(-1)
+            return each.view(-1, 2).diff(dim=1).square().mean()
+        """,
+        "signs": """
+            signs = torch.tensor([1.0, -1.0])
+            h = (logprobs - ref_logprobs.detach()).sum(1).reshape(-1, 2) @ signs
+            r = rewards.sum(1).reshape(-1, 2) @ signs
+            return torch.mean(torch.pow(h - r / beta, 2))
+        """,
+        "unflatten": """
+            lr = (logprobs - ref_logprobs.detach()).unflatten(0, (-1, 2)).sum(-1)
+            pay = rewards.unflatten(0, (-1, 2)).sum(-1)
+            return ((lr[:, 1] - lr[:, 0]) - (pay[:, 1] - pay[:, 0]) / beta).square().mean()
+        """,
+        "variance": """
+            each = (logprobs - ref_logprobs.detach() - rewards / beta).sum(1).view(-1, 2)
+            return 2 * each.var(1).mean()
+        """,
+        "float64 norm": """
+            each = (logprobs.double() - ref_logprobs.detach().double() - rewards.double() / beta).sum(1)
+            gap = each[::2] - each[1::2]
+            return gap.norm() ** 2 / len(gap)
+        """,
+        "NumPy for the rewards": """
+            pay = rewards.numpy().sum(1)
+            goal = torch.from_numpy((pay[0::2] - pay[1::2]) / beta)
+            lr = (logprobs - ref_logprobs.detach()).sum(1)
+            return torch.nn.functional.mse_loss(lr[0::2] - lr[1::2], goal)
         """,
     },
 }
@@ -264,6 +332,58 @@ WRONG = {
             score_gap = scores[:, 0].detach() - scores[:, 1]
             return -(score_gap * (logprobs[:, 0] - logprobs[:, 1])).mean()
         """,
+        "each row": """
+            s = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+            score_gap, gap = s[:, 0] - s[:, 1], logprobs[:, 0] - logprobs[:, 1]
+            return -(score_gap * gap)
+        """,
+        "log sigmoid": """
+            s = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+            score_gap, gap = s[:, 0] - s[:, 1], logprobs[:, 0] - logprobs[:, 1]
+            return -(score_gap * logsigmoid(gap)).mean()
+        """,
+        "the score's sign": """
+            s = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+            score_gap, gap = s[:, 0] - s[:, 1], logprobs[:, 0] - logprobs[:, 1]
+            return -(score_gap.sign() * gap).mean()
+        """,
+        "the columns swapped in one": """
+            s = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+            score_gap, gap = s[:, 0] - s[:, 1], logprobs[:, 0] - logprobs[:, 1]
+            return (score_gap * gap).mean()
+        """,
+        "baselines": """
+            s = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+            score_gap, gap = s[:, 0] - s[:, 1], logprobs[:, 0] - logprobs[:, 1]
+            return -((s - s.mean()) * logprobs).sum(1).mean()
+        """,
+        "means multiplied": """
+            s = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+            score_gap, gap = s[:, 0] - s[:, 1], logprobs[:, 0] - logprobs[:, 1]
+            return -score_gap.mean() * gap.mean()
+        """,
+        "a mean over both answers": """
+            s = (rewards - kl_coeff * (logprobs - ref_logprobs)).detach()
+            score_gap, gap = s[:, 0] - s[:, 1], logprobs[:, 0] - logprobs[:, 1]
+            return -(score_gap * gap).mean() / 2
+        """,
+        "without the pull on b": """
+            s = rewards - kl_coeff * (logprobs - ref_logprobs).detach() * torch.tensor([1.0, 0.0])
+            return -((s[:, 0] - s[:, 1]) * (logprobs[:, 0] - logprobs[:, 1])).mean()
+        """,
+        "kl added as a term": """
+            gap = logprobs[:, 0] - logprobs[:, 1]
+            return -((rewards[:, 0] - rewards[:, 1]) * gap).mean() + kl_coeff * (logprobs - ref_logprobs).mean()
+        """,
+        "no_grad all": """
+            with torch.no_grad():
+                s = rewards - kl_coeff * (logprobs - ref_logprobs)
+                return -((s[:, 0] - s[:, 1]) * (logprobs[:, 0] - logprobs[:, 1])).mean()
+        """,
+        "pull doubled": """
+            s = (rewards - 2 * kl_coeff * (logprobs - ref_logprobs)).detach()
+            return -((s[:, 0] - s[:, 1]) * (logprobs[:, 0] - logprobs[:, 1])).mean()
+        """,
     },
     "ex-spo-rebel": {
         "detach forgotten": """
@@ -347,6 +467,68 @@ WRONG = {
             paid = rewards.sum(1).view(-1, 2)
             h, r = log_ratio[:, 0] - log_ratio[:, 1], paid[:, 0] - paid[:, 1]
             return (h - r / beta).mean() ** 2
+        """,
+        "DPO on the gap": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return -logsigmoid(beta * h).mean()
+        """,
+        "huber": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return torch.nn.functional.smooth_l1_loss(h, r / beta)
+        """,
+        "beta on h": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return ((beta * h - r) ** 2).mean()
+        """,
+        "both divided": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return (((h - r) / beta) ** 2).mean()
+        """,
+        "plus": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return ((h + r / beta) ** 2).mean()
+        """,
+        "root": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return ((h - r / beta) ** 2).mean().sqrt()
+        """,
+        "for each pair": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return (h - r / beta) ** 2
+        """,
+        "beta squared": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return ((h - r / beta ** 2) ** 2).mean()
+        """,
+        "SPO's loss": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return -((r - beta * h).detach() * h).mean()
+        """,
+        "divided by rows": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1), rewards.sum(1)
+            h, r = lr[0::2] - lr[1::2], pay[0::2] - pay[1::2]
+            return ((h - r / beta) ** 2).sum() / len(logprobs)
+        """,
+        "ratio in place of its log": """
+            lr, pay = (logprobs - ref_logprobs.detach()).sum(1).exp(), rewards.sum(1)
+            return (((lr[0::2] - lr[1::2]) - (pay[0::2] - pay[1::2]) / beta) ** 2).mean()
+        """,
+        "target detached from policy too": """
+            lr, pay = (logprobs.detach() - ref_logprobs).sum(1), rewards.sum(1)
+            return (((lr[0::2] - lr[1::2]) - (pay[0::2] - pay[1::2]) / beta) ** 2).mean()
+        """,
+        "ref carries a gradient through rewards": """
+            each = (logprobs - ref_logprobs).sum(1) - rewards.sum(1) / beta
+            return (each[0::2] - each[1::2]).square().mean()
         """,
     },
 }
