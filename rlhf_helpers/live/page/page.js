@@ -374,7 +374,6 @@ class Figure {
     if (this.token !== token) return;
     if (this.playing) this.alone = false; // it came to its end
     this.pause();
-    this.settle();
   }
 
   // From the start, and nothing is known of a run that nobody saw.
@@ -407,6 +406,7 @@ class Figure {
   pause() {
     if (!this.playing) return;
     this.playing = false;
+    this.settle();
     this.paint();
   }
 
@@ -567,16 +567,6 @@ class Figure {
 
   settingsFrom(query) {
     return readAddress(query, this.data) ?? { word: UNFIT };
-  }
-
-  // Move a control where the run is.
-  make({ name, value }) {
-    this.values[name] = value;
-    this.inputs.get(name).show(value);
-    this.mark(name, value, this.frame.step);
-    this.asked[name] = value;
-    this.engine.evaluate(this.values);
-    this.take();
   }
 }
 
