@@ -6,6 +6,7 @@ import { addressOf, readAddress } from "./address.js";
 import { copy } from "./clipboard.js";
 import { build, button, controlFor, inWords, longestSettings, menu, roomFor } from "./controls.js";
 import { Engine } from "./engine.js";
+import { say } from "./ink.js";
 import { draw } from "./live.js";
 import { axisWidth, BUSY, PACES, PINS, pace, writeAct, writeStatus, writeStop } from "./rules.js";
 import { Run } from "./run.js";
@@ -330,11 +331,11 @@ class Figure {
     const controls = Object.keys(this.values);
     const status = stopped ? writeStop(this.trouble, this.frame.step, controls, this.trains) : this.status();
     this.update({ ...this.frame, status, error: stopped, playing: this.playing });
-    if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
+    if (this.button) say(this.button, this.playing ? "Pause" : "Play");
     const { made, spent } = this.run.time;
     if (made) {
       const cost = Math.max(0.01, spent / made);
-      this.cost.textContent = `${cost < 1 ? cost.toFixed(2) : Number(cost.toPrecision(2))} ms an update`;
+      say(this.cost, `${cost < 1 ? cost.toFixed(2) : Number(cost.toPrecision(2))} ms an update`);
     }
     this.element.dataset.step = this.frame.step;
   }
