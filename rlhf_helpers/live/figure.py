@@ -15,11 +15,9 @@ from rlhf_helpers.live.acts import act_of
 from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, setting, turn
 from rlhf_helpers.live.guidance import Preset
 from rlhf_helpers.live.picture import picture
-from rlhf_helpers.live.rules import BUSY, FRAME, pace, write_act, write_number
+from rlhf_helpers.live.rules import BACK, BUSY, FRAME, pace, write_act, write_number
 from rlhf_helpers.live.session import Definition, Session
 from rlhf_helpers.live.word import Word
-
-BACK = '<button type="button" class="baby-back">Back to the text</button>'
 
 
 class LiveFigure(ipywidgets.VBox):
@@ -177,7 +175,8 @@ class LiveFigure(ipywidgets.VBox):
         self._arrange(self.definition.defaults | asked.values)
         settings = [self._in_words(*setting) for setting in asked.values.items()]
         moves = [(*self._in_words(name, value), step) for step, name, value in asked.moves]
-        self.sentence.value = f"{inline(write_act(settings, asked.seed, moves))} {BACK}"
+        back = f'<button type="button" class="baby-back">{BACK}</button>'
+        self.sentence.value = f"{inline(write_act(settings, asked.seed, moves))} {back}"
         if self.definition.trains:
             self.reset(asked.seed)
             self.session.plan(asked.moves)

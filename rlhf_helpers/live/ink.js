@@ -75,10 +75,12 @@ export const traceAt = (at, values, x, y) =>
 
 let pen = null;
 const widths = new Map();
+const WIDTHS = 1000; // that are remembered: words with numbers in them never end
 export function measure(words, size = FONT) {
   const key = `${size} ${words}`;
   if (!widths.has(key)) {
     pen ||= document.createElement("canvas").getContext("2d");
+    if (widths.size >= WIDTHS) widths.clear();
     pen.font = `600 ${size}px system-ui, sans-serif`;
     widths.set(key, pen.measureText(words).width);
   }

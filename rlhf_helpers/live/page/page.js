@@ -8,14 +8,13 @@ import { build, button, controlFor, inWords, longestSettings, menu, roomFor } fr
 import { Engine } from "./engine.js";
 import { say } from "./ink.js";
 import { draw } from "./live.js";
-import { axisWidth, BUSY, PACES, PINS, pace, writeAct, writeStatus, writeStop } from "./rules.js";
+import { axisWidth, BACK, BUSY, PACES, PINS, pace, writeAct, writeStatus, writeStop } from "./rules.js";
 import { Run } from "./run.js";
 import { bytes, unpacked } from "./starts.js";
 import { idsOf } from "./words.js";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const LONG = -0.888; // as long as a number in the status line gets
-const BACK = "Back to the text";
 const LAST = 99_999; // an update as long as its number gets
 const COPY = "Copy a link to this state";
 const UNFIT = "The address does not fit this figure.";
