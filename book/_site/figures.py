@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from _site.modules import DATA
 from _site.npm import minified
 from rlhf_helpers._html import in_script
-from rlhf_helpers.live.page.document import document, figure_script, needs_weights, title_of
+from rlhf_helpers.live.page.document import document, figure_script, needs_weights, title_of, unused
 
 
 def address_of(config) -> str:
@@ -56,4 +56,5 @@ def text_of(data: dict) -> str:
     """The file of a figure."""
     figure = {key: value for key, value in data.items() if key != "file"}
     number = re.search(r"(\d+)\.html$", data["file"]["name"])[1]
-    return document(figure, home=data["file"]["home"], name=number, script=minified(figure_script()))
+    script = minified(figure_script(unused(data)))
+    return document(figure, home=data["file"]["home"], name=number, script=script)

@@ -28,7 +28,7 @@ export function comparison(el, spec, host) {
     if (name.value.trim()) host?.pin?.(name.value.trim());
     edited = false;
   });
-  name.onkeydown = ({ key }) => key === "Enter" && pin.click(); // JupyterLab does not submit a form
+  name.addEventListener("keydown", ({ key }) => key === "Enter" && pin.click()); // JupyterLab submits no form
   const all = `${spec.seeds} seeds`;
   const seeds = button(all, () => host?.seeds?.());
   seeds.hidden = !(spec.seeds > 1);

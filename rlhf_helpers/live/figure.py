@@ -15,11 +15,9 @@ from rlhf_helpers.live.acts import act_of
 from rlhf_helpers.live.controls import Canvas, box, preset_bar, run_bar, setting, turn
 from rlhf_helpers.live.guidance import Preset
 from rlhf_helpers.live.picture import picture
-from rlhf_helpers.live.rules import BUSY, FRAME, pace, write_act, write_number
+from rlhf_helpers.live.rules import BACK, BUSY, FRAME, pace, write_act, write_number
 from rlhf_helpers.live.session import Definition, Session
 from rlhf_helpers.live.word import Word
-
-BACK = '<button type="button" class="baby-back">Back to the text</button>'
 
 
 class LiveFigure(ipywidgets.VBox):
@@ -36,6 +34,7 @@ class LiveFigure(ipywidgets.VBox):
         self.session = Session(definition)
         self._task: asyncio.Task | None = None
         self._showing = False  # whether controls move because another update is shown
+        self._waiting: dict[str, float | str] = {}  # what was moved since the last update, while it plays
         self._frames = 0
         self._seeding: asyncio.Task | None = None
         touched = self._controls_box()  # which names the controls that have no name
@@ -176,7 +175,8 @@ class LiveFigure(ipywidgets.VBox):
         self._arrange(self.definition.defaults | asked.values)
         settings = [self._in_words(*setting) for setting in asked.values.items()]
         moves = [(*self._in_words(name, value), step) for step, name, value in asked.moves]
-        self.sentence.value = f"{inline(write_act(settings, asked.seed, moves))} {BACK}"
+        back = f'<button type="button" class="baby-back">{BACK}</button>'
+        self.sentence.value = f"{inline(write_act(settings, asked.seed, moves))} {back}"
         if self.definition.trains:
             self.reset(asked.seed)
             self.session.plan(asked.moves)
@@ -206,7 +206,7 @@ class LiveFigure(ipywidgets.VBox):
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            self._refresh()
+            self._guard(self._settle)
 
     # Comparing
 
@@ -357,8 +357,17 @@ class LiveFigure(ipywidgets.VBox):
     def _moved(self, name: str) -> None:
         if self._showing:
             return
-        value = setting(self.controls[name])
-        self._guard(lambda: self.session.move({name: value}, plays=self.playing))
+        self._waiting[name] = setting(self.controls[name])
+        self._guard(lambda: None if self.playing else self._settle())
+
+    def _settle(self) -> None:
+        """What was moved counts at the update that is shown."""
+        if self._waiting:
+            self.session.move(self._moves(), plays=False)
+
+    def _moves(self) -> dict[str, float | str]:
+        moves, self._waiting = self._waiting, {}
+        return moves
 
     async def _play(self, end: float) -> None:
         task = self._task
@@ -367,6 +376,7 @@ class LiveFigure(ipywidgets.VBox):
             while self._task is task and session.step < end:
                 begun = time.perf_counter()
                 stride, wait = pace(self.speed.value, self.definition.steps)
+                session.move(self._moves(), plays=True)
                 for _ in range(min(stride, int(min(end, 1e9)) - session.step)):
                     session.advance()
                     if time.perf_counter() - begun > BUSY:
@@ -378,13 +388,13 @@ class LiveFigure(ipywidgets.VBox):
         finally:
             if self._task is task:
                 self._task = None
-                self._refresh()
+                self._guard(self._settle)
 
     def _refresh(self) -> None:
         if self.definition.trains:
             play = self.buttons["play"]
             play.description, play.icon = ("Pause", "pause") if self.playing else ("Play", "play")
-        self._show(self.session.settings)
+        self._show(self.session.settings | self._waiting)
         self._mark_changed()
         self.canvas.previous = self.session.previous
         self.canvas.pins, self.canvas.seeds = list(self.session.pins), list(self.session.seeds)
@@ -414,7 +424,8 @@ class LiveFigure(ipywidgets.VBox):
 
     def _frame(self) -> dict:
         """The present frame, with the rows that the drawing has not been told yet, and a number to miss none."""
-        frame = self.session.frame(self.playing, self.session.told) | {"number": self._frames}
+        frame = self.session.frame(self.playing, self.session.told)
+        frame |= {"number": self._frames, "settings": frame["settings"] | self._waiting}
         self.session.told = self.session.reached + 1
         self._frames += 1
         return frame

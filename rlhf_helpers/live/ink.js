@@ -75,10 +75,12 @@ export const traceAt = (at, values, x, y) =>
 
 let pen = null;
 const widths = new Map();
+const WIDTHS = 1000; // that are remembered: words with numbers in them never end
 export function measure(words, size = FONT) {
   const key = `${size} ${words}`;
   if (!widths.has(key)) {
     pen ||= document.createElement("canvas").getContext("2d");
+    if (widths.size >= WIDTHS) widths.clear();
     pen.font = `600 ${size}px system-ui, sans-serif`;
     widths.set(key, pen.measureText(words).width);
   }
@@ -91,8 +93,12 @@ export function add(el, tag, name) {
   return child;
 }
 
+// What an element says from now on. Its text changes, and is not replaced: after that a browser would ask again of each
+// element around it whether it has (`:has`) what the styles of a page ask for.
 export function say(node, words) {
-  if (node.textContent !== words) node.textContent = words;
+  if (node.firstChild) {
+    if (node.firstChild.data !== words) node.firstChild.data = words;
+  } else if (words) node.textContent = words;
 }
 
 export function set(node, attributes) {
@@ -118,7 +124,10 @@ export function patch(parent, scene) {
       if (attributes[name] !== one.attributes[name]) one.node.setAttribute(name, attributes[name]);
     one.attributes = attributes;
     if (children) patch(one.node, children);
-    else if (one.words !== (words || "")) one.node.textContent = one.words = words || "";
+    else if (one.words !== (words || "")) {
+      one.words = words || "";
+      say(one.node, one.words);
+    }
   }
   for (const { node } of known.splice(scene.length)) node.remove();
 }

@@ -51,7 +51,7 @@ export function draw(el, spec, host = {}) {
   const compare = spec.training ? comparison(main, spec, host) : () => {};
   const showTime = spec.training ? timeline(panels, host) : () => {};
   const cross = crossHair(el, spec, host, panels, light);
-  const look = inspector(el, panels, host);
+  const look = panels.some(({ panel }) => panel.inside) ? inspector(el, panels, host) : null;
   let frame = null;
   let sizes = null; // of the panels: to ask for them while a frame is drawn would lay out the page again and again
   const control = (name) => ({
@@ -83,15 +83,15 @@ export function draw(el, spec, host = {}) {
       });
       svg.removeAttribute("aria-hidden");
       patch(svg, scene);
-      look.lay(panel, asks);
+      look?.lay(panel, asks);
       handles?.(drawn.grips.map((grip) => ({ ...grip, ...control(grip.control) })));
       guess?.show(drawn.axes, { width, height });
     }
     if (edges.left > before) return paint(); // numbers of a later panel asked for more room
     cross(frame);
     showTime(frame);
-    if (!sized) look.place();
-    look.show(frame);
+    if (!sized) look?.place();
+    look?.show(frame);
     compare(frame);
     // a screen reader hears where a run stops, not every step of it
     set(status, { "aria-live": frame.playing ? "off" : "polite" });

@@ -15,6 +15,8 @@ TOLD = 4
 """Settings that a figure tells one by one."""
 PINS = 4
 """Runs that can be pinned."""
+BACK = "Back to the text"
+"""What leads from a figure to the sentence that has set it."""
 PACES = {"slow": 240, "normal": 80, "fast": 20}
 """Pictures of the default run, unless its updates are slow: twelve seconds to watch, four, or one."""
 ONE_BY_ONE = 0.6

@@ -13,16 +13,17 @@ DRAWING = tuple(HERE / f"{name}.js" for name in (*FIRST, *THEN))
 """What draws a figure, each behind those that it imports."""
 
 
-def classic(*modules: Path) -> str:
+def classic(*modules: Path, without: Sequence[str] = ()) -> str:
     """Join modules to a plain script, each in a scope of its own.
 
     Args:
         modules: files, each behind those that it imports; they import names from one another, and nothing else.
+        without: modules that are left out, of which nothing will be asked.
 
     Raises:
         ValueError: a module imports or exports in a way that this does not know.
     """
-    return f"(() => {{\n{_joined(modules)}}})();\n"
+    return f"(() => {{\n{_joined(modules, without)}}})();\n"
 
 
 def widget(*modules: Path) -> str:
@@ -34,9 +35,11 @@ def widget(*modules: Path) -> str:
     return f"{_joined(modules)}export default {modules[-1].stem};\n"
 
 
-def _joined(modules: Sequence[Path]) -> str:
-    parts = []
+def _joined(modules: Sequence[Path], without: Sequence[str] = ()) -> str:
+    parts = [f"const {name} = {{}};\n" for name in without]
     for module in modules:
+        if module.stem in without:
+            continue
         source = module.read_text("utf-8")
         names = ", ".join(EXPORT.findall(source))
         body = IMPORT.sub(r"const {\1} = \2;", EXPORT.sub("", source))

@@ -40,6 +40,7 @@ export function letters(panel, frame, { width, height }, spec, memory) {
     }
   }
   const wide = Math.min(cell * 0.4, 11);
+  const shares = []; // beside the keys, whose names tell them
   [...all].forEach((letter, i) => {
     const [at, y] = [left + (i % per) * cell, 50 + Math.floor(i / per) * tall];
     const bars = lines.map(({ y: p, quantity }, k) => {
@@ -49,7 +50,9 @@ export function letters(panel, frame, { width, height }, spec, memory) {
     });
     const last = lines.at(-1);
     const share = !ended && last.y[i] >= SAID ? `${Math.round(100 * last.y[i])}` : "";
-    const tip = { ...middle, "font-size": 11, fill: color(last.quantity) };
+    const look = { ...middle, "font-size": 11, fill: color(last.quantity), "pointer-events": "none" };
+    const above = y + bar - (bar * Math.max(...lines.map((line) => line.y[i]))) / top - 4;
+    shares.push(text(at + cell / 2 + wide / 2, above, share, look));
     const told = lines.map(({ label, y: p }) => `${label} ${number(p[i])}`).join(", ");
     const key = press(i + 1, memory.stop ?? 1, `write ${letter}: ${told}`, open ? word + letter : null);
     const strong = i === end ? { fill: color("accent"), "font-weight": 700 } : {};
@@ -60,16 +63,11 @@ export function letters(panel, frame, { width, height }, spec, memory) {
       [
         ["rect", { x: r(at), y: r(y), width: r(cell), height: r(tall - 2), fill: "transparent" }],
         ...bars,
-        text(
-          at + cell / 2 + wide / 2,
-          y + bar - (bar * Math.max(...lines.map((line) => line.y[i]))) / top - 4,
-          share,
-          tip,
-        ),
         text(at + cell / 2, y + bar + 15, letter, { ...middle, ...strong }),
       ],
     ]);
   });
+  scene.push(...shares);
   if (!open) {
     const why = ended ? "The name has ended." : "No more letters fit in here.";
     scene.push(text(left + 8, 50 + bar / 2, why, { class: "baby-halo", "font-weight": 600 }));

@@ -9,9 +9,10 @@ from ipywidgets import FloatSlider
 from support.browser import AXE_RUN, SETTLED, needs_chromium
 from support.chapters import CHAPTERS
 from support.graphs import published_data
+from support.insides import SHEET, check
 from support.live_pages import arrive, drive
 
-from rlhf_helpers.live import Chips, Inside, Say, Strip, Table, live, rules
+from rlhf_helpers.live import Chips, Inside, Say, Strip, Table, live
 from rlhf_helpers.live.controls import Canvas
 
 pytestmark = needs_chromium
@@ -22,20 +23,6 @@ ASKED = [
     for place, panel in enumerate(data["spec"]["panels"])
     if "inside" in panel
 ]
-# What a sheet says: its title, its lines, its sentences, its bars.
-SHEET = """() => {
-  const sheet = document.querySelector(".baby-sheet:not([hidden])");
-  if (!sheet) return null;
-  const push = sheet.querySelector(".baby-push:not([hidden])");
-  return {
-    title: sheet.querySelector("strong").textContent,
-    lines: [...sheet.querySelectorAll("dl > div")].map(line => [...line.children].map(part => part.textContent)),
-    says: sheet.querySelector("p").textContent,
-    push: push && push.querySelector("svg").getAttribute("aria-label"),
-    unit: push && (push.firstChild.textContent.match(/10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)/) ?? ["", "⁰"])[1],
-    live: sheet.getAttribute("aria-live"),
-  };
-}"""
 AXE_SHEET = AXE_RUN.replace("axe.run({", "axe.run({include: [['.baby-tokens'], ['.baby-sheet']]}, {")
 # Where everything of a figure is but the sheet.
 PLACES = """figure => [...figure.querySelectorAll("*")]
@@ -43,42 +30,6 @@ PLACES = """figure => [...figure.querySelectorAll("*")]
   .map(e => e.getBoundingClientRect())
   .filter(({width, height}) => width + height)
   .map(({left, top, width, height}) => [left, top + scrollY, width, height])"""
-
-
-def at(value, place):
-    """The entry of a series at a place, or at its row."""
-    for index in place[: np.ndim(value)]:
-        value = value[index]
-    return value
-
-
-def written(text: str, known) -> str:
-    """A format string with its numbers in it, as a sheet writes them."""
-    return rules.FIELD.sub(lambda f: rules.write_number(known(f[1]), f[2] or "").replace("-", "−"), text)
-
-
-def check(sheet, panel, series, settings, step, place):
-    """Compare a sheet with what the series hold at a place."""
-    inside = panel["inside"]
-
-    def known(name):
-        return at(series[name], place) if name in series else step if name == "step" else settings[name]
-
-    assert sheet["lines"] == [[name, written(text, known)] for name, text in inside["lines"]]
-    speaks = [
-        say["text"]
-        for say in inside["says"]
-        if (say["above"] is not None and known(say["series"]) > say["above"])
-        or (say["below"] is not None and known(say["series"]) < say["below"])
-    ]
-    assert sheet["says"] == written(" ".join(speaks), known)
-    if not inside["push"]:
-        assert sheet["push"] is None
-        return
-    wanted = np.asarray(at(series[inside["push"]], place))
-    unit = 10.0 ** int(sheet["unit"].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")))
-    found = np.array([float(number.split()[1].replace("−", "-")) for number in sheet["push"].split(", ")])
-    np.testing.assert_allclose(found * unit, wanted, rtol=0, atol=0.0501 * unit)
 
 
 def open_by_keyboard(page, group, down, right):

@@ -30,7 +30,7 @@ console.log(JSON.stringify({
   widths: widths.map(([reached, steps]) => [reached, steps, rules.axisWidth(reached, steps)]),
   marks: marks.map(marked),
   acts: acts.map(([settings, seed, moves]) => rules.writeAct(settings, seed, moves)),
-  constants: [rules.FRAME, rules.BUSY, rules.ONE_BY_ONE, rules.SAME_DRAG],
+  constants: [rules.FRAME, rules.BUSY, rules.ONE_BY_ONE, rules.SAME_DRAG, rules.BACK],
   speeds: rules.PACES,
 }));
 """
@@ -63,7 +63,8 @@ def test_the_page_has_the_kernels_rules():
     assert found["marks"] == [case["marks"] for case in CASES["marks"]]
     for kind in ("paces", "widths"):
         assert found[kind] == CASES[kind]
-    assert found["constants"] == [1000 * rules.FRAME, 1000 * rules.BUSY, 1000 * rules.ONE_BY_ONE, rules.SAME_DRAG]
+    times = [1000 * seconds for seconds in (rules.FRAME, rules.BUSY, rules.ONE_BY_ONE)]
+    assert found["constants"] == [*times, rules.SAME_DRAG, rules.BACK]
     assert found["speeds"] == rules.PACES
 
 

@@ -1,5 +1,6 @@
 // What a reader touches: buttons, sliders and menus as elements, and rooms for words that come and go.
 
+import { say } from "./ink.js";
 import { threeDigits } from "./numbers.js";
 import { writeNumber } from "./rules.js";
 import { wordField } from "./words.js";
@@ -52,7 +53,7 @@ export function controlFor(control, moved) {
     if (control.kind === "switch") input.checked = value !== 0;
     else input.value = control.kind === "log" ? Math.log(value) / Math.log(control.base) : value;
     if (input.type !== "range") return;
-    shown.textContent = threeDigits(value);
+    say(shown, threeDigits(value));
     input.setAttribute("aria-valuetext", threeDigits(value));
   };
   const read = () => {

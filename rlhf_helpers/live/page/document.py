@@ -24,6 +24,8 @@ SCRIPTS = (
     *(HERE / f"{name}.js" for name in ("clipboard", "words", "controls", "address")),
     *(HERE / f"{name}.js" for name in ("engine", "starts", "run", "page")),
 )
+PARTS = {"inspect": "inside", "guess": "guess"}
+"""Modules that only some figures need -> what a panel of such a figure has."""
 STYLES = (LIVE / "live.css", HERE / "page.css")  # of what the scripts make: they come with them
 
 
@@ -45,7 +47,7 @@ def document(data: dict, *, home: tuple[str, str] | None = None, name: str = "1"
         caption=inline(data["caption"]),
         data=in_script(data),
         home=link.format(*map(html.escape, home)) if home else "",
-        scripts=_packed(script or figure_script(), needs_weights(data)),
+        scripts=_packed(script or figure_script(unused(data)), needs_weights(data)),
     )
 
 
@@ -53,6 +55,11 @@ def title_of(caption: str) -> str:
     """Return the beginning of a caption as a title: its first sentence, or two if that is as short as "Case 1."."""
     first, _, rest = caption.replace("`", "").partition(". ")
     return (first if len(first) > 12 or not rest else f"{first}. {rest.partition('. ')[0]}").removesuffix(".")
+
+
+def unused(data: dict) -> tuple[str, ...]:
+    """Modules that a figure has no use for, since none of its panels has what they are for."""
+    return tuple(name for name, of in PARTS.items() if not any(of in panel for panel in data["spec"]["panels"]))
 
 
 def needs_weights(data: dict) -> bool:
@@ -79,9 +86,9 @@ def weights_script(file: Path = WEIGHTS) -> str:
 
 
 @functools.cache
-def figure_script() -> str:
-    """What runs a figure, as one plain script."""
-    return classic(*SCRIPTS)
+def figure_script(without: tuple[str, ...]) -> str:
+    """What runs a figure, as one plain script without some modules."""
+    return classic(*SCRIPTS, without=without)
 
 
 @functools.cache

@@ -101,15 +101,18 @@ export class Engine {
     const { words, index } = this.random;
     return {
       step: this.step,
+      controls: this.asked,
       state: copies(this.state),
+      shown: copies(this.shown),
       noise: copies(this.noise),
       spare: this.isSpare ? copies(this.spare) : null,
       random: { words: words.slice(), index },
     };
   }
 
-  // Back, or forward, to where a copy was made.
-  restore({ step, state, noise, spare, random }, controls) {
+  // Back, or forward, to where a copy was made. Where the controls were the same, its series are known: what comes after
+  // it is computed when somebody asks for that.
+  restore({ step, controls: known, state, shown, noise, spare, random }, controls) {
     const put = (copies, buffer) => {
       for (const [name, numbers] of copies) buffer.get(name).numbers.set(numbers);
     };
@@ -120,7 +123,11 @@ export class Engine {
     this.random.words.set(random.words);
     this.random.index = random.index;
     this.step = step;
-    this.evaluate(controls);
+    if (Object.entries(controls).some(([name, value]) => known[name] !== value)) this.evaluate(controls);
+    else {
+      put(shown, this.shown);
+      Object.assign(this, { asked: known, trouble: [], isNext: false });
+    }
   }
 
   draw() {
@@ -132,6 +139,8 @@ export class Engine {
   // Ask about the present state, with other controls; `trouble` names what is not finite, and the answer is whether
   // the series are. In a run, series that are not do not show.
   evaluate(controls) {
+    this.asked = { ...controls };
+    this.isNext = true;
     for (const [name, value] of Object.entries(controls)) {
       const numbers = this.controls.get(name)?.numbers; // a control that the function does not use is no input of its graph
       if (typeof value === "string") numbers?.set(this.words[name](value));
@@ -151,6 +160,7 @@ export class Engine {
     const rows = [];
     const begun = performance.now();
     const spent = () => performance.now() - begun;
+    if (!this.isNext) this.evaluate(this.asked);
     while (rows.length < count && !this.trouble.length && spent() * (1 + 1 / (rows.length || 1)) < budget) {
       const row = this.numbers();
       [this.state, this.next, this.later] = [this.next, this.later, this.state];

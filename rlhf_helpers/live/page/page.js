@@ -6,15 +6,15 @@ import { addressOf, readAddress } from "./address.js";
 import { copy } from "./clipboard.js";
 import { build, button, controlFor, inWords, longestSettings, menu, roomFor } from "./controls.js";
 import { Engine } from "./engine.js";
+import { say } from "./ink.js";
 import { draw } from "./live.js";
-import { axisWidth, BUSY, PACES, PINS, pace, writeAct, writeStatus, writeStop } from "./rules.js";
+import { axisWidth, BACK, BUSY, PACES, PINS, pace, writeAct, writeStatus, writeStop } from "./rules.js";
 import { Run } from "./run.js";
 import { bytes, unpacked } from "./starts.js";
 import { idsOf } from "./words.js";
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const LONG = -0.888; // as long as a number in the status line gets
-const BACK = "Back to the text";
 const LAST = 99_999; // an update as long as its number gets
 const COPY = "Copy a link to this state";
 const UNFIT = "The address does not fit this figure.";
@@ -330,11 +330,11 @@ class Figure {
     const controls = Object.keys(this.values);
     const status = stopped ? writeStop(this.trouble, this.frame.step, controls, this.trains) : this.status();
     this.update({ ...this.frame, status, error: stopped, playing: this.playing });
-    if (this.button) this.button.textContent = this.playing ? "Pause" : "Play";
+    if (this.button) say(this.button, this.playing ? "Pause" : "Play");
     const { made, spent } = this.run.time;
     if (made) {
       const cost = Math.max(0.01, spent / made);
-      this.cost.textContent = `${cost < 1 ? cost.toFixed(2) : Number(cost.toPrecision(2))} ms an update`;
+      say(this.cost, `${cost < 1 ? cost.toFixed(2) : Number(cost.toPrecision(2))} ms an update`);
     }
     this.element.dataset.step = this.frame.step;
   }
@@ -374,7 +374,6 @@ class Figure {
     if (this.token !== token) return;
     if (this.playing) this.alone = false; // it came to its end
     this.pause();
-    this.settle();
   }
 
   // From the start, and nothing is known of a run that nobody saw.
@@ -407,6 +406,7 @@ class Figure {
   pause() {
     if (!this.playing) return;
     this.playing = false;
+    this.settle();
     this.paint();
   }
 
@@ -567,16 +567,6 @@ class Figure {
 
   settingsFrom(query) {
     return readAddress(query, this.data) ?? { word: UNFIT };
-  }
-
-  // Move a control where the run is.
-  make({ name, value }) {
-    this.values[name] = value;
-    this.inputs.get(name).show(value);
-    this.mark(name, value, this.frame.step);
-    this.asked[name] = value;
-    this.engine.evaluate(this.values);
-    this.take();
   }
 }
 

@@ -5,6 +5,7 @@
 export const FRAME = 50; // milliseconds from one picture to the next while it plays
 export const BUSY = 30; // milliseconds of computing after which the page gets its turn
 export const PINS = 4; // runs that can be pinned
+export const BACK = "Back to the text"; // what leads from a figure to the sentence that has set it
 const TOLD = 4; // settings that a figure tells one by one
 export const PACES = { slow: 240, normal: 80, fast: 20 }; // pictures of the default run, unless its updates are slow
 export const ONE_BY_ONE = 600; // milliseconds for each, at any other speed

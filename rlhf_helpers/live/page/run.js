@@ -2,8 +2,8 @@
 // its seed and its moves, and nothing else: whoever goes back and on again finds the same numbers, to the last bit.
 import { moveMark } from "./rules.js";
 
-const ROOM = 8e6; // bytes of states that a run keeps, to go back to; chapter 11 keeps LEAST states, whatever they take
-const LEAST = 24;
+const ROOM = 40e6; // bytes of states that a run keeps, to go back to: all of the default run of chapter 11
+const LEAST = 24; // states that it keeps whatever they take
 
 export class Run {
   // `previous` are the rows of the run before.

@@ -35,6 +35,7 @@ from rlhf_helpers.live import (
     rules,
     session,
 )
+from rlhf_helpers.live.figure import LiveFigure
 from rlhf_helpers.live.run import NotFinite
 from rlhf_helpers.live.session import five_digits
 
@@ -541,6 +542,44 @@ def test_a_slider_moved_while_playing_acts_at_the_next_step_without_reset():
     assert np.ptp(optimum[mark["step"] :]) == 0
     assert optimum[0] != optimum[-1]
     assert len(optimum) == 201
+
+
+@pytest.mark.parametrize("stop", [LiveFigure.pause, LiveFigure.step, lambda fig: fig.pin("one")])
+def test_what_is_moved_while_playing_is_what_is_shown(stop):
+    async def main():
+        fig = training(steps=2000)
+        fig.play()
+        await asyncio.sleep(0.08)
+        step, pull = fig.session.step, fig.controls["kl_coeff"]
+        fig.session.plan([(step + 1, "learning_rate", 1.0)])  # nobody has moved that
+        pull.value = 1.0
+        assert (pull.value, fig.canvas.frame["settings"]["kl_coeff"]) == (1.0, 1.0)
+        pull.value = 0.1
+        pull.value = 0.5
+        stop(fig)
+        assert (pull.value, fig.canvas.frame["settings"]["kl_coeff"]) == (0.5, 0.5)
+        if not fig.playing:
+            assert fig.now["optimum"] == pytest.approx(1 / (1 + np.exp(-2 + 2.197225)), rel=1e-5)
+            (mark,) = (mark for mark in fig.marks if mark["name"] == "kl_coeff")
+            assert (mark["step"], mark["from"], mark["to"]) == (step, 0.1, 0.5)
+        fig.pause()
+
+    asyncio.run(main())
+
+
+def test_a_slider_moved_there_and_back_between_two_updates_was_not_moved():
+    async def main():
+        fig = training(steps=2000)
+        fig.play()
+        await asyncio.sleep(0.08)
+        fig.set(kl_coeff=1.0)
+        fig.set(kl_coeff=0.1)
+        await asyncio.sleep(0.12)
+        fig.pause()
+        assert fig.marks == []
+        assert np.ptp(fig.history["optimum"]) == 0
+
+    asyncio.run(main())
 
 
 def test_pause_reset_and_seed_while_playing():
