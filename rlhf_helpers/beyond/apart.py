@@ -14,6 +14,10 @@ weights.
 That is why a sampler that dies costs time and nothing else: another one writes the batch again. The learner saves what
 it needs after every update, whole or not at all, and one that has died goes on from there. ``--kill`` shows both. After
 three deaths the run ends and says so.
+
+Ctrl-C, SIGTERM and faults leave no process and no file behind. After SIGKILL nobody can clean up: Linux ends Ray's main
+processes at once, but its helpers try for a minute to report that to one that is gone, and Ray has no setting for it.
+Its folder stays in ``/tmp``.
 """
 
 import argparse
