@@ -14,10 +14,13 @@ weights.
 That is why a sampler that dies costs time and nothing else: another one writes the batch again. The learner saves what
 it needs after every update, whole or not at all, and one that has died goes on from there. ``--kill`` shows both. After
 three deaths the run ends and says so.
+
+Ctrl-C, SIGTERM and faults leave no process and no file behind. After SIGKILL nobody can clean up: Linux ends Ray's main
+processes at once, but its helpers try for a minute to report that to one that is gone, and Ray has no setting for it.
+Its folder stays in ``/tmp``.
 """
 
 import argparse
-import math
 import os
 import secrets
 import sys
@@ -36,12 +39,11 @@ from rlhf_helpers import (
     Models,
     Rollout,
     collect,
-    expected_reward_and_kl,
-    policy_table,
     reinforce_loss,
     token_logprobs,
     uniform_policy,
 )
+from rlhf_helpers.beyond._common import add_learning_rate, at_least, reward_and_kl
 from rlhf_helpers.training import seeded
 
 ANSWERS, LENGTH, KL_COEFF, DEATHS = 32, 8, 0.5, 3
@@ -120,14 +122,10 @@ class Learner:
         os.replace(beside, self.saved)
 
 
-@torch.no_grad()
 def worth(weights: Weights) -> tuple[float, float]:
     """Return the exact reward per token of a policy, and what is left of it when the KL is paid for."""
-    policy, reference = start(), start()
-    policy.load_state_dict(weights)
-    token_rewards = torch.eye(policy.vocab_size, dtype=torch.float64)[1]
-    reward, kl = expected_reward_and_kl(policy_table(policy), policy_table(reference), token_rewards, horizon=LENGTH)
-    return float(reward), float(reward - KL_COEFF * kl)
+    reward, kl = reward_and_kl(weights.values(), LENGTH)
+    return reward, reward - KL_COEFF * kl
 
 
 class Update(NamedTuple):
@@ -212,26 +210,21 @@ def report(runs: dict[int, list[Update]]) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, train once for each depth, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m rlhf_helpers.beyond.apart", description=__doc__.partition("\n")[0])
-    parser.add_argument("--depth", type=int, nargs="+", default=[0, 1, 4], help="batches in the queue; 0: take turns")
-    parser.add_argument("--updates", type=int, default=40)
-    parser.add_argument("--learning-rate", type=float, default=0.05)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--depth", type=at_least(0), nargs="+", default=[0, 1, 4], help="batches in the queue; 0: turns"
+    )
+    parser.add_argument("--updates", type=at_least(1), default=40)
+    add_learning_rate(parser, 0.05)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--write", type=float, default=0.05, help="seconds that writing a batch takes, in the mean")
     parser.add_argument("--learn", type=float, default=0.05, help="seconds that an update takes")
     parser.add_argument("--kl-priced", choices=["learned", "written"], default="learned", help="by whose log-probs")
     parser.add_argument("--kill", choices=["sampler", "learner"], help="who dies")
-    parser.add_argument("--at", type=int, nargs="+", default=[20], help="at these updates")
+    parser.add_argument("--at", type=at_least(0), nargs="+", default=[20], help="at these updates")
     asked = parser.parse_args(arguments)
-    for name, least in (("depth", 0), ("updates", 1), ("seed", 0), ("at", 0)):
-        found = getattr(asked, name)
-        for number in found if isinstance(found, list) else [found]:
-            if number < least:
-                parser.error(f"--{name} must be at least {least}, got {number}")
     for name in ("write", "learn"):
         if not 0 <= getattr(asked, name) <= 60:
             parser.error(f"--{name} must be seconds from 0 to 60, got {getattr(asked, name)}")
-    if not 0 < asked.learning_rate < math.inf:
-        parser.error(f"--learning-rate must be a positive number, got {asked.learning_rate}")
     try:
         with ray_of_our_own() as (ray, folder):
             people = {}

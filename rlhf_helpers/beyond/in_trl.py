@@ -14,7 +14,6 @@ adapter (``peft_config=LoraConfig()``), and vLLM writes (``use_vllm=True``). Non
 
 import argparse
 import json
-import math
 import os
 import sys
 import tempfile
@@ -32,14 +31,13 @@ from rlhf_helpers import (
     Models,
     collect,
     dpo,
-    expected_reward_and_kl,
     grpo,
-    policy_table,
     rloo,
     sample_with,
     train,
     uniform_policy,
 )
+from rlhf_helpers.beyond._common import add_learning_rate, at_least, reward_and_kl
 from rlhf_helpers.ties import tied
 from rlhf_helpers.training import seeded
 
@@ -246,7 +244,8 @@ class Run(list):
 
     def worth(self) -> tuple[list[float], list[float]]:
         """Return the exact reward and KL per token before each update and after the last."""
-        return tuple(zip(*map(reward_and_kl, self), strict=True))
+        exact = [[round(number, 6) for number in reward_and_kl(weights, LENGTH)] for weights in self]
+        return tuple(zip(*exact, strict=True))
 
     def milliseconds(self) -> float:
         """Return how long an update computes, of the quickest tenth: whatever else a machine does only adds to it."""
@@ -256,16 +255,6 @@ class Run(list):
     def distance(self, other: "Run", update: int) -> float:
         """Return how far two runs are apart after an update: the largest difference of two weights."""
         return max(float((a - b).abs().max()) for a, b in zip(self[update], other[update], strict=True))
-
-
-@torch.no_grad()
-def reward_and_kl(weights: list[Tensor]) -> tuple[float, float]:
-    """Return the exact reward and KL per token of a policy with these weights; the start is uniform."""
-    embed, head, bias = weights
-    token_rewards = torch.eye(len(bias), dtype=bias.dtype)[1]
-    table = policy_table(lambda ids: nn.functional.linear(embed[ids], head, bias))
-    reward, kl = expected_reward_and_kl(table, torch.full_like(table, 0.1).log(), token_rewards, horizon=LENGTH)
-    return round(float(reward), 6), round(float(kl), 6)
 
 
 def in_the_book(method: str, policy: nn.Module, *, steps: int, learning_rate: float, seed: int) -> Run:
@@ -317,7 +306,7 @@ def compare(method: str, *, steps: int, learning_rate: float, seed: int) -> dict
     same = in_trl(method, policy, **options, same=True)
     runs = {"book": [], "trl": []}
     for _ in range(3):  # all alike but for what the machine does beside them
-        runs["book"].append(in_the_book(method, policy, **options))
+        runs["book"] += [in_the_book(method, policy, **options) for _ in range(5)]  # so both are watched for as long
         runs["trl"].append(in_trl(method, policy, **options, same=False))
     apart = {update: runs["book"][0].distance(same, update) for update in (1, steps)}
     milliseconds = {name: min(run.milliseconds() for run in alike) for name, alike in runs.items()}
@@ -361,17 +350,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m rlhf_helpers.beyond.in_trl", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("--method", choices=list(METHODS), nargs="+", default=list(METHODS))
-    parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--learning-rate", type=float, default=0.05)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=at_least(3), default=60)
+    add_learning_rate(parser, 0.05)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--out", type=Path, help="a file for the curves, as JSON")
     asked = parser.parse_args(arguments)
-    if asked.steps < 3:
-        parser.error(f"--steps must be at least 3, got {asked.steps}")
-    if not 0 < asked.learning_rate < math.inf:
-        parser.error(f"--learning-rate must be a positive number, got {asked.learning_rate}")
-    if asked.seed < 0:
-        parser.error(f"--seed must be at least 0, got {asked.seed}")
     if asked.out and not asked.out.parent.is_dir():
         parser.error(f"--out must be in a folder that exists, got {asked.out}")
     torch.set_num_threads(1)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from rlhf_helpers import Models, Rollout, TinyPolicy, collect, shaped_rewards, token_logprobs
+from rlhf_helpers.beyond._common import add_learning_rate, at_least
 from rlhf_helpers.masks import keep
 from rlhf_helpers.training import seeded
 
@@ -132,14 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--average", choices=AVERAGES, default="tokens", help="what each process divides by")
     parser.add_argument("--answers", type=int, default=8, help="completions in a batch, over all processes")
-    parser.add_argument("--updates", type=int, default=3)
-    parser.add_argument("--learning-rate", type=float, default=0.5)
+    parser.add_argument("--updates", type=at_least(1), default=3)
+    add_learning_rate(parser, 0.5)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)
-    if asked.updates < 1:
-        parser.error(f"--updates must be at least 1, got {asked.updates}")
-    if not asked.learning_rate > 0:
-        parser.error(f"--learning-rate must be positive, got {asked.learning_rate}")
     if not dist.is_torchelastic_launched():
         parser.error(
             "start me with: python -m torch.distributed.run --standalone --nproc_per_node=2 -m " + __spec__.name

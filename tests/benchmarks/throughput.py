@@ -1,7 +1,7 @@
 """Tokens per second: a loop over single tokens against batches, and how an update grows.
 
     python tests/benchmarks/throughput.py            # the first table
-    python tests/benchmarks/throughput.py --growth   # the others
+    python tests/benchmarks/throughput.py --growth   # the others; --out keeps them: rlhf_helpers/beyond/growth.json
 
 (a) One sequence of 8 tokens a step, drawn and scored token by token, as a first draft does it.
 (b) "same loss": the same loss on a batch of B sequences of 8 tokens, drawn and scored together.
@@ -17,8 +17,13 @@ completions, the size of the vocabulary, and the number of runs that ``torch.fun
 """
 
 import argparse
+import datetime
+import json
+import os
+import platform
 import shutil
 import time
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -167,35 +172,44 @@ def seconds_of(kinds, rounds=7):
     return found
 
 
-def growth(title, kinds):
-    """Print how long each kind of update takes, as a multiple of the first."""
-    found = seconds_of(kinds)
-    first = next(iter(kinds))
+def growth(title, kinds, rounds=7):
+    """Print how long each kind of update takes, as a multiple of the first, and return these multiples."""
+    found = seconds_of(kinds, rounds)
+    first, multiples = next(iter(kinds)), {}
     print(f"\n{title:<34} {'tokens':>8} {'ms an update':>13} {'times':>7} {'tokens/s, times':>16}")
     for name, (_, tokens) in kinds.items():
         times = median(ours / theirs for ours, theirs in zip(found[name], found[first], strict=True))
+        multiples[name] = round(times, 3)
         print(
             f"{name:<34} {tokens:>8,} {1000 * median(found[name]):>13.2f} {times:>7.2f} "
             f"{tokens / kinds[first][1] / times:>16.2f}"
         )
+    return multiples
 
 
 def all_growth():
-    """Print the tables of growth."""
-    growth("batch", {f"{size} completions": whole_ppo(size) for size in (8, 32, 128, 512, 2048)})
-    growth("length", {f"{length} tokens": whole_ppo(32, length) for length in (4, 8, 16, 32, 64)})
-    growth("vocabulary", {f"{size:,} tokens": whole_ppo(32, vocab_size=size) for size in (10, 100, 1_000, 10_000)})
-    growth("runs at once, by vmap", {f"{runs} runs": pure_ppo(runs) for runs in (1, 4, 16, 64, 256)})
+    """Print the tables of growth, and return them with the day and the machine."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), {gpu or 'no GPU'}"
+    told = {"date": str(datetime.date.today()), "machine": machine, "torch": torch.__version__, "times": {}}
+    times = told["times"]
+    times["batch"] = growth("batch, completions", {str(n): whole_ppo(n) for n in (8, 32, 128, 512, 2048)})
+    times["length"] = growth("length, tokens", {str(n): whole_ppo(32, n) for n in (4, 8, 16, 32, 64)})
+    sizes = {str(n): whole_ppo(32, vocab_size=n) for n in (10, 100, 1_000, 10_000)}
+    times["vocabulary"] = growth("vocabulary, tokens", sizes)
+    times["runs"] = growth("runs at once, by vmap", {str(n): pure_ppo(n) for n in (1, 4, 16, 64, 256)})
     if shutil.which("g++") or shutil.which("clang++"):
-        growth("compiled", {"eager": pure_ppo(), "torch.compile": pure_ppo(compiled=True)})
+        kinds = {"eager": pure_ppo(), "compiled": pure_ppo(compiled=True)}
+        times["compiler"] = growth("one run, and torch.compile", kinds)
     else:
         print("\ncompiled: skipped, there is no C++ compiler here")
-    if torch.cuda.is_available():
-        name = torch.cuda.get_device_name()
+    if gpu:
         for size in (32, 2048, 32768):
-            growth(f"{size:,} completions", {"cpu": whole_ppo(size), name: whole_ppo(size, device="cuda")})
+            kinds = {"cpu": whole_ppo(size), "cuda": whole_ppo(size, device="cuda")}
+            times[f"gpu, {size}"] = growth(f"{size:,} completions", kinds)
     else:
         print("\ncuda: skipped, there is no GPU here")
+    return told
 
 
 def operations(step):
@@ -209,8 +223,12 @@ def main():
     """Print the first table, or with ``--growth`` the others."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--growth", action="store_true", help="how an update grows")
-    if parser.parse_args().growth:
-        all_growth()
+    parser.add_argument("--out", type=Path, help="a file for the tables of growth, as JSON")
+    asked = parser.parse_args()
+    if asked.growth:
+        told = all_growth()
+        if asked.out:
+            asked.out.write_text(json.dumps(told) + "\n", "utf-8")
         return
     kinds = {"per token": per_token()}
     kinds |= {f"same loss, B = {size}": same_loss(size) for size in BATCHES}

@@ -106,9 +106,9 @@ def test_the_script_finds_what_is_kept(tmp_path):
     ("arguments", "says"),
     [
         (["--method", "ppo"], "invalid choice: 'ppo'"),
-        (["--steps", "2"], "--steps must be at least 3, got 2"),
-        (["--learning-rate", "-1"], "--learning-rate must be a positive number, got -1.0"),
-        (["--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["--steps", "2"], "--steps: must be at least 3, got 2"),
+        (["--learning-rate", "-1"], "--learning-rate: must be a positive number, got -1"),
+        (["--seed", "-1"], "--seed: must be at least 0, got -1"),
         (["--out", "nowhere/curves.json"], "--out must be in a folder that exists, got nowhere/curves.json"),
     ],
 )

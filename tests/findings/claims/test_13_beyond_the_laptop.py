@@ -1,6 +1,8 @@
 """What the page on systems of many machines says of its figures and runs, computed."""
 
 import functools
+import itertools
+import math
 import re
 
 import numpy as np
@@ -14,7 +16,7 @@ from rlhf_helpers.beyond.rosetta import table
 page = Page("13_beyond_the_laptop")
 LAG, PUSH = "A learner, and a sampler", "What answers with 0 to 8 ones add"
 MEMORY = "Weights, gradients and Adam's moments"
-NONE, CLIP = 0, 4  # options of the correction
+NONE, CLIP, ICEPOP, TOPR, MEAN = 0, 4, 8, 9, 10  # options of the correction
 
 
 @functools.cache
@@ -141,6 +143,57 @@ def test_the_exact_push_is_that_of_many_answers():
     [slope] = torch.autograd.grad(ppo_loss(new, old, paid - paid.mean(), clip_eps=0.2), z)
     right = 8 * 0.45 * 0.55  # of a sum: the derivative of 8 p
     assert -8 * slope.item() / right == pytest.approx(float(push("turned round")["share"]), abs=0.03)
+
+
+def of_all_answers(weight, p=0.45, sampler=0.3):
+    """The expected push on token 1, as a part of the right one, from all answers of ones and others, one by one."""
+    pushed = 0.0
+    for answer in itertools.product((True, False), repeat=8):
+        chance = math.prod(sampler if one else 1 - sampler for one in answer)
+        ratios = [p / sampler if one else (1 - p) / (1 - sampler) for one in answer]
+        advantage = sum(answer) - 8 * sampler
+        slopes = [1 - p if one else -p for one in answer]
+        each = zip(ratios, slopes, strict=True)
+        pushed += chance * advantage * sum(weight(ratio, math.prod(ratios), advantage) * slope for ratio, slope in each)
+    return pushed / (8 * p * (1 - p))
+
+
+@pytest.mark.parametrize(
+    ("correction", "cap", "weight"),
+    [
+        (ICEPOP, 1.45, lambda ratio, product, advantage: ratio if 0.5 <= ratio <= 1.45 else 0),
+        (ICEPOP, 5, lambda ratio, product, advantage: ratio),
+        (TOPR, 2, lambda ratio, product, advantage: 1 if advantage >= 0 else min(product, 1)),
+        (MEAN, 1.01, lambda ratio, product, advantage: 0.99 <= product ** (1 / 8) <= 1.01),
+        (MEAN, 1.1, lambda ratio, product, advantage: 0.9 <= product ** (1 / 8) <= 1.1),
+    ],
+)
+def test_corrections_with_names_weigh_as_their_papers_say(correction, cap, weight):
+    shown = push(correction=correction, cap=cap, sampler=0.3)
+    assert shown["share"] == pytest.approx(of_all_answers(weight), abs=1e-4)
+
+
+@page.says(
+    "Only answers with three 1s have a mean ratio within 1 % of 1, and those are fewer than the learner writes."
+)
+def test_the_mask_of_the_mean_keeps_one_kind():
+    run = push("one kind is left")
+    assert (np.abs(run["corrected"]) > 1e-6).nonzero()[0].tolist() == [3]
+    assert 3 < 8 * 0.45
+    assert run["share"] < 0
+
+
+def test_topr_keeps_the_direction_and_gets_shorter():
+    found = [push(correction=TOPR, needs=needs, sampler=q) for needs in (0, 3) for q in (0.38, 0.3, 0.24)]
+    shares = np.array([run["share"] for run in found]).reshape(2, 3)
+    assert (shares > 0).all()
+    assert (np.diff(shares) < 0).all()
+
+
+@pytest.mark.parametrize(("correction", "cap"), [(ICEPOP, 5), (TOPR, 2), (MEAN, 1.01)])
+def test_priced_when_learned_they_too_end_on_the_line(correction, cap):
+    run = page.figure(LAG).run("priced when learned", correction=correction, cap=cap)
+    assert run["p1"][-50:] == pytest.approx(0.451, abs=0.01)
 
 
 @page.says("PPO needs more than twice what fine-tuning needs.")

@@ -77,13 +77,13 @@ def test_the_price_of_the_kl_is_today_s_or_that_of_the_day_of_writing(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--depth", "1", "-1"], "--depth must be at least 0, got -1"),
-        (["--updates", "0"], "--updates must be at least 1, got 0"),
-        (["--at", "-3"], "--at must be at least 0, got -3"),
-        (["--seed", "-3"], "--seed must be at least 0, got -3"),
+        (["--depth", "1", "-1"], "--depth: must be at least 0, got -1"),
+        (["--updates", "0"], "--updates: must be at least 1, got 0"),
+        (["--at", "-3"], "--at: must be at least 0, got -3"),
+        (["--seed", "-3"], "--seed: must be at least 0, got -3"),
         (["--write", "61"], "--write must be seconds from 0 to 60, got 61.0"),
         (["--learn", "nan"], "--learn must be seconds from 0 to 60, got nan"),
-        (["--learning-rate", "inf"], "--learning-rate must be a positive number, got inf"),
+        (["--learning-rate", "inf"], "--learning-rate: must be a positive number, got inf"),
         (["--kill", "everybody"], "invalid choice: 'everybody'"),
     ],
 )

@@ -65,8 +65,8 @@ def test_the_loss_leaves_the_policy_as_it_was(policy, batch):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--updates", "0"], "--updates must be at least 1, got 0"),
-        (["--learning-rate", "0"], "--learning-rate must be positive, got 0.0"),
+        (["--updates", "0"], "--updates: must be at least 1, got 0"),
+        (["--learning-rate", "0"], "--learning-rate: must be a positive number, got 0"),
         (["--average", "sums"], "invalid choice: 'sums'"),
         ([], "start me with: python -m torch.distributed.run --standalone --nproc_per_node=2"),
     ],
