@@ -168,7 +168,7 @@ mended = Function(
             lambda rewards, values, lam: _gae(rewards, values, lam, values.roll(1, dims=1)),
         ),
         Mistake(
-            "You repeat the last value: the critic would expect pay after the end.",
+            "What comes after the end is worth the last value itself with you, so that it cancels; it is worth 0.",
             lambda rewards, values, lam: _gae(rewards, values, lam, torch.cat([values[:, 1:], values[:, -1:]], 1)),
         ),
         Mistake(
@@ -208,6 +208,16 @@ mended = Function(
             lambda rewards, values, lam: _gae(
                 rewards, values, lam, torch.cat([values[:, 1:], values[:, -1:] - rewards[:, -1:]], 1)
             ),
+        ),
+        Mistake(
+            "You shifted the values the other way: after a token comes the value of the next.",
+            lambda rewards, values, lam: _gae(
+                rewards, values, lam, torch.cat([torch.zeros_like(values[:, :1]), values[:, :-1]], 1)
+            ),
+        ),
+        Mistake(
+            "lam multiplies the sum of the surprises alone, and not the next value.",
+            lambda rewards, values, lam: _gae(rewards, values, lam, lam * _after_each(values)),
         ),
     ],
     hint=3,

@@ -69,6 +69,11 @@ farthest_ratio = Function(
             "old_logprobs": torch.tensor([[-1.0, -1.1, -0.5], [-1.9, -5.0, -4.0]]),
             "mask": torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]),
         },
+        {  # no ratio is 1
+            "logprobs": torch.tensor([[-1.0, -2.0, -0.5]]),
+            "old_logprobs": torch.tensor([[-1.3, -1.6, -0.3]]),
+            "mask": torch.tensor([[1.0, 1.0, 1.0]]),
+        },
     ],
     [
         Mistake(
@@ -129,6 +134,40 @@ farthest_ratio = Function(
         Mistake(
             "You square the distance.",
             lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).square().max(),
+        ),
+        Mistake(
+            "You say whether a ratio is far; how far was asked for.",
+            lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).abs().max() < 1e-4,
+        ),
+        Mistake(
+            "That is the distance between the largest and the smallest ratio; from 1 it is measured.",
+            lambda new, old, mask: (
+                _log_ratio(new, old, mask).exp()[mask > 0].max() - _log_ratio(new, old, mask).exp()[mask > 0].min()
+            ),
+        ),
+        Mistake(
+            "You summed the distances; one bad token was asked for, the farthest.",
+            lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).abs().sum(),
+        ),
+        Mistake(
+            "You took the ratio of a whole answer; each token has its own.",
+            lambda new, old, mask: (_log_ratio(new, old, mask).sum(1).exp() - 1).abs().max(),
+        ),
+        Mistake(
+            "You took the largest log ratio, and its sign was lost before `exp`.",
+            lambda new, old, mask: _log_ratio(new, old, mask).abs().max().exp() - 1,
+        ),
+        Mistake(
+            "You subtracted probabilities; a ratio divides them.",
+            lambda new, old, mask: (new.exp() - old.exp())[mask > 0].abs().max(),
+        ),
+        Mistake(
+            "You divided the logs; a ratio is e to their difference.",
+            lambda new, old, mask: (new / old - 1)[mask > 0].abs().max(),
+        ),
+        Mistake(
+            "That is the root of the mean square; one bad token among many would hide. Take the maximum.",
+            lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1)[mask > 0].square().mean().sqrt(),
         ),
     ],
     edges=(

@@ -132,9 +132,21 @@ within_a_group = Function(
             "You turned the table, so that the result is (G, N).",
             lambda rewards: (_centered(rewards) / (_deviation(rewards) + 1e-4)).T,
         ),
+        Mistake(
+            "You subtracted the median; the function had the mean.",
+            lambda rewards: (rewards - rewards.median(1, keepdim=True).values) / (_deviation(rewards) + 1e-4),
+        ),
+        Mistake(
+            "You subtracted the mean of the others, as RLOO does; the function had the mean of all.",
+            lambda rewards: _within(rewards) * rewards.shape[1] / (rewards.shape[1] - 1),
+        ),
+        Mistake(
+            "You divided by the largest gap; the function had the standard deviation.",
+            lambda rewards: _centered(rewards) / (rewards.amax(1, keepdim=True) - rewards.amin(1, keepdim=True) + 1e-4),
+        ),
     ],
     edges=(
-        Edge("Without the 1e-4 a silent group is 0 divided by 0.", {"rewards": TWO_SILENT}),
+        Edge("A silent group has advantages of 0; without the 1e-4 they are 0 divided by 0.", {"rewards": TWO_SILENT}),
         Edge(
             "Next to a very small standard deviation the 1e-4 shows: keep it, added to the deviation.",
             {"rewards": torch.tensor([[1.0, 1.002, 1.0], [0.5, 0.5, 0.504]])},

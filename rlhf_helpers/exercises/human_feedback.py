@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from rlhf_helpers.exercises.combinations import combined
 from rlhf_helpers.exercises.diagnosis import ANY, Checker, Function, Mistake, Numbers, Parts
 
 # ---- What a finger says
@@ -56,6 +57,7 @@ agreement = Function(
         },
         {"chosen_scores": torch.tensor([0.0, 0.0, -3.0]), "rejected_scores": torch.tensor([0.0, 0.0, 5.0])},
         {"chosen_scores": torch.tensor([1.0, 2.0, -1.0, 0.5]), "rejected_scores": torch.tensor([0.25, 1.5, -1.0, 2.0])},
+        *combined(3, {}, chosen_scores=(-2.5, -0.5, 0.0, 0.75, 4.0), rejected_scores=(-3.0, -0.5, 0.5, 0.75)),
     ],
     [
         Mistake("You count a tie as right.", lambda chosen, rejected: (chosen >= rejected).double().mean()),
@@ -188,6 +190,14 @@ margin_loss = Function(
             "You took the absolute value of the gap: a pair that is ranked wrong would be called right.",
             lambda chosen, rejected, margins: -logsigmoid((chosen - rejected).abs() - margins).mean(),
         ),
+        Mistake(
+            "You divide the gap by the margin; subtract it.",
+            lambda chosen, rejected, margins: -logsigmoid((chosen - rejected) / margins).mean(),
+        ),
+        Mistake(
+            "The margin is inside now, and its mean is still added outside.",
+            lambda chosen, rejected, margins: _margin_loss(chosen, rejected, margins) + margins.mean(),
+        ),
     ],
     gradients=("chosen_scores", "rejected_scores"),  # margins are data
     hint=2,
@@ -264,6 +274,18 @@ best_of_n = Function(
             lambda p, n: (_good(p, n), math.log(_good(p, n) / p)),
         ),
         Mistake("Your KL has the wrong sign.", lambda p, n: (_good(p, n), -_kl(_good(p, n), p))),
+        Mistake(
+            "n times p counts a draw twice where two are good: 1 minus the chance that none is.",
+            lambda p, n: (n * p, n * p * math.log(n)),
+        ),
+        Mistake(
+            "The two logs are not weighed: the first by q, the second by 1 - q.",
+            lambda p, n: (_good(p, n), math.log(_good(p, n) / p) + math.log((1 - _good(p, n)) / (1 - p))),
+        ),
+        Mistake(
+            "That is the KL to two equal probabilities; the policy has p and 1 - p.",
+            lambda p, n: (_good(p, n), _kl(_good(p, n), 0.5)),
+        ),
     ],
     hint=2,
 )

@@ -132,6 +132,10 @@ where_a_name_is_over = Function(
             "You give the lengths; a mask has a number for each token.",
             lambda ids, end_id: (_ends_before(ids, end_id) == 0).sum(1),
         ),
+        Mistake(
+            "You counted from the end: up to the last end token, all counts, and a name without one not at all.",
+            lambda ids, end: (ids == end).flip(1).cumsum(1).flip(1) > 0,
+        ),
     ],
     hint=2,
 )
@@ -286,6 +290,14 @@ best_for_rule = Function(
             _mistaken_kl(lambda q, p, k: q * k - math.log(p * math.exp(1 / k) + 1 - p)),
         ),
         Mistake("The two results are in the wrong order.", lambda p, k: _best_for_rule(p, k)[::-1]),
+        Mistake(
+            "That is log Z; the KL is the share over kl_coeff, minus log Z.",
+            lambda p, k: (_best_for_rule(p, k)[0], 1 / k + math.log(p + (1 - p) * math.exp(-1 / k))),
+        ),
+        Mistake(
+            "These are the odds; the share is what keeps the rule over all.",
+            lambda p, k: (p / (1 - p) * math.exp(min(1 / k, 700.0)), _best_for_rule(p, k)[1]),
+        ),
     ],
     edges=(
         Edge("Here 1 - p* rounds to 0, and the limit of x log x at 0 is 0.", {"p": 0.4, "kl_coeff": 0.01}),

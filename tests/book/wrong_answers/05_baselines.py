@@ -97,7 +97,7 @@ WRONG = {
     "ex-baselines-wrap": {
         "your colleague's": wrapped,
         "roll the other way": wrong_way,
-        "repeat the last value": repeated,
+        "worth the last value itself": repeated,
         "after any token": nothing_to_come,
         "is lambda 1": forgets_lambda,
         "is lambda 0": surprises_alone,

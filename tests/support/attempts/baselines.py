@@ -145,6 +145,24 @@ RIGHT = {
                 out[:, t] = running
             return torch.from_numpy(out)
         """,
+        "lists": """
+            rows = []
+            for r, v in zip(rewards.tolist(), values.tolist()):
+                following, out, running = v[1:] + [0.0], [], 0.0
+                for t in reversed(range(len(r))):
+                    running = r[t] + following[t] - v[t] + lam * running
+                    out.insert(0, running)
+                rows.append(out)
+            return torch.tensor(rows)
+        """,
+        "in place on the rolled values": """
+            following = values.roll(-1, dims=1)
+            following[:, -1] = 0
+            surprise = rewards + following - values
+            for t in reversed(range(rewards.shape[1] - 1)):
+                surprise[:, t] += lam * surprise[:, t + 1]
+            return surprise
+        """,
     },
     "ex-baselines-explained": {
         "biased both times": """
@@ -388,6 +406,65 @@ WRONG = {
                 running = surprise[:, t] + lam * running
                 advantages.insert(0, running)
             return torch.stack(advantages, 0)
+        """,
+        "the last token's own value": """
+            following = torch.cat([values[:, 1:], values[:, -1:]], 1)
+            surprise, running, out = rewards + following - values, 0.0, []
+            for t in reversed(range(rewards.shape[1])):
+                running = surprise[:, t] + lam * running
+                out.insert(0, running)
+            return torch.stack(out, 1)
+        """,
+        "the last advantage set to 0": """
+            surprise, running, out = rewards + values.roll(-1, 1) - values, 0.0, []
+            surprise[:, -1] = 0
+            for t in reversed(range(rewards.shape[1])):
+                running = surprise[:, t] + lam * running
+                out.insert(0, running)
+            return torch.stack(out, 1)
+        """,
+        "the last reward alone": """
+            surprise, running, out = rewards + values.roll(-1, 1) - values, 0.0, []
+            surprise[:, -1] = rewards[:, -1]
+            for t in reversed(range(rewards.shape[1])):
+                running = surprise[:, t] + lam * running
+                out.insert(0, running)
+            return torch.stack(out, 1)
+        """,
+        "shifted the other way": """
+            following = torch.cat([torch.zeros_like(values[:, :1]), values[:, :-1]], 1)
+            surprise, running, out = rewards + following - values, 0.0, []
+            for t in reversed(range(rewards.shape[1])):
+                running = surprise[:, t] + lam * running
+                out.insert(0, running)
+            return torch.stack(out, 1)
+        """,
+        "no lam": """
+            following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1)
+            return rewards + following - values
+        """,
+        "returns": """
+            following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1)
+            surprise, running, out = rewards + following - values, 0.0, []
+            for t in reversed(range(rewards.shape[1])):
+                running = surprise[:, t] + lam * running
+                out.insert(0, running)
+            return torch.stack(out, 1) + values
+        """,
+        "lam on the next value": """
+            following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1)
+            surprise, running, out = rewards + lam * following - values, 0.0, []
+            for t in reversed(range(rewards.shape[1])):
+                running = surprise[:, t] + lam * running
+                out.insert(0, running)
+            return torch.stack(out, 1)
+        """,
+        "without the last token": """
+            surprise, running, out = rewards[:, :-1] + values[:, 1:] - values[:, :-1], 0.0, []
+            for t in reversed(range(surprise.shape[1])):
+                running = surprise[:, t] + lam * running
+                out.insert(0, running)
+            return torch.stack(out, 1)
         """,
     },
     "ex-baselines-explained": {

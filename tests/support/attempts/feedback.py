@@ -103,6 +103,19 @@ RIGHT = {
             both = torch.stack([chosen_scores - margins, rejected_scores], 1)
             return torch.nn.functional.cross_entropy(both, torch.zeros(len(both), dtype=torch.long))
         """,
+        "binary cross entropy": """
+            gap = chosen_scores - rejected_scores - margins.detach()
+            return torch.nn.functional.binary_cross_entropy_with_logits(gap, torch.ones_like(gap))
+        """,
+        "in place": """
+            gap = chosen_scores - rejected_scores
+            gap.sub_(margins)
+            return logsigmoid(gap).neg_().mean()
+        """,
+        "log1p": "return torch.log1p((margins - (chosen_scores - rejected_scores)).exp()).mean()",
+        "float64 sum": """
+            return -logsigmoid((chosen_scores - rejected_scores - margins).double()).sum() / margins.numel()
+        """,
     },
     "ex-feedback-bon": {
         "a failure's probability": """
@@ -139,6 +152,16 @@ RIGHT = {
             q = 1 - (1 - p) ** n
             old, new = torch.tensor([p, 1 - p], dtype=double), torch.tensor([q, 1 - q], dtype=double)
             return q, torch.nn.functional.kl_div(old.log(), new, reduction="sum").item()
+        """,
+        "log of the bad answer": """
+            bad = n * math.log(1 - p)
+            q = 1 - math.exp(bad)
+            return [q, q * math.log(q / p) + (1 - q) * (n - 1) * math.log(1 - p)]
+        """,
+        "the library's KL": """
+            q = 1 - (1 - p) ** n
+            a, b = torch.distributions.Bernoulli(torch.tensor(q)), torch.distributions.Bernoulli(torch.tensor(p))
+            return q, torch.distributions.kl_divergence(a, b)
         """,
     },
     "ex-feedback-agreement: if_ties_were_right": {
@@ -272,6 +295,19 @@ WRONG = {
             gap = chosen_scores - rejected_scores
             return -torch.sigmoid(gap - margins).mean()
         """,
+        "added to the gap": "return -logsigmoid(chosen_scores - rejected_scores + margins).mean()",
+        "multiplied": "return -logsigmoid((chosen_scores - rejected_scores) * margins).mean()",
+        "divided": "return -logsigmoid((chosen_scores - rejected_scores) / margins).mean()",
+        "a mean margin": "return -logsigmoid(chosen_scores - rejected_scores - margins.mean()).mean()",
+        "hinge": "return (margins - chosen_scores + rejected_scores).clamp(min=0).mean()",
+        "weighed": "return -(margins * logsigmoid(chosen_scores - rejected_scores)).mean()",
+        "both": "return -logsigmoid(chosen_scores - rejected_scores - margins).mean() + margins.mean()",
+        "subtracted outside": "return (-logsigmoid(chosen_scores - rejected_scores) - margins).mean()",
+        "on the chosen score, inside a sigmoid": """
+            return -logsigmoid(chosen_scores - margins).mean() + logsigmoid(rejected_scores).mean()
+        """,
+        "margin on both": "return -logsigmoid((chosen_scores - margins) - (rejected_scores - margins)).mean()",
+        "for each pair": "return -logsigmoid(chosen_scores - rejected_scores - margins)",
     },
     "ex-feedback-bon": {
         "all n are good": """
@@ -328,6 +364,27 @@ WRONG = {
         "the two swapped": """
             q = 1 - (1 - p) ** n
             return q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p)), q
+        """,
+        "p to the n": "return p**n, p**n * math.log(p**n / p) + (1 - p**n) * math.log((1 - p**n) / (1 - p))",
+        "the first term alone": """
+            q = 1 - (1 - p) ** n
+            return q, q * math.log(q / p)
+        """,
+        "no weights": """
+            q = 1 - (1 - p) ** n
+            return q, math.log(q / p) + math.log((1 - q) / (1 - p))
+        """,
+        "squared probabilities": """
+            q = 1 - (1 - p) ** 2
+            return q, q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p))
+        """,
+        "absolute": """
+            q = 1 - (1 - p) ** n
+            return q, q * math.log(q / p) - (1 - q) * math.log((1 - q) / (1 - p))
+        """,
+        "to the uniform": """
+            q = 1 - (1 - p) ** n
+            return q, q * math.log(2 * q) + (1 - q) * math.log(2 * (1 - q))
         """,
     },
     "ex-feedback-agreement: if_ties_were_right": {

@@ -112,6 +112,25 @@ RIGHT = {
             out /= rewards.std(1, keepdim=True) + 1e-4
             return out
         """,
+        "a loop": "return torch.stack([(row - row.mean()) / (row.std() + 1e-4) for row in rewards])",
+        "in place": """
+            spread = rewards.std(-1, keepdim=True)
+            rewards -= rewards.mean(-1, keepdim=True)
+            return rewards.div_(spread.add_(1e-4))
+        """,
+        "NumPy, over G - 1": """
+            r = rewards.double().numpy()
+            return (r - r.mean(1, keepdims=True)) / (r.std(1, ddof=1, keepdims=True) + 1e-4)
+        """,
+        "lists": """
+            import statistics
+            out = []
+            for row in rewards.tolist():
+                m, s = statistics.mean(row), statistics.stdev(row)
+                out.append([(x - m) / (s + 1e-4) for x in row])
+            return out
+        """,
+        "vmap": "return torch.vmap(lambda row: (row - row.mean()) / (row.std() + 1e-4))(rewards)",
     },
     "ex-grpo-clip-higher": {
         "the knobs by keyword only": """
@@ -261,6 +280,29 @@ WRONG = {
         """,
         "precedence: 1e-4 added after the division": """
             return (rewards - rewards.mean(1, keepdim=True)) / rewards.std(1, keepdim=True).clamp(min=1e-2) + 1e-4
+        """,
+        "over everything": "return (rewards - rewards.mean()) / (rewards.std() + 1e-4)",
+        "median": "return (rewards - rewards.median(1, keepdim=True).values) / (rewards.std(1, keepdim=True) + 1e-4)",
+        "1e-4 under the root": """
+            return (rewards - rewards.mean(1, keepdim=True)) / (rewards.var(1, keepdim=True) + 1e-4).sqrt()
+        """,
+        "1e-8": "return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-8)",
+        "the largest gap": """
+            gap = rewards.amax(1, keepdim=True) - rewards.amin(1, keepdim=True)
+            return (rewards - rewards.mean(1, keepdim=True)) / (gap + 1e-4)
+        """,
+        "leave one out": """
+            g = rewards.shape[1]
+            others = (rewards.sum(1, keepdim=True) - rewards) / (g - 1)
+            return (rewards - others) / (rewards.std(1, keepdim=True) + 1e-4)
+        """,
+        "silent groups left as they are": """
+            spread = rewards.std(1, keepdim=True)
+            return torch.where(spread > 0, (rewards - rewards.mean(1, keepdim=True)) / (spread + 1e-4), rewards)
+        """,
+        "NumPy's deviation": """
+            r = rewards.double().numpy()
+            return (r - r.mean(1, keepdims=True)) / (r.std(1, keepdims=True) + 1e-4)
         """,
     },
     "ex-grpo-clip-higher": {

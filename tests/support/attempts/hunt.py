@@ -71,6 +71,15 @@ RIGHT = {
             keep = mask.numpy() != 0
             return np.abs(np.exp(logprobs.numpy()[keep] - old_logprobs.numpy()[keep]) - 1).max()
         """,
+        "the larger of two ends": """
+            log = (logprobs - old_logprobs)[mask.bool()]
+            return max(log.max().exp() - 1, 1 - log.min().exp())
+        """,
+        "in place": """
+            logprobs.sub_(old_logprobs)
+            logprobs[mask == 0] = 0
+            return logprobs.exp_().sub_(1).abs_().amax()
+        """,
     },
     "ex-hunt-kl": {
         "in float64": """
@@ -315,6 +324,22 @@ WRONG = {
             log_ratio = (logprobs - old_logprobs).masked_fill(mask == 0, 0.0).sum(-1)
             return (log_ratio.exp() - 1).abs().max()
         """,
+        "nan_to_num after the product": """
+            return (((logprobs - old_logprobs).exp() - 1) * mask).nan_to_num(9.0).abs().max()
+        """,
+        "the largest ratio minus 1": "return (logprobs - old_logprobs)[mask > 0].exp().max() - 1",
+        "a quotient of logs": "return (logprobs[mask > 0] / old_logprobs[mask > 0] - 1).abs().max()",
+        "probabilities subtracted": "return (logprobs[mask > 0].exp() - old_logprobs[mask > 0].exp()).abs().max()",
+        "the range": """
+            return (logprobs - old_logprobs)[mask > 0].exp().max() - (logprobs - old_logprobs)[mask > 0].exp().min()
+        """,
+        "the ratio of an answer": """
+            return (((logprobs - old_logprobs).masked_fill(mask == 0, 0)).sum(1).exp() - 1).abs().max()
+        """,
+        "a sum": "return ((logprobs - old_logprobs)[mask > 0].exp() - 1).abs().sum()",
+        "the exp of the largest log": "return (logprobs - old_logprobs)[mask > 0].abs().max().exp() - 1",
+        "the root mean square": "return ((logprobs - old_logprobs)[mask > 0].exp() - 1).square().mean().sqrt()",
+        "yes or no": "return ((logprobs - old_logprobs)[mask > 0].exp() - 1).abs().max() < 1e-4",
     },
     "ex-hunt-kl": {
         "nothing repaired": """

@@ -79,6 +79,24 @@ RIGHT = {
                 rows.append(out)
             return torch.tensor(rows)
         """,
+        "first end by argmax": """
+            end = completion_ids == end_id
+            first = torch.where(end.any(1), end.int().argmax(1), completion_ids.shape[1])
+            return torch.arange(completion_ids.shape[1]) <= first[:, None]
+        """,
+        "cumprod": """
+            alive = (completion_ids != end_id).long().cumprod(1)
+            return torch.cat([torch.ones_like(alive[:, :1]), alive[:, :-1]], 1)
+        """,
+        "cummax": """
+            end = (completion_ids == end_id).int()
+            seen = end.cummax(1).values
+            return 1 - (seen - end) - (end * (end.cumsum(1) > 1))
+        """,
+        "float": """
+            end = (completion_ids == end_id).float()
+            return (end.cumsum(1) - end < 0.5).float()
+        """,
     },
     "ex-names-bug": {
         "in float64": """
@@ -178,6 +196,21 @@ RIGHT = {
             log_ratio = logits.log_softmax(0) - torch.tensor([p, 1 - p], dtype=double).log()
             return new[0].item(), (new * log_ratio).sum().item()
         """,
+        "logaddexp": """
+            z = torch.logaddexp(torch.tensor(p).double().log() + 1 / kl_coeff, torch.tensor(1 - p).double().log())
+            share = (torch.tensor(p).double().log() + 1 / kl_coeff - z).exp()
+            return share, share / kl_coeff - z
+        """,
+        "expit": """
+            x = torch.tensor(math.log(p / (1 - p)) + 1 / kl_coeff, dtype=torch.float64)
+            q, r = torch.sigmoid(x), torch.sigmoid(-x)
+            return q.item(), (q * (q / p).log() + torch.special.xlogy(r, r / (1 - p))).item()
+        """,
+        "log1p": """
+            odds = (1 - p) / p * math.exp(-1 / kl_coeff)
+            q = 1 / (1 + odds)
+            return [q, -math.log(p) - math.log1p(odds) - (1 - q) / kl_coeff]
+        """,
     },
 }
 
@@ -246,6 +279,28 @@ WRONG = {
             is_end = (completion_ids == end_id).long()
             return is_end.flip(1).cumsum(1).flip(1) > 0
         """,
+        "only end ids 0": "return ((completion_ids == 0).cumsum(1) - (completion_ids == 0).int()) == 0",
+        "everything but ends": "return completion_ids != end_id",
+        "without the end": "return (completion_ids == end_id).cumsum(1) == 0",
+        "one more after the end": """
+            end = (completion_ids == end_id).int()
+            before = end.cumsum(1) - end
+            return before.roll(1, 1) == 0
+        """,
+        "lengths": "return ((completion_ids == end_id).cumsum(1) == 0).sum(1) + 1",
+        "cut off counts nothing": """
+            end = (completion_ids == end_id).int()
+            return (end.cumsum(1) - end == 0) & end.any(1, keepdim=True)
+        """,
+        "the wrong way round": """
+            end = (completion_ids == end_id).int()
+            return end.cumsum(1) - end > 0
+        """,
+        "over the batch": """
+            end = (completion_ids == end_id).int()
+            return end.cumsum(0) - end == 0
+        """,
+        "at most one end": "return (completion_ids == end_id).cumsum(1) <= 1",
     },
     "ex-names-bug": {
         "nothing repaired": "return (-(logprobs * mask)).mean()",
@@ -341,6 +396,29 @@ WRONG = {
             other = (1 - p) * math.exp(-1 / kl_coeff)
             z = p + other
             return p / z, p / z - kl_coeff * (-math.log(z) - other / z / kl_coeff)
+        """,
+        "the limit everywhere": "return 1.0, -math.log(p)",
+        "a share of p alone": """
+            q = min(1.0, p * (1 + 1 / kl_coeff))
+            return q, q * math.log(q / p)
+        """,
+        "the reward minus the price": """
+            rest = (1 - p) * math.exp(-1 / kl_coeff)
+            q = p / (p + rest)
+            return q, q - kl_coeff * -math.log(p + rest)
+        """,
+        "log Z": """
+            rest = (1 - p) * math.exp(-1 / kl_coeff)
+            return p / (p + rest), 1 / kl_coeff + math.log(p + rest)
+        """,
+        "sign": """
+            rest = (1 - p) * math.exp(-1 / kl_coeff)
+            z = p + rest
+            return p / z, math.log(z) + rest / z / kl_coeff
+        """,
+        "odds": """
+            rest = (1 - p) * math.exp(-1 / kl_coeff)
+            return p / rest if rest else math.inf, -math.log(p + rest) - rest / (p + rest) / kl_coeff
         """,
     },
 }

@@ -233,10 +233,6 @@ RIGHT = {
                 rows.append((n[kept] - o[kept]).mean().exp())
             return torch.stack(rows)
         """,
-        "in place, again": """
-            logs = (logprobs - old_logprobs.detach()).mul_(completion_mask)
-            return logs.sum(1).div_(completion_mask.sum(1)).exp_()
-        """,
         "nanmean": """
             logs = (logprobs - old_logprobs.detach()).masked_fill(completion_mask == 0, float("nan"))
             return logs.nanmean(-1).exp()
