@@ -139,11 +139,15 @@ farthest_ratio = Function(
             "You say whether a ratio is far; how far was asked for.",
             lambda new, old, mask: (_log_ratio(new, old, mask).exp() - 1).abs().max() < 1e-4,
         ),
-        Mistake(
-            "That is the distance between the largest and the smallest ratio; from 1 it is measured.",
-            lambda new, old, mask: (
-                _log_ratio(new, old, mask).exp()[mask > 0].max() - _log_ratio(new, old, mask).exp()[mask > 0].min()
-            ),
+        *(
+            Mistake(
+                "That is the distance between the largest and the smallest ratio; from 1 it is measured.",
+                lambda new, old, mask, least=least: (
+                    _log_ratio(new, old, mask).exp()[mask > least].max()
+                    - _log_ratio(new, old, mask).exp()[mask > least].min()
+                ),
+            )
+            for least in (-1, 0)  # with padding, whose ratio is 1, and without
         ),
         Mistake(
             "You summed the distances; one bad token was asked for, the farthest.",

@@ -173,9 +173,7 @@ def test_corrections_with_names_weigh_as_their_papers_say(correction, cap, weigh
     assert shown["share"] == pytest.approx(of_all_answers(weight), abs=1e-4)
 
 
-@page.says(
-    "Only answers with three 1s have a mean ratio within 1 % of 1, and those are fewer than the learner writes."
-)
+@page.says("Only answers with three 1s have a mean ratio within 1 % of 1, and those are fewer than the learner writes.")
 def test_the_mask_of_the_mean_keeps_one_kind():
     run = push("one kind is left")
     assert (np.abs(run["corrected"]) > 1e-6).nonzero()[0].tolist() == [3]
