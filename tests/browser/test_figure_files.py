@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 
@@ -44,6 +46,9 @@ def test_every_figure_is_a_small_file_that_asks_for_nothing(html_dir):
         assert re.search(r"<title>[^<]{8,}</title>", text), name
         assert "<figcaption>" in text, name
         assert "<noscript>" in text, name
+        packed = b"".join(map(gzip.decompress, map(base64.b64decode, re.findall(r"H4sI[\w+/=]{2000,}", text))))
+        assert (b"Inside a token" in packed) == ('"inside":' in text), name
+        assert (b"Draw your guess" in packed) == ('"guess":' in text), name
 
 
 @pytest.fixture
