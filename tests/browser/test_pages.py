@@ -265,3 +265,24 @@ def test_links_within_the_book_lead_somewhere(html_dir):
 
 def test_every_page_is_built(html_dir):
     assert [name for name in toc_pages() if not (html_dir / f"{name}.html").is_file()] == []
+
+
+def test_the_contents_fold_for_a_figure_that_goes_over_them_also_under_a_pointer(tab, site):
+    tab.set_viewport_size(LAPTOP)
+    tab.goto(f"{site}book/08_grpo.html")
+    contents = tab.locator(".bd-sidebar-secondary")
+
+    def until(what: str):
+        tab.wait_for_function(f"bar => bar.style.pointerEvents === '' && {what}", arg=contents.element_handle())
+
+    tab.locator("section#exercises").scroll_into_view_if_needed()
+    until("!bar.classList.contains('hide')")
+    box = contents.bounding_box()
+    place = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    tab.mouse.move(*place)
+    until("bar.matches(':hover')")
+    tab.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    until("bar.classList.contains('hide') && bar.getBoundingClientRect().height < 60")
+    assert tab.evaluate("([x, y]) => document.elementFromPoint(x, y).closest('figure.baby-live') !== null", place)
+    tab.mouse.move(place[0], 20)  # and they open for who comes to them
+    until("bar.getBoundingClientRect().height > 200")
