@@ -30,17 +30,8 @@
     dataset.theme = shown;
   });
 
-  // The page's contents fold for a figure that goes over them, and open while a pointer is on them: one that only
-  // happens to be there would keep them open, and never reach what they cover.
+  // Folded contents open when they are pressed: `baby.css` says how.
   addEventListener("DOMContentLoaded", () => {
-    const contents = document.querySelector(".bd-sidebar-secondary");
-    if (!contents) return;
-    new MutationObserver(() => {
-      if (!contents.classList.contains("hide")) return;
-      contents.style.pointerEvents = "none";
-      setTimeout(() => {
-        contents.style.pointerEvents = "";
-      }, 500); // until they are folded
-    }).observe(contents, { attributeFilter: ["class"] });
+    document.querySelector(".bd-sidebar-secondary .onthispage")?.setAttribute("tabindex", "-1");
   });
 })();
