@@ -283,7 +283,8 @@ def colors(pdf: bytes) -> set[bytes]:
     found = set()
     for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
         try:
-            found |= set(re.findall(rb"(?:[\d.]+ ){3}(?:rg|RG)\b", zlib.decompress(stream)))
+            plain = zlib.decompressobj().decompress(stream)  # also where the last byte of it, a "\r", was taken for its end
+            found |= set(re.findall(rb"(?:[\d.]+ ){3}(?:rg|RG)\b", plain))
         except zlib.error:
             continue  # a picture or a font
     return found
