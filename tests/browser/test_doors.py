@@ -283,7 +283,7 @@ def colors(pdf: bytes) -> set[bytes]:
     found = set()
     for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
         try:
-            plain = zlib.decompressobj().decompress(stream)  # also where the last byte of it, a "\r", was taken for its end
+            plain = zlib.decompressobj().decompress(stream)  # whole, also where its last byte, a "\r", is not in it
             found |= set(re.findall(rb"(?:[\d.]+ ){3}(?:rg|RG)\b", plain))
         except zlib.error:
             continue  # a picture or a font

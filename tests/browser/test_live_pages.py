@@ -757,3 +757,21 @@ def test_clicks_set_the_sliders_of_a_figure_and_train_it(reader):
     assert "trains on your utilities" in clicks.inner_text()
     other = reader.open("10_human_feedback")
     assert other.get_by_role("button", name="Train on my clicks").count() == 0
+
+
+def test_what_a_figure_draws_makes_the_stock_theme_do_nothing(reader):
+    """After an element comes anywhere else it measures all blocks of code, and lays the page out for each."""
+    name, index = first_that_trains()
+    figure = start(reader.open(name), index)
+    figure.page.evaluate(
+        """() => {
+          const measured = { get: () => { looks += 1; return 0; } };
+          Object.defineProperty(document.querySelector("#main-content pre"), "scrollWidth", measured);
+          window.looks = 0;
+          document.querySelector("#main-content h1").append(document.createElement("i"));
+        }"""
+    )
+    figure.page.wait_for_function("looks > 0")
+    figure.evaluate("figure => { looks = 0; figure.querySelector('svg').append(document.createElement('i')); }")
+    figure.page.wait_for_timeout(600)  # twice as long as the theme waits
+    assert figure.page.evaluate("looks") == 0

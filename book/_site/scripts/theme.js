@@ -30,6 +30,18 @@
     dataset.theme = shown;
   });
 
+  // Whenever an element comes or goes in the text, the stock theme measures all blocks of code again, and lays the page
+  // out once for each. In a figure that plays elements come and go all the time.
+  const { MutationObserver } = window;
+  window.MutationObserver = class extends MutationObserver {
+    constructor(callback) {
+      super((records, observer) => {
+        const others = records.filter(({ target }) => !target.closest?.("figure.baby-live"));
+        if (others.length > 0) callback.call(observer, others, observer);
+      });
+    }
+  };
+
   // Folded contents open when they are pressed: `baby.css` says how.
   addEventListener("DOMContentLoaded", () => {
     document.querySelector(".bd-sidebar-secondary .onthispage")?.setAttribute("tabindex", "-1");
