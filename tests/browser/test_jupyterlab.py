@@ -371,6 +371,50 @@ def test_what_is_dragged_guessed_pinned_and_lit_by_keyboard_reaches_the_kernel(n
     play.click()
 
 
+# What the checker finds in the live figures of the open notebook; JupyterLab around them is not ours.
+AXE_FIGURES = """async () => (await axe.run([...document.querySelectorAll(".baby-live.widget-vbox")])).violations
+    .filter(v => ["serious", "critical"].includes(v.impact))
+    .flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 200)}: ${n.failureSummary.slice(0, 300)}`))"""
+
+
+def test_curves_are_read_and_seeds_begun_by_keyboard_and_the_checker_finds_nothing(notebook, axe_source):
+    page = notebook
+    figure = (
+        page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .baby-live.widget-vbox").filter(has_text="kl_coeff").first
+    )
+    status, heard = figure.locator(".baby-status"), figure.locator(".baby-heard").first
+    play, step, reset = (figure.locator(".baby-buttons button").nth(k) for k in range(3))
+    if play.text_content() == "Pause":
+        play.click()
+    reset.click()
+    until(page, lambda: "Update 0:" in status.text_content(), "reset did nothing")
+    step.click()
+    until(page, lambda: "Update 1:" in status.text_content(), "step did nothing")
+    layer = figure.get_by_role("slider", name="Read the curves").first
+    layer.focus()
+    values = []
+    for key, update in (("Home", 0), ("ArrowRight", 1), ("ArrowLeft", 0)):
+        page.keyboard.press(key)
+        until(page, lambda at=f"update {update}": layer.get_attribute("aria-valuetext") == at, "a key went elsewhere")
+        values.append(heard.text_content())
+    assert values[0].startswith("reward ")
+    assert values[0] == values[2] != values[1]
+    page.keyboard.press("Escape")
+
+    seeds = figure.get_by_role("button", name=re.compile(r"\d+ seeds"))
+    count = int(seeds.text_content().split()[0])
+    seeds.press("Enter")
+    one = figure.get_by_role("button", name="One seed")
+    until(page, lambda: one.count() == 1, "no seeds are begun")
+    thin = figure.locator(".baby-panel.baby-curves").first.locator("path[stroke-width='0.9']")
+    until(page, lambda: thin.count() >= count - 1, "their lines are not there")
+    one.press("Enter")
+    until(page, lambda: thin.count() == 0, "their lines are still there")
+
+    page.evaluate(axe_source)
+    assert page.evaluate(AXE_FIGURES) == []
+
+
 def test_clicks_reach_the_kernel_and_the_disk_and_figures_may_be_there_twice(lab, browser, tmp_path):
     address, folder = lab
     cells = [
