@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
-from support.browser import CHROMIUM, serve
+from support.browser import CHROMIUM, Tabs, WithoutFormulas, serve
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "book" / "_site"
@@ -54,20 +54,46 @@ def build(out: Path) -> None:
 
 @pytest.fixture(scope="session")
 def site(html_dir):
-    """The address of the built book on this machine."""
+    """The address of the built book on this machine; formulas are as they are written."""
+    with serve(html_dir, WithoutFormulas) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def whole_site(html_dir):
+    """The same with formulas, for who looks at them or at all of a page."""
     with serve(html_dir) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def browser():
-    """The system's Chromium; closed with its module, since Playwright keeps an event loop while it is open."""
+    """The system's Chromium; it finds no host but this machine.
+
+    Closed with its module, since Playwright keeps an event loop while it is open.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        here = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", here])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def kept_tabs(browser):
+    """Tabs for a module."""
+    tabs = Tabs(browser)
+    yield tabs
+    tabs.close()
+
+
+@pytest.fixture
+def tabs(kept_tabs):
+    """Tabs for one test, in which nothing goes wrong."""
+    yield kept_tabs
+    kept_tabs.leave()
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,19 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class WithoutFormulas(QuietHandler):
+    """A server of the book whose formulas stay as they are written: to set them takes as long as all else on a page."""
+
+    def do_GET(self):  # noqa: N802
+        if "/mathjax/" not in self.path:
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/javascript")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
 @contextmanager
 def serve(folder: Path, handler: type = QuietHandler):
     """Serve a folder on this machine while the block runs, and give its address."""
@@ -53,3 +66,64 @@ def serve(folder: Path, handler: type = QuietHandler):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+class Tabs:
+    """Tabs of a browser that are kept: a page that comes into one takes a third of what it takes in a new one.
+
+    Whoever opens a page is a new reader all the same: nothing is stored, and the window is as it was asked for. What
+    goes wrong on any page is in `errors`.
+    """
+
+    def __init__(self, browser):
+        self.browser, self.errors = browser, []
+        self._free, self._taken = {}, []
+
+    def open(self, address: str, size=(1280, 900), motion="reduce", scheme="light", script="", before=None, **window):
+        """Open a page.
+
+        Args:
+            address: of the page.
+            size: width and height of the window.
+            motion, scheme: what the reader prefers.
+            script: runs before those of the page.
+            before: sees the tab before it goes there; such a tab is not kept.
+            window: how the window is otherwise, as Playwright has it for a context.
+        """
+        kind = (script, before, *sorted(window.items()))
+        page = self._free[kind].pop() if self._free.get(kind) else self._new(script, window)
+        self._taken.append((kind, page))
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(reduced_motion=motion, color_scheme=scheme)
+        if before:
+            before(page)
+        page.goto(address)
+        return page
+
+    def _new(self, script: str, window: dict):
+        page = self.browser.new_context(**window).new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        if script:
+            page.add_init_script(script)
+        return page
+
+    def leave(self):
+        """Leave all pages, and forget what they have stored; they must have met no error."""
+        for kind, page in self._taken:
+            if kind[1]:
+                page.context.close()
+                continue
+            page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+            page.mouse.move(0, 0)
+            page.goto("about:blank")
+            self._free.setdefault(kind, []).append(page)
+        self._taken = []
+        errors, self.errors = self.errors, []
+        assert errors == []
+
+    def close(self):
+        """Close all tabs."""
+        for pages in self._free.values():
+            for page in pages:
+                page.context.close()
