@@ -6,7 +6,7 @@ The book is built once into a temporary folder, unless BABY_RLHF_HTML names a bu
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 import yaml
@@ -102,32 +102,38 @@ SCREENS_TO_READ = """() => {
 }"""
 
 
-def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
-    """Open one page in dark, turn it to light, and collect everything that is to be checked."""
-    found = {"name": page_name, "foreign": [], "failed": [], "console": [], "axe": []}
-    context = browser.new_context(
-        color_scheme="dark", viewport=LAPTOP, service_workers="block", reduced_motion="reduce"
-    )
+@pytest.fixture(scope="module")
+def window(browser):
+    """A tab for all pages, one after the other, and what goes wrong there."""
+    context = browser.new_context(service_workers="block", reduced_motion="reduce")
+    page, wrong = context.new_page(), {"asked": [], "failed": [], "console": []}
+    page.on("request", lambda request: wrong["asked"].append(request.url))
+    page.on("console", lambda message: message.type == "error" and wrong["console"].append(message.text))
+    page.on("pageerror", lambda error: wrong["console"].append(str(error)))
+    page.on("requestfailed", lambda request: wrong["failed"].append(request.url))
+    page.on("response", lambda response: response.status >= 400 and wrong["failed"].append(response.url))
+    yield page, wrong
+    context.close()
 
-    def only_here(route):
-        if route.request.url.startswith(site) or urlsplit(route.request.url).scheme in ("data", "blob"):
-            route.continue_()
-        else:
-            found["foreign"].append(route.request.url)
-            route.abort()
 
-    context.route("**/*", only_here)
-    page = context.new_page()
-    page.on("console", lambda message: message.type == "error" and found["console"].append(message.text))
-    page.on("pageerror", lambda error: found["console"].append(str(error)))
-    page.on("requestfailed", lambda request: found["failed"].append(request.url))
-    page.on("response", lambda response: response.status >= 400 and found["failed"].append(response.url))
-    page.goto(f"{site}{page_name}.html")
+@pytest.fixture(scope="module", params=toc_pages())
+def found(request, window, whole_site, axe_source) -> dict:
+    """What one page of the book shows: opened in dark, turned to light, then narrow."""
+    page, wrong = window
+    for one in wrong.values():
+        one.clear()
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size(LAPTOP)
+    page.goto(f"{whole_site}{request.param}.html")
     page.evaluate("() => window.MathJax?.startup?.promise")
-    found["formulas"] = page.evaluate(FORMULAS)
-    found["pictures"] = page.evaluate(PICTURES)
-    found["screens"] = page.evaluate(SCREENS_TO_READ)
-    found["begins"] = [page.evaluate(FIRST_SCREENS)]
+    found = {
+        "name": request.param,
+        "formulas": page.evaluate(FORMULAS),
+        "pictures": page.evaluate(PICTURES),
+        "screens": page.evaluate(SCREENS_TO_READ),
+        "begins": [page.evaluate(FIRST_SCREENS)],
+        "axe": [],
+    }
     page.evaluate(axe_source)
     for scheme, rules in (("dark", None), ("light", ["color-contrast"])):  # nothing else depends on the scheme
         page.emulate_media(color_scheme=scheme)
@@ -139,14 +145,8 @@ def visit(browser, site: str, page_name: str, axe_source: str) -> dict:
     found["words"] = page.evaluate(SMALL_WORDS)
     page.set_viewport_size(ZOOMED)
     found["too_wide"] = page.evaluate(TOO_WIDE)
-    context.close()
-    return found
-
-
-@pytest.fixture(scope="module", params=toc_pages())
-def found(request, browser, site, axe_source) -> dict:
-    """What one page of the book shows."""
-    return visit(browser, site, request.param, axe_source)
+    foreign = [url for url in wrong["asked"] if not url.startswith((whole_site, "data:", "blob:"))]
+    return found | {"foreign": foreign, "failed": wrong["failed"][:], "console": wrong["console"][:]}
 
 
 def test_page_asks_no_other_host(found):
@@ -194,9 +194,8 @@ def test_page_is_accessible(found):
     assert found["axe"] == [], "\n".join(found["axe"])
 
 
-def test_links_in_a_picture_are_followed_by_keyboard(browser, site):
-    page = browser.new_page()
-    page.goto(f"{site}book/12_one_line_apart.html")
+def test_links_in_a_picture_are_followed_by_keyboard(tabs, site):
+    page = tabs.open(f"{site}book/12_one_line_apart.html")
     links = page.locator("figure.baby-figure > svg[role=group] a[href]")
     names = links.evaluate_all("links => links.map(link => link.textContent)")
     assert len(names) == 21
@@ -208,26 +207,24 @@ def test_links_in_a_picture_are_followed_by_keyboard(browser, site):
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/12_one_line_apart.html#sec-family-pair")
-    page.close()
 
 
-def test_old_addresses_lead_to_the_new_ones_with_all_that_they_carry(browser, site, html_dir):
-    page = browser.new_page()
+def test_old_addresses_lead_to_the_new_ones_with_all_that_they_carry(tabs, site, html_dir):
+    page = tabs.open(site)
     for old, new in MOVED.items():
-        page.goto(f"{site}book/{old}.html?seed=3#exercises")
-        page.wait_for_url(f"{site}book/{new}.html?seed=3#exercises")
+        page.goto(f"{site}book/{old}.html?seed=3#exercises", wait_until="commit")
+        page.wait_for_url(f"{site}book/{new}.html?seed=3#exercises", wait_until="commit")
         assert f"url={new}.html" in (html_dir / "book" / f"{old}.html").read_text("utf-8")  # without JavaScript
-    page.close()
 
 
-def test_sections_that_moved_to_another_page_are_found_there(browser, site):
-    page = browser.new_page()
+def test_sections_that_moved_to_another_page_are_found_there(tabs, site, html_dir):
+    page = tabs.open(site)
     for name, sections in SECTIONS.items():
         for old, new in sections.items():
             page.goto(f"{site}book/{name}.html#{old}", wait_until="commit")
-            page.wait_for_url(f"{site}book/{new}", wait_until="domcontentloaded")
-            assert page.locator(f"[id='{new.partition('#')[2]}']").count() == 1, new
-    page.close()
+            page.wait_for_url(f"{site}book/{new}", wait_until="commit")
+            there, _, anchor = new.partition("#")
+            assert anchor in Links((html_dir / "book" / there).read_text("utf-8")).ids, new
 
 
 class Links(HTMLParser):
@@ -267,10 +264,9 @@ def test_every_page_is_built(html_dir):
     assert [name for name in toc_pages() if not (html_dir / f"{name}.html").is_file()] == []
 
 
-def test_contents_below_a_figure_that_goes_over_them_open_when_they_are_pressed(tab, site):
+def test_contents_below_a_figure_that_goes_over_them_open_when_they_are_pressed(tabs, site):
     """A pointer that passes them on its way to the figure opens nothing."""
-    tab.set_viewport_size(LAPTOP)
-    tab.goto(f"{site}book/08_grpo.html")
+    tab = tabs.open(f"{site}book/08_grpo.html")
     contents = tab.locator(".bd-sidebar-secondary.hide")
     contents.wait_for()
 

@@ -21,10 +21,11 @@ SETTLED = """() => Promise.all(document.getAnimations().filter(one => one instan
   .map(fade => fade.finished.catch(() => null)))"""
 
 # What axe finds serious or critical on a page, after its source was evaluated there; by all rules, or by those named.
-# Of colored code, half of a chapter's elements, it looks at one token of each kind that shows: others look like it.
+# Of colored code and of signatures, half of all elements, it looks at one token of each kind that shows: others look
+# like it.
 AXE_RUN = """async rules => {
   const met = new Set();
-  const tokens = [...document.querySelectorAll(".highlight pre span[class]")];
+  const tokens = [...document.querySelectorAll(".highlight pre span[class], dt.sig span[class]")];
   const kinds = tokens.map(token => `${token.className} in ${token.parentElement.className}`);
   const shown = tokens.map(token => token.checkVisibility()); // a folded cell is not looked at
   for (const [i, token] of tokens.entries()) {
