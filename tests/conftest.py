@@ -103,15 +103,3 @@ def axe_source(once_for_all) -> str:
         if not AXE.is_file():
             subprocess.run([sys.executable, SITE / "npm.py", "mathjax", "axe-core"], check=True)
     return AXE.read_text("utf-8")
-
-
-@pytest.fixture
-def tab(browser):
-    """A page with a storage of its own, in which no script fails."""
-    context = browser.new_context()
-    page = context.new_page()
-    faults = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert faults == []

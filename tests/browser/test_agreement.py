@@ -69,21 +69,19 @@ HASH = f"""async (index, jobs) => {{
 class Visit:
     """A page in Chromium, all its figures, and for each the walks that its jobs ask for."""
 
-    def __init__(self, browser, site, name):
+    def __init__(self, tabs, site, name):
         self.name, self.data = name, PAGES[name]
-        self.page = browser.new_page()
-        self.page.goto(f"{site}book/{name}.html")
-        self.figures = [arrive(self.page, index) for index in range(len(self.data))]
+        page = tabs.open(f"{site}book/{name}.html")
+        self.figures = [arrive(page, index) for index in range(len(self.data))]
         self.jobs = [list(settings_to_try(data)) for data in self.data]
         self.walks = [figure.evaluate(SEND, jobs) for figure, jobs in zip(self.figures, self.jobs, strict=True)]
 
 
 @pytest.fixture(scope="module", params=PAGES)
-def visit(request, browser, site):
+def visit(request, kept_tabs, site):
     """One visit to each page."""
-    visit = Visit(browser, site, request.param)
-    yield visit
-    visit.page.close()
+    yield Visit(kept_tabs, site, request.param)
+    kept_tabs.leave()
 
 
 def test_a_module_computes_what_its_graph_does(visit):

@@ -5,10 +5,11 @@ from support.browser import AXE_RUN, needs_chromium
 from rlhf_helpers.exercises import EXERCISES
 
 pytestmark = needs_chromium
+AXE_ATTEMPTS = AXE_RUN.replace("axe.run({", "axe.run({include: [['.baby-attempt']]}, {")
 
 
-def test_numbers_are_answered_by_keyboard_with_the_words_of_the_check_and_counted(tab, site, axe_source):
-    tab.goto(f"{site}/book/04_ppo.html")
+def test_numbers_are_answered_by_keyboard_with_the_words_of_the_check_and_counted(tabs, site, axe_source):
+    tab = tabs.open(f"{site}book/04_ppo.html")
     assert "Not attempted yet" not in tab.locator("article").inner_text()
     attempt = tab.locator(".baby-attempt[data-exercise='ex-ppo-price']")
     said = attempt.get_by_role("status")
@@ -22,7 +23,7 @@ def test_numbers_are_answered_by_keyboard_with_the_words_of_the_check_and_counte
         assert said.inner_text() == f"Not yet. {EXERCISES['ex-ppo-price'](given)}"
     for scheme in ("light", "dark"):
         tab.emulate_media(color_scheme=scheme)
-        assert tab.evaluate(f"async () => {{ {axe_source}; return ({AXE_RUN})(); }}") == []
+        assert tab.evaluate(f"async () => {{ {axe_source}; return ({AXE_ATTEMPTS})(); }}") == []
     done = tab.locator("#ex-ppo-price").get_by_role("checkbox", name="Done")
     assert not done.is_checked()
     tab.keyboard.press("Control+A")
@@ -36,13 +37,12 @@ def test_numbers_are_answered_by_keyboard_with_the_words_of_the_check_and_counte
     beside.get_by_role("button", name="Check").click()
     assert beside.get_by_role("status").inner_text() == "Right. Now the function, in a notebook."
     assert not tab.locator("#ex-ppo-two").get_by_role("checkbox", name="Done").is_checked()
-    tab.goto(f"{site}/book/index.html")
+    tab.goto(f"{site}book/index.html")
     assert "exercises 1 of" in tab.locator("article table tr", has=tab.locator("a[href*='04_ppo']")).inner_text()
 
 
-def test_a_choice_is_picked_and_a_phone_is_wide_enough(tab, site):
-    tab.set_viewport_size({"width": 375, "height": 800})
-    tab.goto(f"{site}/book/05_baselines.html")
+def test_a_choice_is_picked_and_a_phone_is_wide_enough(tabs, site):
+    tab = tabs.open(f"{site}book/05_baselines.html", size=(375, 800))
     attempt = tab.locator(".baby-attempt[data-exercise='ex-baselines-best']")
     for word in ("higher", "lower"):
         attempt.get_by_role("combobox", name="than_the_mean").select_option(word)
@@ -56,9 +56,8 @@ def test_a_choice_is_picked_and_a_phone_is_wide_enough(tab, site):
     assert tab.evaluate("document.documentElement.scrollWidth") == 375
 
 
-def test_code_is_copied_opened_elsewhere_or_revealed(tab, site):
-    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    tab.goto(f"{site}/book/04_ppo.html")
+def test_code_is_copied_opened_elsewhere_or_revealed(tabs, site):
+    tab = tabs.open(f"{site}book/04_ppo.html", permissions=("clipboard-read", "clipboard-write"))
     attempt = tab.locator(".baby-attempt[data-exercise='ex-ppo-min']")
     attempt.get_by_role("button", name="copy it").click()
     attempt.get_by_role("button", name="copied").wait_for()
@@ -66,7 +65,7 @@ def test_code_is_copied_opened_elsewhere_or_revealed(tab, site):
     assert copied.startswith("def repaired(ratio, advantages, clip_eps=0.2):\n    return ...")
     assert copied.rstrip().endswith('check("ex-ppo-min", (repaired, helpless))')
     file = attempt.get_by_role("link", name="download the notebook").get_attribute("href")
-    notebook = tab.request.get(f"{site}/book/{file}").json()
+    notebook = tab.request.get(f"{site}book/{file}").json()
     colab = attempt.get_by_role("link", name="Colab").get_attribute("href")
     (cell,) = [cell for cell in notebook["cells"] if cell["id"] == colab.partition("#scrollTo=")[2]]
     assert "".join(cell["source"]).rstrip() == copied.rstrip()
@@ -83,7 +82,7 @@ def test_code_is_copied_opened_elsewhere_or_revealed(tab, site):
 def test_without_scripts_the_line_says_what_to_do(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{site}/book/04_ppo.html")
+    page.goto(f"{site}book/04_ppo.html")
     attempt = page.locator(".baby-attempt[data-exercise='ex-ppo-price']")
     assert not attempt.locator("form").is_visible()
     assert attempt.inner_text() == (

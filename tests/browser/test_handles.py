@@ -27,23 +27,17 @@ def dragged(data):
 
 
 @pytest.fixture(params=THINGS)
-def thing(request, browser, site):
+def thing(request, tabs, site):
     """A handle on a phone: the page, its figure, the handle, what it moves, and what shows it."""
     stem, *known = THINGS[request.param]
     figures = published_data(next(path for path in CHAPTERS if path.stem == stem))
     index = next(i for i, data in enumerate(figures) if known[0] in dragged(data))
-    context = browser.new_context(viewport={"width": 375, "height": 800}, has_touch=True, reduced_motion="reduce")
-    page = context.new_page()
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{site}book/{stem}.html")
+    page = tabs.open(f"{site}book/{stem}.html", size=(375, 800), has_touch=True)
     figure = arrive(page, index)
     control = known[0]
     label = drive(figure, f"return figure.data.controls.find(one => one.name === '{control}').label")
     handle = figure.get_by_role("slider", name=label, exact=True).and_(figure.locator(".baby-handle")).last
-    yield page, figure, handle, *known
-    assert errors == []
-    context.close()
+    return page, figure, handle, *known
 
 
 def shown(page, figure, control, series, entry):

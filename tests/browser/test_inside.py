@@ -44,9 +44,8 @@ def open_by_keyboard(page, group, down, right):
 
 
 @pytest.mark.parametrize(("name", "index", "panel"), ASKED)
-def test_a_page_shows_what_its_module_computed(browser, site, axe_source, name, index, panel):
-    page = browser.new_page(viewport={"width": 375, "height": 800}, reduced_motion="reduce")
-    page.goto(f"{site}book/{name}.html")
+def test_a_page_shows_what_its_module_computed(tabs, site, axe_source, name, index, panel):
+    page = tabs.open(f"{site}book/{name}.html", size=(375, 800))
     figure = arrive(page, index)
     drive(figure, "await figure.use(figure.defaults()); await figure.advance(9)")
     spec = published_data(next(path for path in CHAPTERS if path.stem == name))[index]["spec"]["panels"][panel]
@@ -82,7 +81,6 @@ def test_a_page_shows_what_its_module_computed(browser, site, axe_source, name, 
     page.keyboard.press("Escape")
     assert page.evaluate(SHEET) is None
     assert group.locator("button:focus").get_attribute("aria-expanded") == "false"
-    page.close()
 
 
 def step(state, noise, *, pull):

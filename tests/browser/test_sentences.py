@@ -63,9 +63,8 @@ def asked_by(link) -> Asked:
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-def test_a_sentence_sets_its_figure_and_runs_it_by_keyboard_alone(browser, site, width):
-    page = browser.new_page(viewport={"width": width, "height": 800}, reduced_motion="reduce")
-    page.goto(f"{site}book/{PAGE}.html")
+def test_a_sentence_sets_its_figure_and_runs_it_by_keyboard_alone(tabs, site, width):
+    page = tabs.open(f"{site}book/{PAGE}.html", size=(width, 800))
     link = links(page).nth(MOVING)
     asked = asked_by(link)
     act = act_of(asked.query)
@@ -91,12 +90,10 @@ def test_a_sentence_sets_its_figure_and_runs_it_by_keyboard_alone(browser, site,
     page.goto(address)
     figure.evaluate(UNTIL, "figure.element.dataset.state === 'ready'")
     assert figure.evaluate(SERIES) == series
-    page.close()
 
 
-def test_on_a_wide_screen_the_figure_stands_beside_its_sentence(browser, site):
-    page = browser.new_page(viewport={"width": 1600, "height": 900}, reduced_motion="reduce")
-    page.goto(f"{site}book/{PAGE}.html")
+def test_on_a_wide_screen_the_figure_stands_beside_its_sentence(tabs, site):
+    page = tabs.open(f"{site}book/{PAGE}.html", size=(1600, 900))
     link = links(page).nth(MOVING)
     link.scroll_into_view_if_needed()
     where = "link => [scrollY, document.body.scrollHeight, link.closest('li, p').getBoundingClientRect().right]"
@@ -113,12 +110,10 @@ def test_on_a_wide_screen_the_figure_stands_beside_its_sentence(browser, site):
     assert page.locator(".baby-beside").count() == 0
     assert link.evaluate(where) == pytest.approx(before, abs=1)
     assert page.evaluate("document.activeElement.getAttribute('href')") == link.get_attribute("href")
-    page.close()
 
 
-def test_an_explanation_of_a_question_shows_it_by_keyboard_alone(browser, site):
-    page = browser.new_page(reduced_motion="reduce")
-    page.goto(f"{site}book/03_ppo_ratio.html")
+def test_an_explanation_of_a_question_shows_it_by_keyboard_alone(tabs, site):
+    page = tabs.open(f"{site}book/03_ppo_ratio.html")
     choice = page.locator("details:has(.baby-see[href^='#clip?'])").first
     choice.locator("summary").focus()
     page.keyboard.press("Enter")
@@ -133,17 +128,13 @@ def test_an_explanation_of_a_question_shows_it_by_keyboard_alone(browser, site):
     assert figure.evaluate("element => element.liveFigure.values") == pytest.approx({"clip_eps": 0.2, **values})
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.getAttribute('href')") == href
-    page.close()
 
 
-def test_a_link_from_another_page_acts_on_arrival(browser, site):
-    page = browser.new_page(viewport={"width": 1600, "height": 900}, reduced_motion="reduce")
-    errors = []
-    page.on("pageerror", lambda error: errors.append(error))
+def test_a_link_from_another_page_acts_on_arrival(tabs, site):
     elsewhere = next(
         asked for path in CHAPTERS for asked in sentences(path) if asked.chapter != path.stem and path.stem == "08_grpo"
     )
-    page.goto(f"{site}book/08_grpo.html")
+    page = tabs.open(f"{site}book/08_grpo.html", size=(1600, 900))
     page.locator(f"a.baby-act[href^='{elsewhere.chapter}.html#']").first.click()
     page.wait_for_url(f"**/{elsewhere.chapter}.html#{elsewhere.figure}*")
     figure = figure_of(page, elsewhere.chapter, elsewhere.figure)
@@ -153,19 +144,15 @@ def test_a_link_from_another_page_acts_on_arrival(browser, site):
     assert figure.locator(".baby-sentence").first.inner_text().startswith("Set: ")  # and no way back
     assert 0 <= figure.locator(".baby-grid").evaluate("grid => grid.getBoundingClientRect().top") < 450  # in view
     assert page.locator(".baby-beside").count() == 0  # there is no sentence that it could stand beside
-    assert not errors
-    page.close()
 
 
 ASKED = {one for path in CHAPTERS for one in sentences(path)}
 
 
 @pytest.mark.parametrize("chapter", sorted({one.chapter for one in ASKED}))
-def test_what_a_sentence_sets_fits_into_its_room(browser, site, chapter):
-    page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    page.route("**/mathjax/**", lambda route: route.fulfill(body="", content_type="text/javascript"))  # is slow
-    page.add_init_script("IntersectionObserver.prototype.observe = () => {}")  # nothing is computed
-    page.goto(f"{site}book/{chapter}.html")
+def test_what_a_sentence_sets_fits_into_its_room(tabs, site, chapter):
+    asleep = "IntersectionObserver.prototype.observe = () => {}"  # nothing is computed
+    page = tabs.open(f"{site}book/{chapter}.html", script=asleep)
     higher = []
     for width in (1280, 375):
         page.set_viewport_size({"width": width, "height": 800})
@@ -174,4 +161,3 @@ def test_what_a_sentence_sets_fits_into_its_room(browser, site, chapter):
             grown = page.evaluate(ROOM, [element, one.query])
             higher += [(width, one.figure, one.query, grown)] if grown > 0.5 else []
     assert not higher
-    page.close()

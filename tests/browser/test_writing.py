@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from support.browser import needs_chromium
+from support.browser import Tabs, needs_chromium
 from support.chapters import ROOT
 from support.graphs import published_data
 from support.live_pages import UNTIL, arrive, drive, run
@@ -41,16 +41,13 @@ FIELD = "the first letters of a name"
 
 @pytest.fixture(scope="module")
 def reader(browser, site):
-    """A page that nobody else uses, and what went wrong there."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    wrong = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(site + PAGE)
+    """A page that nobody else uses, in which nothing goes wrong."""
+    tabs = Tabs(browser)
+    page = tabs.open(site + PAGE)
     arrive(page)
     yield page
-    context.close()
-    assert wrong == []
+    tabs.leave()
+    tabs.close()
 
 
 @pytest.fixture
@@ -158,21 +155,19 @@ def test_a_page_and_a_kernel_take_the_same_words(figure, text):
     assert field.get_attribute("aria-invalid") == ("false" if fits else "true")
 
 
-def test_a_link_tells_the_word(reader, figure, browser, site):
+def test_a_link_tells_the_word(figure, tabs):
     field = figure.get_by_label(FIELD)
     field.fill("jo")
     drive(figure, "await figure.advance(3)")
     field.fill("jos")
     shown = drive(figure, "figure.settle(); return figure.now")
     address = drive(figure, "return figure.address()")
-    page = browser.new_page(reduced_motion="reduce")
-    page.goto(address)
+    page = tabs.open(address)
     copy = arrive(page)
     assert written(copy) == "jos"
     assert drive(copy, "return figure.now") == shown
     page.goto(address.replace("prefix=jos", "prefix=a7"))
     assert "does not fit" in arrive(page).inner_text()
-    page.close()
 
 
 def test_a_finger_writes_on_a_phone_and_in_a_saved_file(browser, html_dir):

@@ -69,6 +69,10 @@ def serve(folder: Path, handler: type = QuietHandler):
         server.shutdown()
 
 
+# Where the storage is refused, a page has one of its own that is gone with it.
+FORGET = "() => [localStorage, sessionStorage].forEach(kept => kept.clear?.())"
+
+
 class Tabs:
     """Tabs of a browser that are kept: a page that comes into one takes a third of what it takes in a new one.
 
@@ -115,7 +119,7 @@ class Tabs:
             if kind[1]:
                 page.context.close()
                 continue
-            page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+            page.evaluate(FORGET)
             page.mouse.move(0, 0)
             page.goto("about:blank")
             self._free.setdefault(kind, []).append(page)
