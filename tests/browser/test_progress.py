@@ -1,6 +1,6 @@
 """What a reader has done: kept in the browser, shown on the front page."""
 
-from support.browser import AXE_RUN, needs_chromium
+from support.browser import AXE_RUN, Tabs, needs_chromium
 
 pytestmark = needs_chromium
 AXE_ARTICLE = AXE_RUN.replace("axe.run({", "axe.run({include: [['article']]}, {")
@@ -45,3 +45,23 @@ def test_a_browser_that_refuses_storage_has_boxes_all_the_same(tabs, site):
     assert box.is_checked()
     tab.goto(f"{site}book/index.html")
     assert row(tab).locator("td").count() == 3
+
+
+def test_who_opens_a_page_in_a_tab_that_is_kept_is_a_new_reader(browser, site):
+    """Of these tests, that is: none finds what another has left."""
+    tabs, address = Tabs(browser), f"{site}book/05_baselines.html"
+    page = tabs.open(address, size=(375, 800), motion="no-preference", scheme="dark")
+    page.get_by_role("checkbox", name="Done").first.check()
+    page.evaluate("sessionStorage.setItem('kept', '1')")
+    tabs.leave()
+    assert page.url == "about:blank"
+    assert tabs.open(address) is page
+    assert not page.get_by_role("checkbox", name="Done").first.is_checked()
+    assert page.evaluate("[sessionStorage.length, innerWidth, document.documentElement.dataset.theme]") == [
+        0,
+        1280,
+        "light",
+    ]
+    assert page.evaluate("matchMedia('(prefers-reduced-motion)').matches")
+    tabs.leave()
+    tabs.close()

@@ -1,5 +1,7 @@
 """Sentences that act, in a built page: a link sets its figure and runs it, and leads back, by keyboard alone."""
 
+import functools
+
 import pytest
 from support.acts import Asked, sentences
 from support.browser import needs_chromium
@@ -47,9 +49,13 @@ def path_of(stem):
     return next(path for path in CHAPTERS if path.stem == stem)
 
 
+@functools.cache
+def names_of(chapter):
+    return [data["spec"].get("name") for data in published_data(path_of(chapter))]
+
+
 def figure_of(page, chapter, name):
-    names = [data["spec"].get("name") for data in published_data(path_of(chapter))]
-    return page.locator("figure.baby-live").nth(names.index(name))
+    return page.locator("figure.baby-live").nth(names_of(chapter).index(name))
 
 
 def links(page):

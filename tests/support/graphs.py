@@ -17,7 +17,6 @@ STEPS = 50
 FEW = 5  # steps with a control at one of its ends
 
 
-@functools.cache
 def published_data(path) -> list[dict]:
     """What the committed outputs of a chapter give to the page."""
     return modules.published(path)
