@@ -3,9 +3,9 @@
 import re
 
 
-def test_it_prints_on_one_page(browser, site):
+def test_it_prints_on_one_page(browser, whole_site):
     page = browser.new_page(color_scheme="dark")
-    page.goto(f"{site}/book/cheat_sheet.html")
+    page.goto(f"{whole_site}book/cheat_sheet.html")
     page.wait_for_function("document.querySelectorAll('.baby-sheet mjx-container').length > 10")
     for paper in ("A4", "Letter"):
         printed = page.pdf(format=paper, margin=dict.fromkeys(("top", "bottom", "left", "right"), "1cm"))

@@ -303,9 +303,18 @@ def test_a_page_prints_from_dark_as_from_light(browser, site):
         assert dark == colors(page.pdf())
 
 
+# Waits until the first figure shows its own picture.
+SETTLES = """async () => {
+  const figure = document.querySelector("figure.baby-live");
+  figure.scrollIntoView();
+  while (figure.dataset.state !== "ready") await new Promise(next => setTimeout(next, 20));
+}"""
+
+
 @needs_firefox
 def test_firefox_prints_from_dark_as_from_light(fox, site):
     fox.go(site + SHORT)
+    fox.run(SETTLES)
     printed = {}
     for theme in ("dark", "light"):
         fox.run("theme => { document.documentElement.dataset.theme = theme; }", theme)
