@@ -43,7 +43,7 @@ def bounds(tensor: Tensor) -> tuple[float, float] | None:
     if not values_are_known():
         return None
     try:
-        low, high = tensor.detach().aminmax()
+        low, high = (tensor.detach() if tensor.requires_grad else tensor).aminmax()
         return low.item(), high.item()
     except RuntimeError:  # as above, without asking twice
         return None
@@ -133,7 +133,7 @@ def check_ids(name: str, ids: Tensor, vocab_size: int | None = None, *, ndim: in
 def check_knob(low: float = 0.0, high: float = math.inf, *, inclusive: bool = False, **knobs: float | Tensor) -> None:
     """Raise unless each knob is a number in [low, high); ``inclusive`` admits ``high`` too."""
     for name, knob in knobs.items():
-        if isinstance(knob, bool) or not isinstance(knob, Real | Tensor):
+        if isinstance(knob, bool) or not isinstance(knob, (float, int, Real, Tensor)):
             raise TypeError(f"{name} must be a number, got {type(knob).__name__}")
         if isinstance(knob, Tensor) and knob.numel() != 1:
             raise ValueError(f"{name} must be one number, got a tensor of shape {tuple(knob.shape)}")
