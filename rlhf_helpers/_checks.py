@@ -12,10 +12,16 @@ from rlhf_helpers.precision import wide
 
 try:  # private, so it may move; without it only `make_fx` would find checks of values in its way
     from torch.fx.experimental.proxy_tensor import get_proxy_mode
+    from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+    def is_traced() -> bool:
+        """Return whether ``make_fx`` traces; without any mode, as in a run, that is known at once."""
+        return is_in_torch_dispatch_mode() and get_proxy_mode() is not None
 except ImportError:
 
-    def get_proxy_mode() -> None:
+    def is_traced() -> bool:
         """Say that nothing is being traced."""
+        return False
 
 
 def values_are_known(*tensors: Any) -> bool:
@@ -27,7 +33,7 @@ def values_are_known(*tensors: Any) -> bool:
     Args:
         tensors: those whose values a check would read; what is no tensor is known.
     """
-    if torch.compiler.is_compiling() or get_proxy_mode() is not None:
+    if torch.compiler.is_compiling() or is_traced():
         return False
     try:
         for tensor in tensors:
@@ -43,7 +49,7 @@ def bounds(tensor: Tensor) -> tuple[float, float] | None:
     if not values_are_known():
         return None
     try:
-        low, high = tensor.detach().aminmax()
+        low, high = (tensor.detach() if tensor.requires_grad else tensor).aminmax()
         return low.item(), high.item()
     except RuntimeError:  # as above, without asking twice
         return None
@@ -68,8 +74,8 @@ def check_tensors(**tensors: Tensor) -> None:
 def check_same_shape(**tensors: Tensor) -> None:
     """Raise ValueError with every shape unless all tensors have one shape and one device; checks dtypes first."""
     check_tensors(**tensors)
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if len(set(shapes.values())) > 1:
+    if len({tensor.shape for tensor in tensors.values()}) > 1:
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         raise ValueError(f"shapes must match, got {shapes}")
     check_same_device(**tensors)
 
@@ -119,10 +125,9 @@ def check_ids(name: str, ids: Tensor, vocab_size: int | None = None, *, ndim: in
         raise TypeError(f"{name} must be a torch.Tensor, got {type(ids).__name__}")
     if ids.dtype != torch.int64:
         raise TypeError(f"{name} must hold token ids of dtype torch.int64, got {ids.dtype}")
-    if ndim is not None:
-        check_ndim(ndim, "(B, L)", **{name: ids})
-    elif ids.ndim == 0:
-        raise ValueError(f"{name} must have shape (..., T), got ()")
+    if ids.ndim != ndim and (ids.ndim == 0 or ndim is not None):
+        expected = "(..., T)" if ndim is None else "(B, L)"
+        raise ValueError(f"{name} must have shape {expected}, got {tuple(ids.shape)}")
     if ids.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(ids.shape)}")
     found = None if vocab_size is None else bounds(ids)
@@ -133,7 +138,7 @@ def check_ids(name: str, ids: Tensor, vocab_size: int | None = None, *, ndim: in
 def check_knob(low: float = 0.0, high: float = math.inf, *, inclusive: bool = False, **knobs: float | Tensor) -> None:
     """Raise unless each knob is a number in [low, high); ``inclusive`` admits ``high`` too."""
     for name, knob in knobs.items():
-        if isinstance(knob, bool) or not isinstance(knob, Real | Tensor):
+        if isinstance(knob, bool) or not isinstance(knob, (float, int, Real, Tensor)):
             raise TypeError(f"{name} must be a number, got {type(knob).__name__}")
         if isinstance(knob, Tensor) and knob.numel() != 1:
             raise ValueError(f"{name} must be one number, got a tensor of shape {tuple(knob.shape)}")

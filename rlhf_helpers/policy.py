@@ -53,8 +53,14 @@ class TinyPolicy(nn.Module):
         Returns:
             Logits (B, L, V); the row at a position depends on the token at that position only.
         """
-        check_ids("ids", ids, self.vocab_size)
-        return self.head(self.embed(ids))
+        check_ids("ids", ids)
+        if not ids.is_cpu:  # there a wrong id is the end of the process
+            check_ids("ids", ids, self.vocab_size)
+        try:
+            return self.head(self.embed(ids))
+        except IndexError:  # a CPU looks at every id by itself
+            check_ids("ids", ids, self.vocab_size)
+            raise
 
 
 def empty(layer: type[nn.Module], *sizes: int, **options: bool) -> nn.Module:

@@ -1,6 +1,7 @@
 """Drawing completions from a policy, and asking how likely they were."""
 
 import inspect
+import math
 from collections.abc import Callable
 
 import torch
@@ -144,7 +145,8 @@ def sample_with(policy: Policy, prompt_ids: Tensor, uniforms: Tensor, *, tempera
         totals.append(cumulative[:, -1:])  # 1 up to rounding: a last token of probability 0 is never drawn
         below = cumulative[:, :-1] <= uniforms[:, t, None] * totals[-1]
         ids = torch.cat([ids, below.sum(-1, keepdim=True)], dim=1)
-    if values_are_known(totals[-1]) and torch.cat(totals).isnan().any():
+    found = bounds(torch.cat(totals)) if values_are_known() else None
+    if found and math.isnan(found[0]):
         raise ValueError(
             "policy must return logits without NaN, and a finite one in every row: "
             "if it was trained, it has diverged (lower the learning rate)"

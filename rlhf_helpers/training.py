@@ -1,6 +1,7 @@
 """One training loop for every method."""
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -192,7 +193,7 @@ def train(
             if is_measured:
                 row = watch(step, rollout if sample_from == "policy" else sample())
             loss, series = method(models, rollout, kl_coeff=kl_coeff, **knobs)
-            if values_are_known(loss) and not torch.isfinite(loss):
+            if values_are_known(loss) and not math.isfinite(loss.item()):
                 raise ValueError(f"the loss is {loss.item()} at step {step}: lower learning_rate={learning_rate}")
             if is_measured:
                 rows.append({name: x.detach().clone() for name, x in {**row, "loss": loss, **series}.items()})

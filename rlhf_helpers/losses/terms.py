@@ -55,14 +55,14 @@ def kl_estimate(logprobs: Tensor, ref_logprobs: Tensor, kind: str = "k3") -> Ten
         tensor([0.6931])
     """
     check_same_shape(logprobs=logprobs, ref_logprobs=ref_logprobs)
-    check_finite(logprobs=logprobs, ref_logprobs=ref_logprobs)
-    check_choice("kind", kind, KL_KINDS)
     log_ratio = ref_logprobs.detach() - logprobs
+    largest = check_difference(log_ratio, logprobs=logprobs, ref_logprobs=ref_logprobs)
+    check_choice("kind", kind, KL_KINDS)
     if kind == "k1":
         return -log_ratio
     if kind == "k2":
         return 0.5 * log_ratio**2
-    check_overflow("ref_logprobs - logprobs", log_ratio)
+    check_overflow("ref_logprobs - logprobs", log_ratio.dtype, largest)
     return torch.expm1(log_ratio) - log_ratio
 
 
@@ -90,9 +90,9 @@ def policy_ratio(logprobs: Tensor, old_logprobs: Tensor) -> Tensor:
         tensor([2.])
     """
     check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs)
-    check_finite(logprobs=logprobs, old_logprobs=old_logprobs)
     log_ratio = logprobs - old_logprobs.detach()
-    check_overflow("logprobs - old_logprobs", log_ratio)
+    largest = check_difference(log_ratio, logprobs=logprobs, old_logprobs=old_logprobs)
+    check_overflow("logprobs - old_logprobs", log_ratio.dtype, largest)
     return log_ratio.exp()
 
 
@@ -194,12 +194,24 @@ def spread_over_tokens(name: str, signal: Tensor, like: Tensor) -> Tensor:
     raise ValueError(f"shapes must match (or {name} be one value for each row), got {expected}")
 
 
-def check_overflow(name: str, log_ratio: Tensor) -> None:
-    """Raise ValueError where ``exp(log_ratio)`` would be infinite, and its gradient NaN."""
-    limit = math.log(torch.finfo(log_ratio.dtype).max)
-    found = bounds(log_ratio)
-    if found and found[1] > limit:
+def check_difference(difference: Tensor, **parts: Tensor) -> float | None:
+    """Return the largest number of a difference, None where not known; raise :func:`check_finite` of its parts.
+
+    A difference is finite only where both parts are, so one look at it is enough.
+    """
+    found = bounds(difference)
+    if found is None:
+        return None
+    if not (math.isfinite(found[0]) and math.isfinite(found[1])):
+        check_finite(**parts)
+    return found[1]
+
+
+def check_overflow(name: str, dtype: torch.dtype, largest: float | None) -> None:
+    """Raise ValueError where ``exp`` of the largest log ratio would be infinite, and its gradient NaN."""
+    limit = math.log(torch.finfo(dtype).max)
+    if largest is not None and largest > limit:
         raise ValueError(
-            f"{name} must be at most {limit:.1f} for {log_ratio.dtype}, got {found[1]:.1f}: "
+            f"{name} must be at most {limit:.1f} for {dtype}, got {largest:.1f}: "
             "the ratio overflows, the policy has moved too far (lower the learning rate)"
         )

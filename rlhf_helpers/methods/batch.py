@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from rlhf_helpers._checks import check_count, values_are_known
+from rlhf_helpers._checks import bounds, check_count
 from rlhf_helpers.masks import keep
 from rlhf_helpers.rollout import Models, Rollout
 from rlhf_helpers.sampling import token_logprobs
@@ -35,7 +35,6 @@ def in_pairs(x: Tensor, rollout: Rollout) -> Tensor:
 
 def must_share_prompts(rollout: Rollout, size: int) -> None:
     """Raise unless every ``size`` neighboring rows go on from one prompt: only those can be compared."""
-    if values_are_known(rollout.prompt_ids):
-        prompts = rollout.prompt_ids.unflatten(0, (-1, size))
-        if not (prompts == prompts[:, :1]).all():
-            raise ValueError(f"completions_per_prompt must be a multiple of {size}: this method compares {size} rows")
+    prompts = rollout.prompt_ids.unflatten(0, (-1, size))
+    if bounds(prompts - prompts[:, :1]) not in (None, (0, 0)):
+        raise ValueError(f"completions_per_prompt must be a multiple of {size}: this method compares {size} rows")
