@@ -64,8 +64,9 @@ class TinyPolicy(nn.Module):
 
 
 def empty(layer: type[nn.Module], *sizes: int, **options: bool) -> nn.Module:
-    """Return a layer without initial weights, or it would draw twice, once globally; float32 whatever the default."""
-    return nn.utils.skip_init(layer, *sizes, **options, dtype=torch.float32, device=torch.get_default_device())
+    """Return a layer to be filled, float32 whatever the default; what it draws itself is not taken from anybody."""
+    with torch.random.fork_rng(devices=[]):
+        return layer(*sizes, **options, dtype=torch.float32, device="cpu").to(torch.get_default_device())
 
 
 def uniform_policy(

@@ -4,8 +4,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.func import grad
-from torch.nn.functional import logsigmoid
 
 from rlhf_helpers._checks import (
     check_choice,
@@ -143,13 +141,10 @@ def _fit(gaps: Tensor, prior: float, margin: float, steps: int, learning_rate: f
     """Minimize Bradley and Terry's loss of ``gaps @ weights``, gaps ([S,] N, F), from zero; return ([S,] F)."""
     check_positive(prior=prior)
     check_knob(-math.inf, margin=margin)
-
-    def loss(weights: Tensor) -> Tensor:
-        margins = gaps @ weights[..., None] - margin  # ([S,] N, 1): score of the chosen minus score of the other
-        return (weights**2).sum() / (2 * prior**2) - logsigmoid(margins).sum()
-
     weights = torch.zeros_like(gaps[..., 0, :])  # ([S,] F)
     m, v, t = torch.zeros_like(weights), torch.zeros_like(weights), weights.new_zeros(())
     for step in range(steps):
-        weights, m, v, t = adam(weights, grad(loss)(weights), m, v, t, learning_rate * (1 - step / steps))
+        margins = gaps @ weights[..., None] - margin  # ([S,] N, 1): score of the chosen minus score of the other
+        gradient = weights / prior**2 - (gaps.mT @ (-margins).sigmoid())[..., 0]
+        weights, m, v, t = adam(weights, gradient, m, v, t, learning_rate * (1 - step / steps))
     return weights

@@ -88,6 +88,7 @@ def pretrain(*, steps: int = 600, batch_size: int = 128, learning_rate: float = 
     )
     for step in progress(steps, "pre-training"):
         batch = names[torch.randint(len(names), (batch_size,), generator=generator)]
+        batch = batch[:, : int((batch != END).sum(1).max()) + 1]  # up to the end of its longest name
         prompts = no_surname
         if step % 2:
             prompts = surnames[torch.randint(len(surnames), (batch_size,), generator=generator)]

@@ -108,7 +108,8 @@ def settle(ax: Axes) -> None:
 def settle_all(fig: Figure) -> None:
     """Move names apart in every axes of a figure, once its layout is known."""
     if any(text.get_gid() == _END for ax in fig.axes for text in ax.texts):
-        fig.draw_without_rendering()
+        if layout := fig.get_layout_engine():
+            layout.execute(fig)
         for ax in fig.axes:
             settle(ax)
 

@@ -166,8 +166,8 @@ SEEDS = [7, 8]  # which no cell of the table has
 @functools.cache
 def runs(name):
     traps, places = zip(*[column for column in COLUMNS.values() for _ in SEEDS], strict=True)
-    path = CHAPTER["train_all"](name, traps, SEEDS * len(COLUMNS), places, [0.05] * len(traps))
-    return path[:, -30:].mean(1).view(len(COLUMNS), len(SEEDS)).mean(1)
+    path = CHAPTER["train_all"]([name], traps, SEEDS * len(COLUMNS), places, [0.05] * len(traps))
+    return path[0, :, -30:].mean(1).view(len(COLUMNS), len(SEEDS)).mean(1)
 
 
 def end(name, column):
@@ -202,8 +202,8 @@ def test_with_the_gradient_of_the_other_kl_grpo_rests_at_less(monkeypatch):
         return descend(s, weights, policy, ref, onehot, 0 * pull) + pull[..., None] * slope
 
     monkeypatch.setitem(CHAPTER, "descend", of_the_other_kl)
-    path = CHAPTER["train_all"]("GRPO", [0, 0], SEEDS, [1, 1], [0.05, 0.05])
-    assert path[:, -30:].mean() == pytest.approx(0.291, abs=0.015)
+    path = CHAPTER["train_all"](["GRPO"], [0, 0], SEEDS, [1, 1], [0.05, 0.05])
+    assert path[..., -30:].mean() == pytest.approx(0.291, abs=0.015)
 
 
 def test_a_mean_over_each_answer_is_what_long_answers_move():
@@ -254,8 +254,8 @@ def test_who_is_still_rising_after_the_150_updates_of_the_table():
     resting = [("ORPO", 0), ("cDPO", 6), ("IPO", 6)]
     moved = {}
     for name, trap in rising + resting:
-        path = CHAPTER["train_all"](name, [trap] * 2, SEEDS, [0, 0], [0.05, 0.05], steps=400)
-        moved[name, trap] = (path[:, -60:].mean() - path[:, 90:150].mean()).item()
+        path = CHAPTER["train_all"]([name], [trap] * 2, SEEDS, [0, 0], [0.05, 0.05], steps=400)
+        moved[name, trap] = (path[..., -60:].mean() - path[..., 90:150].mean()).item()
     assert min(moved[it] for it in rising) > 0.01
     assert max(abs(moved[it]) for it in resting) < 0.03
 
@@ -271,8 +271,8 @@ def test_a_rare_good_token_waits_longest_for_those_that_clip_each_token():
     def waits(name):
         """Updates with the best of the chapter's rates, on the mean of six seeds."""
         rates = [rate for rate in CHAPTER["RATES"] for _ in range(6)]
-        path = CHAPTER["train_all"](name, [4] * 18, 3 * [20, 21, 22, 23, 24, 25], [0] * 18, rates)
-        return CHAPTER["settled"](path).unflatten(0, (3, 6)).mean(1).min()
+        path = CHAPTER["train_all"]([name], [4] * 18, 3 * [20, 21, 22, 23, 24, 25], [0] * 18, rates)
+        return CHAPTER["settled"](path[0]).unflatten(0, (3, 6)).mean(1).min()
 
     free = ("RLOO", "DPPO", "CISPO", "GSPO")
     clipped, free = [[waits(name) for name in names] for names in (("GRPO", "DAPO"), free)]
