@@ -9,6 +9,8 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).resolve().parent / "scripts" / "theme.js"
 THEME = '<script data-cfasync="false">'  # the theme's first
+# ours, of an earlier build, in a page that has not changed since
+OURS = re.compile(r'<script class="baby-theme">.*?</script>\n  ', re.DOTALL)
 # pattern -> replacement, applied to every finished page
 REPAIRS = {
     # a button is named by what it shows, not by a label beside it
@@ -36,10 +38,10 @@ def repair_pages(app, exception) -> None:
     """Apply REPAIRS to the finished pages."""
     if exception or app.builder.format != "html":
         return
-    script = f"<script>\n{SCRIPT.read_text('utf-8')}</script>"
+    script = f'<script class="baby-theme">\n{SCRIPT.read_text("utf-8")}</script>'
     for page in Path(app.outdir).rglob("*.html"):
         html = page.read_text("utf-8")
-        repaired = html.replace(THEME, f"{script}\n  {THEME}", 1)
+        repaired = OURS.sub("", html).replace(THEME, f"{script}\n  {THEME}", 1)
         for pattern, replacement in REPAIRS.items():
             repaired = re.sub(pattern, replacement, repaired)
         if repaired != html:
