@@ -145,6 +145,7 @@ def _fit(gaps: Tensor, prior: float, margin: float, steps: int, learning_rate: f
     m, v, t = torch.zeros_like(weights), torch.zeros_like(weights), weights.new_zeros(())
     for step in range(steps):
         margins = gaps @ weights[..., None] - margin  # ([S,] N, 1): score of the chosen minus score of the other
+        # of |weights|^2 / (2 prior^2) - the sum of log sigmoid(margins), each set by itself
         gradient = weights / prior**2 - (gaps.mT @ (-margins).sigmoid())[..., 0]
         weights, m, v, t = adam(weights, gradient, m, v, t, learning_rate * (1 - step / steps))
     return weights
