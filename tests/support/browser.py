@@ -69,8 +69,9 @@ def serve(folder: Path, handler: type = QuietHandler):
         server.shutdown()
 
 
-# Where the storage is refused, a page has one of its own that is gone with it.
-FORGET = "() => [localStorage, sessionStorage].forEach(kept => kept.clear?.())"
+# When a page is left, and has stored what it stores then, all of it goes. Where the storage is refused, a page has one
+# of its own that is gone with it.
+FORGET = "() => addEventListener('pagehide', () => [localStorage, sessionStorage].forEach(kept => kept.clear?.()))"
 
 
 class Tabs:
