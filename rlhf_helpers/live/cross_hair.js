@@ -23,7 +23,7 @@ export function crossHair(el, spec, host, panels, painted) {
     el.classList.toggle("baby-reading", Boolean(reading));
     for (const { entry, svg, layer } of layers) {
       const { reads } = entry;
-      layer.hidden = !reads; // where there is nothing to read, nothing takes the focus
+      layer.style.visibility = reads ? "" : "hidden"; // where there is nothing to read, nothing takes the focus
       if (!reads) continue;
       const here = reading?.axis === reads.axis;
       entry.place.classList.toggle("baby-read", here);
