@@ -36,9 +36,12 @@ def cluster():
 
 @pytest.fixture
 def go(cluster, tmp_path):
-    def go(depth, kill=None, at=(), **knobs):
-        asked = argparse.Namespace(**KNOBS | knobs, kill=kill, at=list(at))
-        return run(depth, tmp_path / f"{depth}-{kill}.pt", cluster[1], asked)
+    def go(depth, kill=None, at=()):
+        people, knobs = cluster[1], KNOBS
+        if kill:  # of their own, and at work for longer than a death takes to come
+            people, knobs = {}, KNOBS | {"write": 0.15, "learn": 0.15}
+        asked = argparse.Namespace(**knobs, kill=kill, at=list(at))
+        return run(depth, tmp_path / f"{depth}-{kill}.pt", people, asked)
 
     return go
 
