@@ -138,7 +138,7 @@ def check_ids(name: str, ids: Tensor, vocab_size: int | None = None, *, ndim: in
 def check_knob(low: float = 0.0, high: float = math.inf, *, inclusive: bool = False, **knobs: float | Tensor) -> None:
     """Raise unless each knob is a number in [low, high); ``inclusive`` admits ``high`` too."""
     for name, knob in knobs.items():
-        if isinstance(knob, bool) or not isinstance(knob, (float, int, Real, Tensor)):
+        if isinstance(knob, bool) or not isinstance(knob, (float, int, Real, Tensor)):  # the two are Real, sooner known
             raise TypeError(f"{name} must be a number, got {type(knob).__name__}")
         if isinstance(knob, Tensor) and knob.numel() != 1:
             raise ValueError(f"{name} must be one number, got a tensor of shape {tuple(knob.shape)}")

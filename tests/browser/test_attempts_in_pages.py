@@ -1,11 +1,11 @@
 """Exercises on a page without a kernel: boxes that answer, and a line that says where to go."""
 
-from support.browser import AXE_RUN, needs_chromium
+from support.browser import axe_in, needs_chromium
 
 from rlhf_helpers.exercises import EXERCISES
 
 pytestmark = needs_chromium
-AXE_ATTEMPTS = AXE_RUN.replace("axe.run({", "axe.run({include: [['.baby-attempt']]}, {")
+AXE_ATTEMPTS = axe_in(".baby-attempt")
 
 
 def test_numbers_are_answered_by_keyboard_with_the_words_of_the_check_and_counted(tabs, site, axe_source):

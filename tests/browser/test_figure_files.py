@@ -9,7 +9,7 @@ import json
 import re
 
 import pytest
-from support.browser import AXE_RUN, SETTLED, needs_chromium
+from support.browser import AXE_RUN, SETTLED, axe_in, needs_chromium
 from support.chapters import CHAPTERS
 from support.graphs import published_data
 from support.live_pages import SERIES, UNTIL, arrive, drive, first_that_trains, wait_for_step
@@ -130,7 +130,7 @@ def test_without_scripts_a_file_says_what_it_needs(open_page, html_dir):
     assert page.get_by_role("link").is_visible()
 
 
-AXE_DIALOG = AXE_RUN.replace("axe.run({", "axe.run({include: [['dialog[open]']]}, {")
+AXE_DIALOG = axe_in("dialog[open]")
 # Where everything is on a page.
 PLACES = """() => [...document.querySelectorAll("article *")].filter(e => !e.closest("dialog"))
   .map(e => e.getBoundingClientRect().top)"""

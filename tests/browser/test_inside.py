@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets import FloatSlider
-from support.browser import AXE_RUN, SETTLED, needs_chromium
+from support.browser import SETTLED, axe_in, needs_chromium
 from support.chapters import CHAPTERS
 from support.graphs import published_data
 from support.insides import SHEET, check
@@ -23,7 +23,7 @@ ASKED = [
     for place, panel in enumerate(data["spec"]["panels"])
     if "inside" in panel
 ]
-AXE_SHEET = AXE_RUN.replace("axe.run({", "axe.run({include: [['.baby-tokens'], ['.baby-sheet']]}, {")
+AXE_SHEET = axe_in(".baby-tokens", ".baby-sheet")
 # Where everything of a figure is but the sheet.
 PLACES = """figure => [...figure.querySelectorAll("*")]
   .filter(e => !e.closest("svg *, .baby-dock, script"))

@@ -19,7 +19,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from notebooks import make_copy
-from support.browser import needs_chromium
+from support.browser import axe_in, needs_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = ROOT / "book" / "04_ppo.ipynb"
@@ -371,12 +371,6 @@ def test_what_is_dragged_guessed_pinned_and_lit_by_keyboard_reaches_the_kernel(n
     play.click()
 
 
-# What the checker finds in the live figures of the open notebook; JupyterLab around them is not ours.
-AXE_FIGURES = """async () => (await axe.run([...document.querySelectorAll(".baby-live.widget-vbox")])).violations
-    .filter(v => ["serious", "critical"].includes(v.impact))
-    .flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 200)}: ${n.failureSummary.slice(0, 300)}`))"""
-
-
 def test_curves_are_read_and_seeds_begun_by_keyboard_and_the_checker_finds_nothing(notebook, axe_source):
     page = notebook
     figure = (
@@ -412,7 +406,7 @@ def test_curves_are_read_and_seeds_begun_by_keyboard_and_the_checker_finds_nothi
     until(page, lambda: thin.count() == 0, "their lines are still there")
 
     page.evaluate(axe_source)
-    assert page.evaluate(AXE_FIGURES) == []
+    assert page.evaluate(axe_in(".baby-live.widget-vbox")) == []
 
 
 def test_clicks_reach_the_kernel_and_the_disk_and_figures_may_be_there_twice(lab, browser, tmp_path):

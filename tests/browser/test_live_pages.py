@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from support.browser import AXE_RUN, SETTLED, Tabs, WithoutFormulas, needs_chromium, serve
+from support.browser import SETTLED, Tabs, WithoutFormulas, axe_in, needs_chromium, serve
 from support.chapters import CHAPTERS, ROOT
 from support.graphs import published_data
 from support.live_pages import (
@@ -638,7 +638,7 @@ def test_pages_work_below_any_path(browser, html_dir):
         page.close()
 
 
-AXE_FIGURE = AXE_RUN.replace("axe.run({", "axe.run({include: [['#seen']]}, {")
+AXE_FIGURE = axe_in("#seen")
 
 
 def test_a_running_figure_is_accessible_in_light_and_in_dark(read, axe_source):

@@ -1,9 +1,9 @@
 """What a reader has done: kept in the browser, shown on the front page."""
 
-from support.browser import AXE_RUN, Tabs, needs_chromium
+from support.browser import Tabs, axe_in, needs_chromium
 
 pytestmark = needs_chromium
-AXE_ARTICLE = AXE_RUN.replace("axe.run({", "axe.run({include: [['article']]}, {")
+AXE_ARTICLE = axe_in("article")
 REFUSED = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }});"
 
 

@@ -39,6 +39,11 @@ AXE_RUN = """async rules => {
 }"""
 
 
+def axe_in(*selectors: str) -> str:
+    """The same, of some of a page's elements and of what is in them."""
+    return AXE_RUN.replace("axe.run({", f"axe.run({{include: {[[selector] for selector in selectors]}}}, {{")
+
+
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     """A file server that logs nothing."""
 
