@@ -15,14 +15,15 @@ That is why a sampler that dies costs time and nothing else: another one writes 
 it needs after every update, whole or not at all, and one that has died goes on from there. ``--kill`` shows both. After
 three deaths the run ends and says so.
 
-Ctrl-C, SIGTERM and faults leave no process and no file behind. After SIGKILL nobody can clean up: Linux ends Ray's main
-processes at once, but its helpers try for a minute to report that to one that is gone, and Ray has no setting for it.
-Its folder stays in ``/tmp``.
+Ctrl-C and faults leave no process and no file behind, nor does SIGTERM once Ray has started. After SIGKILL nobody can
+clean up: Linux ends Ray's main processes at once, but its helpers try for a minute to report that to one that is gone,
+and Ray has no setting for it. Its folder stays in ``/tmp``.
 """
 
 import argparse
 import os
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -258,6 +259,7 @@ def ray_of_our_own() -> Iterator[tuple[ModuleType, Path]]:
                 ray.init("local", num_cpus=2, _node_ip_address="127.0.0.1", _temp_dir=folder, **options)
             except Exception as error:  # of no kind of its own; most likely this machine is too busy
                 sys.exit(f"Ray does not start: {error}")
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: Ray's own may abort the script
             yield ray, Path(folder)
         finally:
             ray.shutdown()
