@@ -58,15 +58,16 @@ def test_one_clip_serves_many_step_sizes_and_numbers_of_uses(seed):
     steps = torch.tensor([0.3, 1.0, 3.0, 10.0])
     for reuse in (5, 20):
         clip, bare = (
-            learn(eps, step_sizes=(0.3, 1.0, 3.0, 10.0), reuse=reuse, seed=seed)[-1] for eps in (0.2, math.inf)
+            learn(eps, step_sizes=(0.3, 1.0, 3.0, 10.0), reuse=reuse, learners=200, seed=seed)[-1]
+            for eps in (0.2, math.inf)
         )
         assert (clip.mean(1) > 0.87).all()
         assert (worse(clip) < 0.03).all()
         pushes_little = steps * reuse < 7
         assert (bare.mean(1)[pushes_little] > 0.87).all()
         assert (bare.mean(1)[~pushes_little] < 0.85).all()
-        assert (worse(bare)[~pushes_little] > 0.07).all()
-        assert (worse(bare) < 1 / 3 + 0.01).all()
+        assert (worse(bare)[~pushes_little] > 0.08).all()
+        assert 0.2 < worse(bare).max() < 0.28
     once = [learn(eps, step_sizes=(0.3, 10.0), reuse=1, seed=seed) for eps in (0.2, math.inf)]
     assert torch.equal(*once)  # the clip never acts
 
