@@ -28,7 +28,8 @@ export function crossHair(el, spec, host, panels, painted) {
       const here = reading?.axis === reads.axis;
       entry.place.classList.toggle("baby-read", here);
       patch(svg, here ? scene(entry, indexIn(entry), entry === reading.entry) : []);
-      if (!layer.hasAttribute("tabindex") || (frame.playing && !here)) continue;
+      if (!layer.hasAttribute("tabindex")) continue;
+      if (frame.playing && !here && layer.hasAttribute("aria-valuenow")) continue; // nobody listens
       const index = here ? indexIn(entry) : lastOf(entry);
       set(layer, {
         "aria-valuemin": 0,

@@ -19,7 +19,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from support.browser import CHROMIUM, QuietHandler, needs_chromium, serve
+from support.browser import WHOLE_CHROMIUM, QuietHandler, needs_chromium, serve
 from support.firefox import firefox, needs_firefox
 from support.live_pages import arrive, drive, start, wait_for_step
 
@@ -186,12 +186,13 @@ REFUSED = """() => { try { return !(localStorage instanceof Storage); } catch { 
 KEPT_NOWHERE = "This browser keeps nothing"
 
 
+@pytest.mark.skipif(WHOLE_CHROMIUM is None, reason="the one without windows has no settings of cookies")
 def test_a_page_works_with_all_cookies_blocked(browser, site, tmp_path):
     (tmp_path / "Default").mkdir()
     settings = '{"profile": {"default_content_setting_values": {"cookies": 2}}}'
     (tmp_path / "Default" / "Preferences").write_text(settings, "utf-8")
-    chromium = browser.browser_type
-    context = chromium.launch_persistent_context(tmp_path, executable_path=CHROMIUM, args=["--no-sandbox"])
+    kind = browser.browser_type
+    context = kind.launch_persistent_context(tmp_path, executable_path=WHOLE_CHROMIUM, args=["--no-sandbox"])
     with tab(context) as page:
         page.goto(site + FEEDBACK)
         assert page.evaluate(REFUSED)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets import Dropdown, FloatSlider
-from support.browser import needs_chromium
+from support.browser import PAINTED, needs_chromium
 
 from rlhf_helpers._html import PALETTE
 from rlhf_helpers.clicks import Clicks
@@ -534,7 +534,7 @@ def test_who_wants_less_motion_gets_fewer_pictures(browser):
     frame = fig.session.frame() | {"playing": True}
     opened(page, fig, frame)
     page.evaluate("window.milliseconds = 1e6; performance.now = () => window.milliseconds;")
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # sizes are known
+    page.evaluate(PAINTED)  # sizes are known
     show = "([frame, later]) => { window.milliseconds += later; window.update(frame); }"
     page.evaluate(show, [frame | {"step": 3}, 600])
     page.evaluate(show, [frame | {"step": 4}, 100])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets import FloatSlider
-from support.browser import needs_chromium
+from support.browser import PAINTED, needs_chromium
 
 from rlhf_helpers.live import Curves, Guess, live
 from rlhf_helpers.live.controls import Canvas
@@ -78,7 +78,7 @@ def test_it_is_drawn_kept_and_scored(browser, fig):
             page.keyboard.press("PageUp")
         for _ in range(int((value + 16) % 10)):
             page.keyboard.press("ArrowUp")
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(PAINTED)
     assert [float(point.get_attribute("aria-valuenow")) for point in points.all()] == [4, 8, 8, 4, 0]
 
     page.get_by_role("button", name="Play it").click()
@@ -105,4 +105,13 @@ def test_it_is_drawn_kept_and_scored(browser, fig):
     assert page.evaluate("document.body.scrollHeight") == height  # nothing moved
     page.get_by_role("button", name="Leave it").click()
     assert words.inner_text() == "Where does it go at 1?"
+    page.close()
+
+
+def test_a_chart_that_is_there_while_it_plays_says_where_it_is_read(browser, fig):
+    page = browser.new_page()
+    page.set_content("<!doctype html><html><body></body></html>")
+    fig.step(2)
+    page.evaluate(OPEN, [str(Canvas._esm), str(Canvas._css), fig.canvas.spec, frame(fig) | {"playing": True}])
+    assert page.get_by_role("slider", name="Read the curves").get_attribute("aria-valuenow") == "2"
     page.close()

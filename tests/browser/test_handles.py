@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.browser import needs_chromium
+from support.browser import PAINTED, needs_chromium
 from support.chapters import CHAPTERS
 from support.graphs import published_data
 from support.live_pages import arrive, drive
@@ -17,7 +17,6 @@ THINGS = {
     "lambda's dots": ("05_baselines", "lam", "here", None),
 }
 AXE = "async figure => (await axe.run(figure)).violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html}`))"
-TOLD = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def dragged(data):
@@ -42,7 +41,7 @@ def thing(request, tabs, site):
 
 def shown(page, figure, control, series, entry):
     """The value of a control, after what was asked has come to the drawing; all that shows it agrees."""
-    page.evaluate(TOLD)
+    page.evaluate(PAINTED)
     value, number = drive(figure, f"await null; return [figure.values.{control}, figure.now.{series}]")
     assert np.isclose(number if entry is None else number[entry], value, rtol=1e-6)
     label = drive(figure, f"return figure.data.controls.find(one => one.name === '{control}').label")

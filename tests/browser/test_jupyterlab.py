@@ -19,7 +19,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from notebooks import make_copy
-from support.browser import axe_in, needs_chromium
+from support.browser import PAINTED, axe_in, needs_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = ROOT / "book" / "04_ppo.ipynb"
@@ -360,6 +360,7 @@ def test_what_is_dragged_guessed_pinned_and_lit_by_keyboard_reaches_the_kernel(n
     for _ in range(4):
         page.keyboard.press("ArrowDown")
     until(page, lambda: drawn.get_attribute("d") != flat, "no line is drawn")
+    page.evaluate(PAINTED)
     line = drawn.get_attribute("d")
     assert first.text_content() == "Play it"
     first.press("Enter")

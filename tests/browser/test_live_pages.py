@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from support.browser import SETTLED, Tabs, WithoutFormulas, axe_in, needs_chromium, serve
+from support.browser import PAINTED, SETTLED, Tabs, WithoutFormulas, axe_in, needs_chromium, serve
 from support.chapters import CHAPTERS, ROOT
 from support.graphs import published_data
 from support.live_pages import (
@@ -132,7 +132,7 @@ def test_figures_do_what_a_reader_asks(chapter):
 def test_running_figures_fit_a_window_at_400_percent(chapter):
     page = chapter[1][0].page
     page.set_viewport_size({"width": 320 - 15, "height": 800})  # less a scroll bar
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(PAINTED)
     assert page.evaluate("document.documentElement.scrollWidth") == 320 - 15
     page.set_viewport_size({"width": 1280, "height": 900})
 
@@ -427,17 +427,16 @@ def test_nothing_of_a_figure_shows_before_all_of_it_is_there(browser, html_dir):
         page.goto(f"{site}book/{name}.html", wait_until="commit")
         page.wait_for_function("() => document.querySelector('figure.baby-live > figcaption')")
         page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
-        page.evaluate(FRAMES)
+        page.evaluate(PAINTED)
         seen.set()
         page.wait_for_load_state()
-        page.evaluate(FRAMES)
+        page.evaluate(PAINTED)
         caption = page.locator("figure.baby-live > figcaption").first
         assert caption.evaluate("caption => getComputedStyle(caption).visibility") == "visible"
         assert page.evaluate("shifted") == []
         page.close()
 
 
-FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SHIFTS = """globalThis.shifted = [];
 new PerformanceObserver(list => {
   const nodes = list.getEntries().flatMap(entry => entry.sources.map(({node}) => node));

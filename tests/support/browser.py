@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-# The one without windows comes first: to open a page costs it a third less.
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+# With windows and readers' settings; and for most tests without, where to open a page costs a third less.
+WHOLE_CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
+)
+CHROMIUM = shutil.which("chromium-headless-shell") or WHOLE_CHROMIUM
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None,
@@ -21,6 +23,9 @@ needs_chromium = pytest.mark.skipif(
 # Waits until what changes with the color scheme has changed.
 SETTLED = """() => Promise.all(document.getAnimations().filter(one => one instanceof CSSTransition)
   .map(fade => fade.finished.catch(() => null)))"""
+
+# Waits until what was asked for is painted.
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 # What axe finds serious or critical on a page, after its source was evaluated there; by all rules, or by those named.
 # Of colored code and of signatures, half of all elements, it looks at one token of each kind that shows: others look

@@ -10,6 +10,8 @@ import json
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
+from support.browser import PAINTED
+
 from rlhf_helpers.live import LiveFigure
 from rlhf_helpers.live.controls import Canvas
 
@@ -48,7 +50,6 @@ OPEN = """async ([code, css, states]) => {
   })();
 }"""
 SHOWN = "([index, number]) => models[index].get('frame').number >= number"
-PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 class Kernel:

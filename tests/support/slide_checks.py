@@ -30,4 +30,3 @@ FAULTS = """() => {
 SHOWN = "Reveal.getCurrentSlide()"
 STARTED = f"() => {SHOWN}.querySelector('figure.baby-live').dataset.state === 'ready'"
 HERE = "() => Reveal.getSlidePastCount()"
-FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"  # what moved is drawn

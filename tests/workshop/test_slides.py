@@ -14,8 +14,8 @@ import slides
 from bs4 import BeautifulSoup
 from deck import read_page
 from nbformat.v4 import new_markdown_cell
-from support.browser import needs_chromium, serve
-from support.slide_checks import FAULTS, FRAMES, HERE, SHOWN, STARTED
+from support.browser import PAINTED, needs_chromium, serve
+from support.slide_checks import FAULTS, HERE, SHOWN, STARTED
 
 DECKS = {
     "01_probs_and_logprobs": (1280, 720, ""),
@@ -179,7 +179,7 @@ def test_every_slide_can_be_read_from_the_last_row(room, name):
     for number in range(page.evaluate("Reveal.getTotalSlides()")):
         if page.evaluate(SHOWN + ".querySelector('figure.baby-live') !== null"):
             page.wait_for_function(STARTED)
-            page.evaluate(FRAMES)
+            page.evaluate(PAINTED)
         for choice in range(page.evaluate(SHOWN + ".querySelectorAll('.baby-choice').length")):
             page.evaluate(f"{SHOWN}.querySelectorAll('.baby-choice summary')[{choice}].click()")
             faults += [(number, fault) for fault in page.evaluate(FAULTS)]
@@ -187,7 +187,7 @@ def test_every_slide_can_be_read_from_the_last_row(room, name):
         for view in ("turned", "asked"):
             page.evaluate(SHOWN + ".querySelector('.baby-others')?.click()")
             if page.evaluate(SHOWN + f".querySelector('[data-view={view}]') !== null"):
-                page.evaluate(FRAMES)
+                page.evaluate(PAINTED)
                 seen.add(view)
                 faults += [(number, fault) for fault in page.evaluate(FAULTS)]
         page.evaluate(SHOWN + ".querySelector('.fragment') && Reveal.next()")
