@@ -14,8 +14,9 @@ OURS = re.compile(r'<script class="baby-theme">.*?</script>\n  ', re.DOTALL)
 
 
 def with_breaks(cell: re.Match) -> str:
-    """Mark in a table's cell where a word of code may break: after a slash or an underscore between two words."""
-    return re.sub(r'<span class="pre">[^<]*', lambda word: re.sub(r"(?<=[^\W_][_/])(?=\w)", "<wbr>", word[0]), cell[0])
+    """Mark in a table's cell where code may break: after an underscore, a slash or a hyphen between two words."""
+    between = re.compile(r"(?<=[^\W_][_/-])(?=[^\W\d_])")
+    return re.sub(r'<span class="pre">[^<]*', lambda code: between.sub("<wbr>", code[0]), cell[0])
 
 
 # pattern -> replacement, applied to every finished page
