@@ -77,10 +77,13 @@ FIRST_SCREENS = """() => {
     imports: top(imports),
   };
 }"""
-# Words of pictures that are too small to read on a phone, or cut off.
-SMALL_WORDS = """() => {
+# Words of pictures that are too small to read, cut off, or written over others.
+PICTURE_WORDS = """() => {
   const width = document.documentElement.clientWidth;
   const faults = [];
+  const middle = ({left, right, top, bottom}) =>  // of a word's box, which has room above and below its letters
+    ({left: left + 1, right: right - 1, top: top + (bottom - top) / 4, bottom: bottom - (bottom - top) / 4});
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
   const cuts = e => getComputedStyle(e).overflowX !== "visible";
   const clip = e => e.tagName === "BODY" ? null : cuts(e) ? e : clip(e.parentElement);
   for (const svg of document.querySelectorAll("figure.baby-figure > svg")) {
@@ -93,8 +96,25 @@ SMALL_WORDS = """() => {
       if (left < Math.max(0, room.left) - 1 || right > Math.min(width, room.right) + 1)
         faults.push(`${text.textContent}: from ${left.toFixed(0)} to ${right.toFixed(0)}`);
     }
+    const words = [...svg.querySelectorAll("text")].filter(text => text.textContent.trim() && text.checkVisibility());
+    const boxes = words.map(text => middle(text.getBoundingClientRect()));
+    for (const [i, box] of boxes.entries())
+      for (const [j, other] of boxes.slice(0, i).entries())
+        if (meet(box, other)) faults.push(`${words[j].textContent} lies on ${words[i].textContent}`);
   }
   return faults;
+}"""
+WIDE_TABLES = """() => [...document.querySelectorAll("article .pst-scrollable-table-container")]
+  .filter(box => box.scrollWidth > box.clientWidth).map(box => box.querySelector("thead").textContent)"""
+# Code on a phone that goes on in the next line where nothing says that it may.
+BROKEN_CODE = """() => {
+  const lines = part => {
+    const range = document.createRange();
+    range.selectNodeContents(part);
+    return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+  };
+  const words = document.querySelectorAll("article :is(td, th) code .pre, .baby-choice > summary code");
+  return [...words].filter(word => [...word.childNodes].some(part => lines(part) > 1)).map(word => word.textContent);
 }"""
 SCREENS_TO_READ = """() => {
   const height = selector => document.querySelector(selector)?.getBoundingClientRect().height ?? 0;
@@ -132,6 +152,8 @@ def found(request, window, whole_site, axe_source) -> dict:
         "pictures": page.evaluate(PICTURES),
         "screens": page.evaluate(SCREENS_TO_READ),
         "begins": [page.evaluate(FIRST_SCREENS)],
+        "words": [page.evaluate(PICTURE_WORDS)],
+        "tables": page.evaluate(WIDE_TABLES),
         "axe": [],
     }
     page.evaluate(axe_source)
@@ -142,7 +164,8 @@ def found(request, window, whole_site, axe_source) -> dict:
         found["axe"] += [f"{scheme}: {fault}" for fault in page.evaluate(AXE_RUN, rules)]
     page.set_viewport_size(PHONE)
     found["begins"].append(page.evaluate(FIRST_SCREENS))
-    found["words"] = page.evaluate(SMALL_WORDS)
+    found["words"].append(page.evaluate(PICTURE_WORDS))
+    found["code"] = page.evaluate(BROKEN_CODE)
     page.set_viewport_size(ZOOMED)
     found["too_wide"] = page.evaluate(TOO_WIDE)
     foreign = [url for url in wrong["asked"] if not url.startswith((whole_site, "data:", "blob:"))]
@@ -169,8 +192,16 @@ def test_pictures_have_words(found):
     assert found["pictures"] == []
 
 
-def test_words_of_pictures_can_be_read_on_a_phone(found):
-    assert found["words"] == []
+def test_words_of_pictures_can_be_read_on_a_laptop_and_on_a_phone(found):
+    assert found["words"] == [[], []]
+
+
+def test_tables_are_seen_whole_on_a_laptop(found):
+    assert found["tables"] == []
+
+
+def test_code_in_tables_and_in_answers_is_whole(found):
+    assert found["code"] == []
 
 
 def test_no_page_is_too_long_to_read_in_one_sitting(found):

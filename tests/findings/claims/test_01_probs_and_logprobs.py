@@ -66,7 +66,7 @@ def test_no_log_probability_of_a_token_is_positive():
 @page.says(
     "float32 holds 149 of them.",
     "Two cliffs have moved off the plot; float16 still falls.",
-    "Where a line drops to the bottom, the format holds an exact 0.",
+    "From where a line falls straight down, the format holds an exact 0.",
 )
 def test_each_format_falls_where_it_is_said_to():
     figure = page.figure("The probability of an answer")

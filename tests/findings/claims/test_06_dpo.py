@@ -140,7 +140,7 @@ def train_on_all_pairs(judge, beta, updates):
 
 @page.says(
     "the push of a hard pair fades, but it never turns around.",
-    "Black: hard labels, on their way to 1.",
+    "No dots: hard labels, on their way to 1.",
     "With a judge who is always sure, beta has no such power:",
 )
 @pytest.mark.parametrize("beta", [0.5, 3.0])

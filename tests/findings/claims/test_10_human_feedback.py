@@ -110,7 +110,7 @@ def score(ids: torch.Tensor, utilities: torch.Tensor) -> torch.Tensor:
 
 
 page.prints("the judge's gain falls from 1.71 to 0.70.", "best of 256: judge's gain 1.71", "65536: judge's gain 0.70")
-page.defines("from $n = 256$ to 65,536", "Above: the orange line of the figure, for 300 labels.")
+page.defines("from $n = 256$ to 65,536", "Above: the judge's line of the opening figure, for 300 labels.")
 page.defines("Noise can be told from disagreement by showing the same pair to the same person twice.")
 
 
