@@ -163,7 +163,8 @@ page.prints(
     "expected reward of the reference: 0.110",
 )
 page.prints(
-    "At the best of these settings on each side the clip needs 768 tokens, its absence 2,048, and one step a batch 3,072.",
+    "At the best of these settings on each side the clip needs 768 tokens, its absence 2,048, and one step a batch "
+    "3,072.",
     "rate 0.01, 16 step(s) 768",
     "rate 0.01, 4 step(s) 1536 2048",
     "rate 0.03, 1 step(s) 3072",
