@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -55,10 +56,10 @@ def test_a_clean_batch_may_be_believed_at_once(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_clip_serves_many_step_sizes_and_numbers_of_uses(seed):
-    steps = torch.tensor([0.3, 1.0, 3.0, 10.0])
+    steps = torch.tensor([0.3, 1.0, 3.0, 5.0])
     for reuse in (5, 20):
         clip, bare = (
-            learn(eps, step_sizes=(0.3, 1.0, 3.0, 10.0), reuse=reuse, seed=seed)[-1] for eps in (0.2, math.inf)
+            learn(eps, step_sizes=(0.3, 1.0, 3.0, 5.0), reuse=reuse, seed=seed)[-1] for eps in (0.2, math.inf)
         )
         assert (clip.mean(1) > 0.87).all()
         assert (worse(clip) < 0.03).all()
@@ -66,9 +67,19 @@ def test_one_clip_serves_many_step_sizes_and_numbers_of_uses(seed):
         assert (bare.mean(1)[pushes_little] > 0.87).all()
         assert (bare.mean(1)[~pushes_little] < 0.85).all()
         assert (worse(bare)[~pushes_little] > 0.07).all()
-        assert (worse(bare) < 1 / 3 + 0.01).all()
-    once = [learn(eps, step_sizes=(0.3, 10.0), reuse=1, seed=seed) for eps in (0.2, math.inf)]
+        assert 0.29 < worse(bare).max() < 0.4 if reuse == 20 else worse(bare).max() < 0.3
+    once = [learn(eps, step_sizes=(0.3, 5.0), reuse=1, seed=seed) for eps in (0.2, math.inf)]
     assert torch.equal(*once)  # the clip never acts
+
+
+def test_the_table_of_steps_and_uses_is_the_same_on_every_processor():
+    """Twenty clipped uses of a batch turn a rounding into a hundredth, where the step is long."""
+    (text,) = [text for text in page.streams if "share worse off" in text]
+    steps = [float(step) for step in re.findall(r"step ([\d.]+)", text)]
+    printed = [float(value) for value in re.findall(r"(\d\.\d+) \(", re.search("clip 0.2 20 uses.*", text)[0])]
+    for rounding in (1e-15, 1e-14, 1e-13, -1e-14):
+        found = learn(0.2, step_sizes=tuple(step * (1 + rounding) for step in steps), reuse=20)[-1].mean(1)
+        assert [round(value, 2) for value in found.tolist()] == pytest.approx(printed, abs=0.0101)
 
 
 page.defines(
