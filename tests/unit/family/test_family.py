@@ -175,6 +175,9 @@ def test_cispo_keeps_what_a_clip_silences():
     good = torch.ones(1, dtype=F64)
     assert gradient(lambda x: ppo_loss(x, old, good), new).item() == 0.0
     assert gradient(lambda x: cispo_loss(x, old, good, max_weight=2.0), new).item() == -2.0
+    assert gradient(lambda x: cispo_loss(x, new, good, max_weight=2.0), old).item() == pytest.approx(
+        -0.2
+    )  # no lower limit
     # the same as plain importance weights where the limit is out of reach
     torch.testing.assert_close(
         gradient(lambda x: cispo_loss(x, OLD, ADVANTAGES, max_weight=math.inf), LOGPROBS),
