@@ -739,6 +739,21 @@ def test_rules_speak_up():
     assert fig.status.endswith("Collapsed.")
 
 
+def test_of_sentences_that_apply_the_first_is_said():
+    fig = training(says=[Say("kl", above=-1.0, text="First"), Say("reward", above=-1.0, text="Second")])
+    assert fig.status.endswith("First.")
+    assert "Second" not in fig.status
+
+
+def test_four_runs_are_pinned_and_the_oldest_goes():
+    session = training().session
+    for name in "abcde":
+        session.pin(name)
+    assert [pin["name"] for pin in session.pins] == ["b", "c", "d", "e"]
+    session.pin("c")
+    assert [pin["name"] for pin in session.pins] == ["b", "d", "e", "c"]
+
+
 # What an author can get wrong
 
 
