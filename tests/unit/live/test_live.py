@@ -249,6 +249,16 @@ def test_a_move_after_a_rewind_drops_what_came_after_it():
     assert fig.marks == []
 
 
+def test_other_seeds_make_the_same_moves_at_the_same_updates():
+    fig, _ = walked()
+    session = fig.session
+    for _ in session.other_seed(session.seed):
+        pass
+    (again,) = session.seeds
+    assert session.changes
+    assert {name: row[: session.reached + 1] for name, row in again["rows"].items()} == session.rows
+
+
 def test_few_states_are_kept_however_long_a_run_gets(monkeypatch):
     monkeypatch.setattr(session, "ROOM", 0)
     monkeypatch.setattr(session, "LEAST", 5)
