@@ -30,7 +30,7 @@ console.log(JSON.stringify({
   widths: widths.map(([reached, steps]) => [reached, steps, rules.axisWidth(reached, steps)]),
   marks: marks.map(marked),
   acts: acts.map(([settings, seed, moves]) => rules.writeAct(settings, seed, moves)),
-  constants: [rules.FRAME, rules.BUSY, rules.ONE_BY_ONE, rules.SAME_DRAG, rules.BACK],
+  constants: [rules.FRAME, rules.BUSY, rules.ONE_BY_ONE, rules.SAME_DRAG, rules.BACK, rules.PINS],
   speeds: rules.PACES,
 }));
 """
@@ -64,7 +64,7 @@ def test_the_page_has_the_kernels_rules():
     for kind in ("paces", "widths"):
         assert found[kind] == CASES[kind]
     times = [1000 * seconds for seconds in (rules.FRAME, rules.BUSY, rules.ONE_BY_ONE)]
-    assert found["constants"] == [*times, rules.SAME_DRAG, rules.BACK]
+    assert found["constants"] == [*times, rules.SAME_DRAG, rules.BACK, rules.PINS]
     assert found["speeds"] == rules.PACES
 
 
