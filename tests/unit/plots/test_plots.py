@@ -432,7 +432,7 @@ def test_names_at_lines_are_apart_in_the_layout_that_is_drawn():
         ax.set(ylim=(0, 1), xlabel="a label", title="a title")
         plots.end_labels(ax, [(1, 0.45, "one", "black"), (1, 0.5, "other", "black")], size=11)
     settle_all(fig)
-    fig.canvas.draw()
+    fig.draw_without_rendering()
     for ax in axes:
         places = [72 / fig.dpi * ax.transData.transform(text.xy)[1] + text.xyann[1] for text in ax.texts]
         assert places[1] - places[0] == pytest.approx(1.2 * 11, abs=0.05)
