@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from rlhf_helpers import token_logprobs
+from rlhf_helpers.beyond import apart
 from rlhf_helpers.beyond.apart import Learner, Sampler, main, start, worth
 
 
@@ -28,6 +29,15 @@ def test_a_batch_is_the_same_whoever_writes_it():
     one.write(0, weights, 0)
     assert (one.write(3, weights, 0)[0].completion_ids == other.write(3, weights, 7)[0].completion_ids).all()
     assert (one.write(3, weights, 0)[0].completion_ids != one.write(4, weights, 0)[0].completion_ids).any()
+
+
+def test_writing_takes_its_seconds_in_the_mean(monkeypatch):
+    spans, sampler, weights = [], Sampler(0, 2.0), start().state_dict()
+    monkeypatch.setattr(apart.time, "sleep", spans.append)
+    for number in range(400):
+        sampler.write(number, weights, 0)
+    assert sum(spans) / 400 == pytest.approx(2.0, abs=0.2)
+    assert max(spans) > 2 * min(spans)
 
 
 def test_they_train(tmp_path):
