@@ -528,6 +528,25 @@ def test_a_frame_asks_for_no_layout_and_touches_only_what_differs(page):
     assert touched == [], "the same picture again"
 
 
+@pytest.mark.parametrize("kind", ["range", "strip", "table", "beside", "loop", "diff", "trail"])  # whose axes are given
+def test_a_picture_does_not_depend_on_those_before(page, kind):
+    drawn = """() => [...document.querySelectorAll(".baby-place > svg *")].map(e => [
+        e.tagName, e.children.length ? "" : e.textContent,
+        ...e.getAttributeNames().sort().map(name => `${name}=${e.getAttribute(name)}`)])"""
+    fig = figure(PANELS[kind])
+    first = fig.session.frame()
+    fig.step(5)
+    fig.set(which=1)
+    last = fig.session.frame()
+    opened(page, fig, first)
+    page.evaluate("window.update", last)
+    page.evaluate("window.update", first)
+    after = page.evaluate(drawn)
+    page.reload()
+    opened(page, fig, first)
+    assert after == page.evaluate(drawn)
+
+
 def test_who_wants_less_motion_gets_fewer_pictures(browser):
     page = browser.new_page(reduced_motion="reduce")
     fig = figure(PANELS["curves"])

@@ -30,7 +30,7 @@ console.log(JSON.stringify({
   widths: widths.map(([reached, steps]) => [reached, steps, rules.axisWidth(reached, steps)]),
   marks: marks.map(marked),
   acts: acts.map(([settings, seed, moves]) => rules.writeAct(settings, seed, moves)),
-  constants: [rules.FRAME, rules.BUSY, rules.ONE_BY_ONE, rules.SAME_DRAG, rules.BACK],
+  constants: [rules.FRAME, rules.BUSY, rules.ONE_BY_ONE, rules.SAME_DRAG, rules.BACK, rules.PINS],
   speeds: rules.PACES,
 }));
 """
@@ -41,13 +41,15 @@ PLACES = """
 import { places } from %s;
 import { readFileSync } from "node:fs";
 const { row, parts, columns } = JSON.parse(readFileSync(0, "utf-8"));
-const growing = [];
+const [growing, parted] = [[], []];
 const asked = parts.map((part) => {
   growing.splice(growing.length - 1, 1, ...row.slice(Math.max(0, growing.length - 1), part));
   if (part < row.length) growing[part - 1] = 99; // the last may still change
+  for (const span of [[0, part - 500], [500, part - 1]]) // of a run that went back: up to what is shown, and from there
+    parted.push([places(growing, ...span, columns), places([...growing], ...span, columns)]);
   return places(growing, 0, part - 1, columns);
 });
-console.log(JSON.stringify({ asked, once: places([...growing], 0, row.length - 1, columns) }));
+console.log(JSON.stringify({ asked, parted, once: places([...growing], 0, row.length - 1, columns) }));
 """
 
 
@@ -64,7 +66,7 @@ def test_the_page_has_the_kernels_rules():
     for kind in ("paces", "widths"):
         assert found[kind] == CASES[kind]
     times = [1000 * seconds for seconds in (rules.FRAME, rules.BUSY, rules.ONE_BY_ONE)]
-    assert found["constants"] == [*times, rules.SAME_DRAG, rules.BACK]
+    assert found["constants"] == [*times, rules.SAME_DRAG, rules.BACK, rules.PINS]
     assert found["speeds"] == rules.PACES
 
 
@@ -83,8 +85,9 @@ def test_of_a_long_line_what_is_seen_is_drawn_and_no_more():
     row[1234] = 50  # one update among thousands
     row[2345] = None
     script = PLACES % json.dumps((ROOT / "rlhf_helpers" / "live" / "numbers.js").as_uri())
-    found = node.answer(script, {"row": row, "parts": [*range(1, 5000, 97), 5000], "columns": 200})
+    found = node.answer(script, {"row": row, "parts": [*range(1, 5000, 97), 4992, 5000], "columns": 200})
     assert found["asked"][-1] == found["once"], "what was found before is still so"
+    assert all(remembered == fresh for remembered, fresh in found["parted"])
     drawn = found["once"]
     assert drawn == sorted(set(drawn))
     assert {0, 1234, 2345, 4999} <= set(drawn)

@@ -3,6 +3,7 @@
 import ast
 import functools
 import math
+import re
 
 import nbformat
 import pytest
@@ -101,6 +102,23 @@ def test_best_of_16_is_close_to_the_frontier_and_a_trained_run_that_has_arrived_
     assert kl == pytest.approx(0.21, abs=0.01)
     assert 20 < short < 30  # of the 250 that this KL can buy
     assert run("RLOO", 0.7, batches=50)[-1, 1] < 3
+
+
+@pytest.mark.parametrize("rounding", [1e-15, 3e-15, 1e-14])
+def test_many_clipped_steps_print_alike_on_every_processor(rounding, monkeypatch):
+    """Sixteen steps on each batch turn a rounding of the start into thousandths."""
+    its = chapter()
+    (path,) = [path for path in CHAPTERS if path.stem == "09_side_by_side"]
+    streams = [
+        o.text for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", []) if "text" in o
+    ]
+    printed = next(found[1] for text in streams if (found := re.search(r"^0.03 +16 +\S+ +\S+ +(\S+) ", text, re.M)))
+    half, rate = (torch.full((16,), x, dtype=float64) for x in (0.5, 0.03))
+    monkeypatch.setitem(its, "START", [x * (1 + rounding) for x in its["START"]])
+    _, tables = its["train_all"](its["ppo"], half, rate, its["dice_of"](range(16), batches=20), epochs=16)
+    reward, kl = its["measured"](tables[-1]).unbind(-1)
+    value = (reward - 0.5 * kl).mean().item()
+    assert f"{value:.{len(printed.partition('.')[2])}f}" == printed
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -31,6 +31,16 @@ def test_the_generator_decides_the_weights_and_the_global_one_is_left_alone(make
     assert not torch.equal(first.embed.weight, other.embed.weight)
 
 
+@pytest.mark.parametrize("make", [TinyPolicy, uniform_policy])
+def test_weights_have_32_bits_whatever_the_default(make):
+    torch.set_default_dtype(torch.float64)
+    try:
+        policy = make(generator=seeded(0))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {parameter.dtype for parameter in policy.parameters()} == {torch.float32}
+
+
 def test_initial_weights_are_pytorchs_own():
     torch.manual_seed(3)
     embed, head = nn.Embedding(10, 16), nn.Linear(16, 10)

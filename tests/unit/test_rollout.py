@@ -565,8 +565,10 @@ def test_the_toy_is_as_it_was():
     ("method", "rows"), [(grpo, 8), (rloo, 8), (functools.partial(grpo, group_size=4), 4), (dpo, 2), (spo, 2)]
 )
 def test_completions_of_different_prompts_are_not_compared(method, rows):
-    shuffled = ROLLOUT._replace(prompt_ids=PROMPTS.roll(1, 0))
-    with pytest.raises(ValueError, match=f"completions_per_prompt must be a multiple of {rows}"):
-        method(Models(TRAINED), shuffled, kl_coeff=KL_COEFF)
+    for change in (1, -1):  # to a later id, and to an earlier one
+        prompt_ids = torch.full_like(PROMPTS, 3)
+        prompt_ids[-1] += change
+        with pytest.raises(ValueError, match=f"completions_per_prompt must be a multiple of {rows}"):
+            method(Models(TRAINED), ROLLOUT._replace(prompt_ids=prompt_ids), kl_coeff=KL_COEFF)
     with pytest.raises(ValueError, match="completions_per_prompt must be a multiple of 8"):
         names_run(grpo, prompt_ids=encode(["a.", "b."]), completions_per_prompt=4, batch_size=16, steps=1)

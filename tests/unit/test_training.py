@@ -369,14 +369,15 @@ def test_knobs_that_a_method_does_not_have_are_refused(method):
         train(method, **RUN, klip_eps=0.1)
 
 
-def test_a_loss_that_is_no_number_says_what_to_do():
+@pytest.mark.parametrize("broken", ["nan", "inf", "-inf"])
+def test_a_loss_that_is_no_number_says_what_to_do(broken):
     def breaks(models, rollout, *, kl_coeff):
         logprobs = token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)
         calls.append(1)
-        return logprobs.mean() * (math.nan if len(calls) > 2 else 1.0), {}
+        return logprobs.mean() * 0 + (float(broken) if len(calls) > 2 else 1.0), {}
 
     calls = []
-    with pytest.raises(ValueError, match="the loss is nan at step 2: lower learning_rate=0.1"):
+    with pytest.raises(ValueError, match=f"the loss is {broken} at step 2: lower learning_rate=0.1"):
         train(breaks, **RUN)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -70,6 +71,17 @@ def test_one_clip_serves_many_step_sizes_and_numbers_of_uses(seed):
         assert 0.2 < worse(bare).max() < 0.28
     once = [learn(eps, step_sizes=(0.3, 10.0), reuse=1, seed=seed) for eps in (0.2, math.inf)]
     assert torch.equal(*once)  # the clip never acts
+
+
+def test_the_table_of_steps_and_uses_is_the_same_on_every_processor():
+    """Twenty clipped uses of a batch turn a rounding into a hundredth, where the step is long."""
+    (text,) = [text for text in page.streams if "share worse off" in text]
+    steps = [float(step) for step in re.findall(r"step ([\d.]+)", text)]
+    printed = [float(value) for value in re.findall(r"(\d\.\d+) \(", re.search("clip 0.2 20 uses.*", text)[0])]
+    for rounding in (1e-15, 1e-14, 1e-13, -1e-14):
+        other = tuple(step * (1 + rounding) for step in steps)
+        found = learn(0.2, step_sizes=other, reuse=20, learners=200)[-1].mean(1)
+        assert [round(value, 2) for value in found.tolist()] == pytest.approx(printed, abs=0.0101)
 
 
 page.defines(

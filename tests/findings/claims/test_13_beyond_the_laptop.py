@@ -16,7 +16,7 @@ from rlhf_helpers.beyond.rosetta import table
 page = Page("13_beyond_the_laptop")
 LAG, PUSH = "A learner, and a sampler", "What answers with 0 to 8 ones add"
 MEMORY = "Weights, gradients and Adam's moments"
-NONE, CLIP, ICEPOP, TOPR, MEAN = 0, 4, 8, 9, 10  # options of the correction
+NONE, CLIP, PRODUCT, ICEPOP, TOPR, MEAN = 0, 4, 5, 8, 9, 10  # options of the correction
 
 
 @functools.cache
@@ -181,11 +181,22 @@ def test_the_mask_of_the_mean_keeps_one_kind():
     assert run["share"] < 0
 
 
-def test_topr_keeps_the_direction_and_gets_shorter():
+def test_topr_gets_shorter_and_turns_round():
     found = [push(correction=TOPR, needs=needs, sampler=q) for needs in (0, 3) for q in (0.38, 0.3, 0.24)]
     shares = np.array([run["share"] for run in found]).reshape(2, 3)
     assert (shares > 0).all()
     assert (np.diff(shares) < 0).all()
+    old = push(correction=TOPR, needs=0, sampler=0.2)["share"]
+    by_hand = of_all_answers(lambda _, product, advantage: 1 if advantage >= 0 else min(product, 1), sampler=0.2)
+    assert old == pytest.approx(by_hand, abs=1e-4)
+    assert old < -0.03
+
+
+def test_with_large_steps_the_product_arrives_in_most_runs():
+    figure, setting = page.figure(LAG), {"correction": PRODUCT, "late_price": 1, "learning_rate": 0.2}
+    ends = [figure.run(seed=seed, **setting)["p1"][-100:].mean() for seed in range(16)]
+    arrived = [end == pytest.approx(0.451, abs=0.02) for end in ends]
+    assert 8 < sum(arrived) < 16
 
 
 @pytest.mark.parametrize(("correction", "cap"), [(ICEPOP, 5), (TOPR, 2), (MEAN, 1.01)])

@@ -1,8 +1,12 @@
 """Sampler and learner, without the Ray between them."""
 
+import copy
+
 import pytest
 import torch
 
+from rlhf_helpers import token_logprobs
+from rlhf_helpers.beyond import apart
 from rlhf_helpers.beyond.apart import Learner, Sampler, main, start, worth
 
 
@@ -25,6 +29,15 @@ def test_a_batch_is_the_same_whoever_writes_it():
     one.write(0, weights, 0)
     assert (one.write(3, weights, 0)[0].completion_ids == other.write(3, weights, 7)[0].completion_ids).all()
     assert (one.write(3, weights, 0)[0].completion_ids != one.write(4, weights, 0)[0].completion_ids).any()
+
+
+def test_writing_takes_its_seconds_in_the_mean(monkeypatch):
+    spans, sampler, weights = [], Sampler(0, 2.0), start().state_dict()
+    monkeypatch.setattr(apart.time, "sleep", spans.append)
+    for number in range(400):
+        sampler.write(number, weights, 0)
+    assert sum(spans) / 400 == pytest.approx(2.0, abs=0.2)
+    assert max(spans) > 2 * min(spans)
 
 
 def test_they_train(tmp_path):
@@ -72,6 +85,23 @@ def test_the_price_of_the_kl_is_today_s_or_that_of_the_day_of_writing(tmp_path):
         for priced in ("learned", "written")
     ]
     assert any((old[0][name] != old[1][name]).any() for name in old[0])
+
+
+@pytest.mark.parametrize("priced", ["learned", "written"])
+def test_whose_log_probabilities_the_price_takes(tmp_path, priced):
+    learner = Learner(0.05, 0.0, priced)
+    trained(learner, tmp_path / "a.pt", 3)
+    written = Sampler(0, 0.0).write(3, start().state_dict(), 0)
+    batch, policy = written[0], copy.deepcopy(learner.policy)
+    learner.learn(written)
+    logprobs = token_logprobs(policy, batch.prompt_ids, batch.completion_ids)
+    at = {"learned": logprobs.detach(), "written": batch.old_logprobs}[priced]
+    returns = batch.rewards.sum(1) - 0.5 * (at - batch.ref_logprobs).sum(1)
+    loss = -((returns - returns.mean())[:, None] * logprobs).mean()
+    for wanted, parameter in zip(
+        torch.autograd.grad(loss, policy.parameters()), learner.policy.parameters(), strict=True
+    ):
+        torch.testing.assert_close(parameter.grad, wanted)
 
 
 @pytest.mark.parametrize(

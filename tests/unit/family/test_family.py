@@ -170,11 +170,24 @@ def test_gspo_of_one_token_is_grpo_with_its_clip():
     )
 
 
+def test_a_reference_and_a_teacher_are_not_trained():
+    rows, ref = LOGPROBS.sum(1), OLD.sum(1).requires_grad_()
+    assert not kto_loss(rows, ref, torch.tensor([1.0, 0.0, 1.0], dtype=F64)).requires_grad
+    assert not ipo_loss(rows, rows - 1, ref, ref).requires_grad
+    student, teacher = (normals(seed, 2, 3, 10).log_softmax(-1) for seed in (5, 6))
+    for direction in ("reverse", "forward"):
+        assert not distillation_kl(student, teacher.requires_grad_(), direction=direction).requires_grad
+    assert not on_policy_distillation_loss(LOGPROBS, OLD.clone().requires_grad_()).requires_grad
+
+
 def test_cispo_keeps_what_a_clip_silences():
     old, new = torch.tensor([[0.01]], dtype=F64).log(), torch.tensor([[0.05]], dtype=F64).log()
     good = torch.ones(1, dtype=F64)
     assert gradient(lambda x: ppo_loss(x, old, good), new).item() == 0.0
     assert gradient(lambda x: cispo_loss(x, old, good, max_weight=2.0), new).item() == -2.0
+    assert gradient(lambda x: cispo_loss(x, new, good, max_weight=2.0), old).item() == pytest.approx(
+        -0.2
+    )  # no lower limit
     # the same as plain importance weights where the limit is out of reach
     torch.testing.assert_close(
         gradient(lambda x: cispo_loss(x, OLD, ADVANTAGES, max_weight=math.inf), LOGPROBS),

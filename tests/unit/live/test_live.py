@@ -249,6 +249,16 @@ def test_a_move_after_a_rewind_drops_what_came_after_it():
     assert fig.marks == []
 
 
+def test_other_seeds_make_the_same_moves_at_the_same_updates():
+    fig, _ = walked()
+    session = fig.session
+    for _ in session.other_seed(session.seed):
+        pass
+    (again,) = session.seeds
+    assert session.changes
+    assert {name: row[: session.reached + 1] for name, row in again["rows"].items()} == session.rows
+
+
 def test_few_states_are_kept_however_long_a_run_gets(monkeypatch):
     monkeypatch.setattr(session, "ROOM", 0)
     monkeypatch.setattr(session, "LEAST", 5)
@@ -737,6 +747,21 @@ def test_rules_speak_up():
     fig.set(learning_rate=4.0)
     fig.step(3)
     assert fig.status.endswith("Collapsed.")
+
+
+def test_of_sentences_that_apply_the_first_is_said():
+    fig = training(says=[Say("kl", above=-1.0, text="First"), Say("reward", above=-1.0, text="Second")])
+    assert fig.status.endswith("First.")
+    assert "Second" not in fig.status
+
+
+def test_four_runs_are_pinned_and_the_oldest_goes():
+    session = training().session
+    for name in "abcde":
+        session.pin(name)
+    assert [pin["name"] for pin in session.pins] == ["b", "c", "d", "e"]
+    session.pin("c")
+    assert [pin["name"] for pin in session.pins] == ["b", "d", "e", "c"]
 
 
 # What an author can get wrong

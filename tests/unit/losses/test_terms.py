@@ -136,12 +136,12 @@ def test_the_mean_ratio_of_fresh_samples_is_one():
 
 @pytest.mark.parametrize(("dtype", "fits", "overflows"), [(torch.float32, 88.0, 89.0), (F64, 709.0, 710.0)])
 def test_a_ratio_that_overflows_says_so(dtype, fits, overflows):
-    old = torch.zeros(1, dtype=dtype)
-    assert policy_ratio(old + fits, old).isfinite().all()
+    old, one = torch.zeros(2, dtype=dtype), torch.tensor([1, 0], dtype=dtype)  # the other has not moved
+    assert policy_ratio(old + fits * one, old).isfinite().all()
     with pytest.raises(ValueError, match=f"logprobs - old_logprobs must be at most .* got {overflows}: the ratio over"):
-        policy_ratio(old + overflows, old)
+        policy_ratio(old + overflows * one, old)
     with pytest.raises(ValueError, match="ref_logprobs - logprobs must be at most .*lower the learning rate"):
-        kl_estimate(old, old + overflows, "k3")
+        kl_estimate(old, old + overflows * one, "k3")
 
 
 # clip

@@ -408,6 +408,19 @@ def test_pretraining_repeats_under_a_seed_and_lowers_the_loss():
     assert names_loss(pretrain(steps=30, batch_size=32), DOT, ids) < 2.8 < math.log(27) - 0.45
 
 
+def test_pretraining_learns_where_names_end(monkeypatch):
+    def seen(policy, prompt_ids, completion_ids):
+        batches.append(completion_ids)
+        return names_loss(policy, prompt_ids, completion_ids)
+
+    batches = []
+    monkeypatch.setattr(rlhf_helpers.names.pretraining, "names_loss", seen)
+    pretrain(steps=3, batch_size=8)
+    for batch in batches:
+        assert (batch[:, -1] == END).all()
+        assert (batch[:, -2] != END).any()  # and not a place more than the longest needs
+
+
 @pytest.mark.parametrize("steps", [1, 2, 9, 10])  # the rise of the learning rate takes a tenth of them
 def test_pretraining_takes_any_number_of_steps(steps):
     assert parameters_to_vector(pretrain(steps=steps, batch_size=4).parameters()).isfinite().all()

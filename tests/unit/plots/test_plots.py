@@ -18,7 +18,7 @@ from PIL import Image
 
 from rlhf_helpers import plots
 from rlhf_helpers._html import KEPT
-from rlhf_helpers.plots.labels import line_styles, spread
+from rlhf_helpers.plots.labels import line_styles, settle_all, spread
 from rlhf_helpers.plots.motif import short_probability
 from rlhf_helpers.plots.png import png
 from rlhf_helpers.plots.style import COLORS, RC
@@ -415,3 +415,24 @@ def test_style_does_not_leak():
     assert matplotlib.rcParams["axes.spines.top"] == before
     with plots.style():
         assert matplotlib.rcParams["svg.hashsalt"] == RC["svg.hashsalt"]
+
+
+def test_lines_of_code_stand_in_their_order_and_new_ones_are_marked():
+    ax = plots.code_lines("# a name\n  same\n- gone\n+ new\n  end")
+    heights = {text.get_text(): ax.transData.transform(text.get_position())[1] for text in ax.texts}
+    lines = ["a name", "same", "gone", "new", "end"]
+    assert sorted(lines, key=heights.get, reverse=True) == lines
+    (mark,) = (patch.get_window_extent() for patch in ax.patches)
+    assert [line for line in lines if mark.y0 < heights[line] < mark.y1] == ["new"]
+
+
+def test_names_at_lines_are_apart_in_the_layout_that_is_drawn():
+    fig, axes = plots.figure(height=6, rows=3)
+    for ax in axes:
+        ax.set(ylim=(0, 1), xlabel="a label", title="a title")
+        plots.end_labels(ax, [(1, 0.45, "one", "black"), (1, 0.5, "other", "black")], size=11)
+    settle_all(fig)
+    fig.draw_without_rendering()
+    for ax in axes:
+        places = [72 / fig.dpi * ax.transData.transform(text.xy)[1] + text.xyann[1] for text in ax.texts]
+        assert places[1] - places[0] == pytest.approx(1.2 * 11, abs=0.05)
