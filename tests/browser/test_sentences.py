@@ -4,7 +4,7 @@ import functools
 
 import pytest
 from support.acts import Asked, sentences
-from support.browser import needs_chromium
+from support.browser import PAINTED, needs_chromium
 from support.chapters import CHAPTERS
 from support.graphs import published_data
 from support.live_pages import SERIES, UNTIL
@@ -113,6 +113,7 @@ def test_on_a_wide_screen_the_figure_stands_beside_its_sentence(tabs, site):
     assert box["x"] + box["width"] <= 1600
     assert 0 <= box["y"] <= box["y"] + box["height"] <= 900
     page.keyboard.press("Escape")
+    page.evaluate(PAINTED)
     assert page.locator(".baby-beside").count() == 0
     assert link.evaluate(where) == pytest.approx(before, abs=1)
     assert page.evaluate("document.activeElement.getAttribute('href')") == link.get_attribute("href")
