@@ -501,6 +501,7 @@ def test_a_frame_asks_for_no_layout_and_touches_only_what_differs(page):
     opened(page, fig)
     devtools = page.context.new_cdp_session(page)
     devtools.send("Performance.enable")
+    page.evaluate(PAINTED)  # sizes are known
 
     def layouts() -> int:
         return next(
