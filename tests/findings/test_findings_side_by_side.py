@@ -9,6 +9,7 @@ import nbformat
 import pytest
 import torch
 from support.chapters import CHAPTERS
+from support.claims import Page
 from support.enumeration import seeded
 from torch import float64
 
@@ -108,10 +109,7 @@ def test_best_of_16_is_close_to_the_frontier_and_a_trained_run_that_has_arrived_
 def test_many_clipped_steps_print_alike_on_every_processor(rounding, monkeypatch):
     """Sixteen steps on each batch turn a rounding of the start into thousandths."""
     its = chapter()
-    (path,) = [path for path in CHAPTERS if path.stem == "09_side_by_side"]
-    streams = [
-        o.text for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", []) if "text" in o
-    ]
+    streams = Page("09_side_by_side").streams
     printed = next(found[1] for text in streams if (found := re.search(r"^0.03 +16 +\S+ +\S+ +(\S+) ", text, re.M)))
     half, rate = (torch.full((16,), x, dtype=float64) for x in (0.5, 0.03))
     monkeypatch.setitem(its, "START", [x * (1 + rounding) for x in its["START"]])
