@@ -396,6 +396,7 @@ def test_nothing_moves_whatever_a_figure_does(read, name, width):
     """And what is drawn is large enough, in line, and near what changes it."""
     page = read(name, size=(width, 800), script=f"{ASLEEP}; {SHIFTS}")
     assert page.evaluate("shifted") == [], "while the page was read"
+    page.evaluate(PAINTED)  # the theme has scrolled its contents to this page
     page.evaluate("scrollTo(0, 2000); scrollTo(0, 1000)")  # a pill "Back to top" would lie on the controls of a phone
     assert width > 375 or not page.locator("#pst-back-to-top").is_visible()
     assert page.evaluate(LAYOUT, width == 375) == []
@@ -559,6 +560,10 @@ def test_a_run_has_no_end_and_a_rewound_run_is_the_same_run(read):
     assert drive(figure, "return figure.frame.previous") == whole, "what came after stays as the run before"
 
 
+# The figure shows the update to which its line of time was moved.
+THERE = "!figure.seeking && figure.frame.step === Number(figure.element.querySelector('.baby-time input').value)"
+
+
 def test_the_line_of_time_by_keys_and_by_hand(read):
     """The whole figure shows that update; the line is where the axis of the curves is."""
     name, index = first_that_trains()
@@ -584,14 +589,14 @@ def test_the_line_of_time_by_keys_and_by_hand(read):
         page.mouse.down()
         page.mouse.move(x, box["y"] + box["height"] / 2, steps=3)
         page.mouse.up()
-        figure.evaluate(UNTIL, "!figure.seeking && figure.frame.step === figure.wanted")
+        figure.evaluate(UNTIL, THERE)
         by_line = drive(figure, "return figure.frame.step")
         assert abs(by_line - part * steps) <= 0.02 * steps
         page.mouse.move(x + 40, pane["y"] + 20)
         page.mouse.down()
         page.mouse.move(x, pane["y"] + 20, steps=3)
         page.mouse.up()
-        figure.evaluate(UNTIL, "!figure.seeking && figure.frame.step === figure.wanted")
+        figure.evaluate(UNTIL, THERE)
         assert abs(drive(figure, "return figure.frame.step") - part * steps) <= 1
     figure.get_by_role("button", name="Step", exact=True).click()  # and it goes on from there
     figure.evaluate(UNTIL, "figure.frame.step === figure.wanted + 1")
