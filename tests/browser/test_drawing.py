@@ -496,7 +496,7 @@ def test_the_axis_does_not_jump_while_a_run_grows(page):
 
 
 def test_a_frame_asks_for_no_layout_and_touches_only_what_differs(page):
-    """What a picture costs: the page is laid out once, by the browser, however many panels there are."""
+    """What a picture costs: the page is laid out by the browser, between pictures, however many panels there are."""
     fig = figure(*PANELS.values(), formula=["reward ", Term("KL", series=["kl"])])
     opened(page, fig)
     devtools = page.context.new_cdp_session(page)
@@ -511,12 +511,12 @@ def test_a_frame_asks_for_no_layout_and_touches_only_what_differs(page):
     while known != (known := layouts()):  # sizes are heard of, and what hears of them draws anew
         page.evaluate(PAINTED)
     frames = []
-    for _ in range(12):
+    for _ in range(60):
         fig.step()
         frames.append(fig.session.frame() | {"playing": True})
     before = layouts()
     page.evaluate("frames => frames.forEach(window.update)", frames)
-    assert layouts() - before <= 3, "layouts for twelve pictures"
+    assert layouts() - before <= 10, "layouts for sixty pictures, and of some frames behind them"
     touched = page.evaluate(
         """async frame => {
             const seen = [];
