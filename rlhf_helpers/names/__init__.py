@@ -1,8 +1,16 @@
 """Real first names as text: ids and back, what one may like about a name, and a policy that has read them all."""
 
-from .pretraining import names_loss, pretrain, pretrained_policy
-from .tastes import NAME_FEATURES, alliterates, ends_in_a, is_short, judge_names, name_features, name_score
-from .text import ALPHABET, END, PAD, decode, encode, load_names, load_surnames
+from rlhf_helpers.names.pretraining import names_loss, pretrain, pretrained_policy
+from rlhf_helpers.names.tastes import (
+    NAME_FEATURES,
+    alliterates,
+    ends_in_a,
+    is_short,
+    judge_names,
+    name_features,
+    name_score,
+)
+from rlhf_helpers.names.text import ALPHABET, END, PAD, decode, encode, load_names, load_surnames
 
 __all__ = [
     "ALPHABET",

@@ -3,7 +3,7 @@
 import numpy as np
 from torch.nn.utils import parameters_to_vector
 
-from .pretraining import WEIGHTS, pretrain
+from rlhf_helpers.names.pretraining import WEIGHTS, pretrain
 
 
 def rounded(weights: np.ndarray) -> np.ndarray:

@@ -12,10 +12,10 @@ from rlhf_helpers._checks import check_count, check_ids, check_knob, check_whole
 from rlhf_helpers._progress import progress
 from rlhf_helpers._threads import one_thread
 from rlhf_helpers.gpt import TinyGPT
-from rlhf_helpers.losses import aggregate
+from rlhf_helpers.losses.terms import average
 from rlhf_helpers.masks import mask_after_end
 from rlhf_helpers.names.text import END, encode, load_names, load_surnames
-from rlhf_helpers.sampling import Policy, token_logprobs
+from rlhf_helpers.sampling import Policy, draw, token_logprobs
 
 WEIGHTS = Path(str(files("rlhf_helpers"))) / "names" / "names.f32"
 
@@ -49,7 +49,7 @@ def names_loss(policy: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Te
     if len(prompt_ids) == 1:
         prompt_ids = prompt_ids.expand(len(completion_ids), -1)
     logprobs = token_logprobs(policy, prompt_ids, completion_ids)
-    return -aggregate(logprobs, mask_after_end(completion_ids, END))
+    return -average("log-probabilities of completion_ids", logprobs, mask_after_end(completion_ids, END))
 
 
 @one_thread()
@@ -87,11 +87,11 @@ def pretrain(*, steps: int = 600, batch_size: int = 128, learning_rate: float = 
         optimizer, learning_rate, total_steps=int(steps) + 1, pct_start=rising
     )
     for step in progress(steps, "pre-training"):
-        batch = names[torch.randint(len(names), (batch_size,), generator=generator)]
+        batch = names[draw(torch.randint, len(names), (batch_size,), generator=generator)]
         batch = batch[:, : int((batch != END).sum(1).max()) + 1]  # up to the end of its longest name
         prompts = no_surname
         if step % 2:
-            prompts = surnames[torch.randint(len(surnames), (batch_size,), generator=generator)]
+            prompts = surnames[draw(torch.randint, len(surnames), (batch_size,), generator=generator)]
         loss = names_loss(policy, prompts, batch)
         optimizer.zero_grad()
         loss.backward()

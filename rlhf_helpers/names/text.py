@@ -7,7 +7,8 @@ from importlib.resources import files
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_choice, check_count, check_ids
+from rlhf_helpers._checks import check_choice, check_count, check_ids, check_whole
+from rlhf_helpers.sampling import draw
 
 ALPHABET = ".abcdefghijklmnopqrstuvwxyz"
 """Id -> character. Id 0, the dot, ends a prompt and a name; ids 1 to 26 are letters."""
@@ -30,7 +31,7 @@ def load_names(*, held_out: int = 500, seed: int = 0) -> tuple[list[str], list[s
         ``(train, test)``, two lists without a name in common.
 
     Raises:
-        TypeError: held_out is not a whole number.
+        TypeError: held_out or seed is not a whole number.
         ValueError: held_out is not between 1 and the number of names less one.
 
     Example:
@@ -40,9 +41,10 @@ def load_names(*, held_out: int = 500, seed: int = 0) -> tuple[list[str], list[s
     """
     names = _census()["first_names"]
     check_count(held_out=held_out)
+    check_whole(seed=seed)
     if held_out >= len(names):
         raise ValueError(f"held_out must be at most {len(names) - 1}, got {held_out}")
-    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
+    order = draw(torch.randperm, len(names), generator=torch.Generator().manual_seed(int(seed))).tolist()
     shuffled = [names[i] for i in order]
     return shuffled[held_out:], shuffled[:held_out]
 

@@ -69,6 +69,21 @@ def test_a_seed_decides_who_is_held_out():
     assert len(load_names(held_out=5162)[0]) == 1
 
 
+def test_a_seed_may_be_numpys_and_no_name_depends_on_a_device():
+    assert load_names(seed=np.int64(0)) == (TRAIN, TEST)
+    with torch.device("meta"):
+        assert load_names() == (TRAIN, TEST)
+    with pytest.raises(TypeError, match="seed must be a whole number, got str"):
+        load_names(seed="0")
+
+
+def test_a_policy_that_writes_no_such_name_is_said_to():
+    logits = torch.zeros(27)
+    logits[1] = -torch.inf  # never an a
+    with pytest.raises(ValueError, match="^log-probabilities of completion_ids must be finite"):
+        names_loss(lambda ids: logits.expand(*ids.shape, 27), encode(["."]), encode(["ann."]))
+
+
 @pytest.mark.parametrize(
     ("held_out", "error", "message"),
     [
