@@ -147,7 +147,9 @@ def preference_pairs(
     ids = draw(torch.randint, vocab_size, (2, *shape, length), generator=generator).to(device)
     scores = torch.stack([wide(token_utilities(ids, table)).sum(-1) for table in judges])  # (judges, 2, ...)
     who = draw(torch.randint, len(judges), shape, generator=generator).to(device)
-    gap = (scores[:, 0] - scores[:, 1]).gather(0, who[None])[0]  # of the judge who was asked
+    a, b = scores.unbind(1)
+    gaps = torch.where(tied(a, b), 0.0, a - b)  # here, where it is known how large the scores are
+    gap = gaps.gather(0, who[None])[0]  # of the judge who was asked
     return prefer(ids[0], ids[1], gap, temperature=temperature, generator=generator)
 
 

@@ -6,7 +6,15 @@ import pytest
 import torch
 from support.enumeration import F64
 
-from rlhf_helpers import best_of_n, group_advantages, judge_utilities, prefer, token_utilities
+from rlhf_helpers import (
+    best_of_n,
+    feedback,
+    group_advantages,
+    judge_utilities,
+    prefer,
+    preference_pairs,
+    token_utilities,
+)
 from rlhf_helpers.ties import TIE, tied
 
 TENTHS = [0.1, 0.2, 0.3, 0.4, 0.6, 0.7]
@@ -65,6 +73,22 @@ def test_a_judge_who_never_errs_prefers_no_order_of_the_same_tokens():
     differ = scores != others
     first = (chosen == ids).all(1)[differ].double().mean()
     assert first == pytest.approx(0.5, abs=0.2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_ties_of_a_judge_are_of_the_scores_however_large(dtype, monkeypatch):
+    """The gap of large scores is off by more than the tolerance of a gap."""
+    ids = torch.randint(10, (4000, 8), generator=torch.Generator().manual_seed(0))
+    mixed = ids.gather(1, torch.rand(4000, 8, generator=torch.Generator().manual_seed(1)).argsort(1))
+    table = (judge_utilities().abs() * {torch.float32: 1e3 / 3, F64: 1e9 / 3}[dtype]).to(dtype)
+    scores, others = (token_utilities(x, table).sum(1) for x in (ids, mixed))
+    assert ((scores - others).abs() > TIE[dtype]).any()
+    asked = []
+    monkeypatch.setattr(feedback, "prefer", lambda a, b, gap, **_: asked.append(gap))
+    drawn = iter([torch.stack([ids, mixed]), torch.zeros(4000, dtype=torch.int64)])
+    monkeypatch.setattr(feedback, "draw", lambda *_, **__: next(drawn))
+    preference_pairs([table], 4000)
+    assert torch.equal(asked[0], torch.zeros_like(asked[0]))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, F64])
