@@ -1,15 +1,17 @@
 """One batch of experience: sampled, cut off at the end token, and paid."""
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_choice, check_knob, check_token
+from rlhf_helpers._checks import bounds, check_choice, check_knob, check_ndim, check_tensors, check_token
 from rlhf_helpers.losses import kl_estimate
 from rlhf_helpers.masks import keep, mask_after_end
+from rlhf_helpers.precision import wide
 from rlhf_helpers.rewards import Reward, paid_token
-from rlhf_helpers.sampling import Policy, next_token_logprobs, sample_with, taken
+from rlhf_helpers.sampling import Policy, ids_called, next_token_logprobs, sample_with, taken
 
 
 class Models(NamedTuple):
@@ -62,9 +64,10 @@ def collect(
         A :class:`Rollout` without gradients.
 
     Raises:
-        TypeError: wrong dtypes, or a reward that returns anything but a tensor of real numbers.
+        TypeError: wrong types, or a reward that returns anything but a tensor of real numbers.
         ValueError: wrong shapes (a reward that returns neither one number for each token nor one for each
-            completion), an ``end_id`` outside the vocabulary, or an unknown ``sample_from``.
+            completion), rewards that are not finite, an ``end_id`` outside the vocabulary, or an unknown
+            ``sample_from``.
 
     Example:
         >>> from rlhf_helpers import TinyPolicy
@@ -73,6 +76,12 @@ def collect(
         >>> collect(Models(policy), policy, uniforms).completion_ids.shape
         torch.Size([2, 3])
     """
+    if not isinstance(models, Models):
+        raise TypeError(f"models must be Models(policy, critic), got {type(models).__name__}")
+    if not callable(reference):
+        raise TypeError(f"reference must be a function of ids, got {type(reference).__name__}")
+    check_tensors(uniforms=uniforms)
+    check_ndim(2, "(B, T)", uniforms=uniforms)
     check_choice("sample_from", sample_from, ("policy", "reference"))
     sampler = models.policy if sample_from == "policy" else reference
     if prompt_ids is None:
@@ -106,6 +115,9 @@ def ask_reward(reward: Reward, prompt_ids: Tensor, completion_ids: Tensor, mask:
     if rewards.shape != tokens and (mask is None or rewards.shape != completions):
         expected = f"{tokens}" if mask is None else f"{tokens} or {completions}"
         raise ValueError(f"reward must return shape {expected}, got {tuple(rewards.shape)}")
+    found = bounds(keep(rewards, mask) if rewards.ndim == 2 else rewards)
+    if found and not (math.isfinite(found[0]) and math.isfinite(found[1])):
+        raise ValueError(f"reward must return finite numbers, got values from {found[0]} to {found[1]}")
     return rewards
 
 
@@ -125,17 +137,25 @@ def shaped_rewards(rollout: Rollout, kl_coeff: float) -> Tensor:
         kl_coeff: beta.
 
     Returns:
-        (B, T), without gradient; this is KL in the reward, as k1. On samples of the reference itself
-        (``train(..., sample_from="reference")``) the price is 0: there is no pull.
+        (B, T), without gradient, float32 for a batch of 16 bits; this is KL in the reward, as k1. On samples of the
+        reference itself (``train(..., sample_from="reference")``) the price is 0: there is no pull.
 
     Reference:
         Ziegler et al. 2019, arXiv 1909.08593.
     """
     check_knob(kl_coeff=kl_coeff)
-    return rollout.rewards - kl_coeff * kl_estimate(rollout.old_logprobs, rollout.ref_logprobs, "k1")
+    rewards, old, ref = (wide(x) for x in (rollout.rewards, rollout.old_logprobs, rollout.ref_logprobs))
+    return rewards - kl_coeff * kl_estimate(old, ref, "k1")
 
 
 def state_values(critic: Policy, prompt_ids: Tensor, completion_ids: Tensor) -> Tensor:
-    """Return the critic's value before every completion token, (B, T). Gradients flow into it."""
-    ids = torch.cat([prompt_ids, completion_ids], dim=1)
-    return critic(ids[:, :-1])[:, prompt_ids.shape[1] - 1 :]
+    """Return the critic's value before every completion token, (B, T), 16 bits as 32. Gradients flow into it."""
+    if not callable(critic):
+        raise TypeError(f"critic must be a function of ids, got {type(critic).__name__}")
+    ids = torch.cat([prompt_ids, completion_ids], dim=1)[:, :-1]
+    with ids_called("prompt_ids and completion_ids"):
+        values = critic(ids)
+    if not isinstance(values, Tensor) or values.shape != ids.shape:
+        found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise ValueError(f"critic must return values (B, L) for ids {tuple(ids.shape)}, got {found}")
+    return wide(values)[:, prompt_ids.shape[1] - 1 :]

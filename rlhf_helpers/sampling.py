@@ -2,7 +2,8 @@
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -28,16 +29,23 @@ def ask(policy: Policy, name: str, ids: Tensor, *memory) -> Tensor:
     """Return a policy's logits (B, L, V), 16 bits as 32; what is wrong with ids is said of ``name``, the caller's."""
     if not callable(policy):
         raise TypeError(f"policy must be a function of ids, got {type(policy).__name__}")
-    try:
+    with ids_called(name):
         logits = policy(ids, *memory)
-    except ValueError as error:
-        if str(error).startswith("ids must"):
-            raise type(error)(name + str(error).removeprefix("ids")) from error
-        raise
     if not isinstance(logits, Tensor) or logits.ndim != 3 or logits.shape[:2] != ids.shape:
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ValueError(f"policy must return logits (B, L, V) for ids {tuple(ids.shape)}, got {found}")
     return wide(logits)
+
+
+@contextmanager
+def ids_called(name: str) -> Iterator[None]:
+    """Say what is wrong with ids of ``name``, which is what the caller calls them."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith("ids must"):
+            raise type(error)(name + str(error).removeprefix("ids")) from error
+        raise
 
 
 def device_of(policy: Policy) -> torch.device | None:

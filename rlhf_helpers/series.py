@@ -53,15 +53,15 @@ def measure(policy: Policy, rollout: Rollout) -> dict[str, Tensor]:
     """
     if rollout.ref_next_logprobs is None:
         raise ValueError("rollout must have ref_next_logprobs, as collect gives it, got None")
-    mask = rollout.completion_mask
+    mask, rewards = rollout.completion_mask, wide(rollout.rewards)
     logprobs = next_token_logprobs(policy, rollout.prompt_ids, rollout.completion_ids)  # (B, T, V)
     probs = logprobs.exp()
     gap = torch.where(probs > 0, logprobs - rollout.ref_next_logprobs, 0.0)  # a probability of zero adds nothing
     kl = (probs * gap).sum(-1)  # (B, T)
     entropy = -(probs * torch.where(probs > 0, logprobs, 0.0)).sum(-1)
-    series = {name: _mean(x, mask) for name, x in (("reward", rollout.rewards), ("kl", kl), ("entropy", entropy))}
+    series = {name: _mean(x, mask) for name, x in (("reward", rewards), ("kl", kl), ("entropy", entropy))}
     if mask is not None:
-        series["score"] = rollout.rewards.sum(1).mean()
+        series["score"] = rewards.sum(1).mean()
         series["completion_kl"] = keep(kl, mask).sum(1).mean()
         series["length"] = mask.sum(1).to(kl.dtype).mean()
     return series

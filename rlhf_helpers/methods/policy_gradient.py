@@ -5,7 +5,7 @@ import torch
 from rlhf_helpers._checks import check_choice, check_knob
 from rlhf_helpers.advantages import gae, group_advantages, rloo_advantages
 from rlhf_helpers.losses import baby_ppo_loss, grpo_loss, ppo_loss, reinforce_loss, value_loss
-from rlhf_helpers.methods.batch import Outcome, batch_logprobs, in_groups
+from rlhf_helpers.methods.batch import Outcome, batch_logprobs, completion_rewards, in_groups
 from rlhf_helpers.rollout import Models, Rollout, shaped_rewards, state_values
 from rlhf_helpers.series import ratio_series
 from rlhf_helpers.ties import tied
@@ -154,7 +154,7 @@ def grpo(
         Shao et al. 2024, DeepSeekMath, arXiv 2402.03300; without ``normalize``: Liu et al. 2025, arXiv 2503.20783.
     """
     logprobs = batch_logprobs(models, rollout)
-    scores = in_groups(rollout.rewards.sum(1), rollout, group_size)
+    scores = in_groups(completion_rewards(rollout), rollout, group_size)
     advantages = group_advantages(scores, normalize=normalize).flatten()
     loss = grpo_loss(
         logprobs,

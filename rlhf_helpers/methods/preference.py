@@ -4,7 +4,7 @@ import torch
 
 from rlhf_helpers._checks import check_knob
 from rlhf_helpers.losses import dpo_loss, kl_estimate, reweighted_ppo_loss, spo_loss
-from rlhf_helpers.methods.batch import Outcome, batch_logprobs, in_pairs
+from rlhf_helpers.methods.batch import Outcome, batch_logprobs, completion_rewards, in_pairs
 from rlhf_helpers.rollout import Models, Rollout, shaped_rewards
 from rlhf_helpers.sampling import sequence_logprobs
 from rlhf_helpers.ties import tied
@@ -32,9 +32,10 @@ def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool 
     Reference:
         Rafailov et al. 2023, arXiv 2305.18290.
     """
+    check_knob(kl_coeff=kl_coeff)
     logprobs = in_pairs(sequence_logprobs(batch_logprobs(models, rollout)), rollout)
     ref_logprobs = in_pairs(sequence_logprobs(rollout.ref_logprobs), rollout)
-    first, second = in_pairs(rollout.rewards.sum(1), rollout).unbind(1)  # scores, (B / 2,)
+    first, second = in_pairs(completion_rewards(rollout), rollout).unbind(1)  # scores, (B / 2,)
     better = (second > first).long()[:, None]  # (B / 2, 1): index of the chosen one
     gap = (second - first).abs()
     differs = (~tied(first, second)).to(gap.dtype)
@@ -101,7 +102,7 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
     No paper is known that has this loss; see :func:`reweighted_ppo_loss`.
     """
     check_knob(kl_coeff=kl_coeff)
-    logprobs, scores = batch_logprobs(models, rollout), in_pairs(rollout.rewards.sum(1), rollout)
+    logprobs, scores = batch_logprobs(models, rollout), in_pairs(completion_rewards(rollout), rollout)
     other = scores.flip(1)
     preference = torch.where(tied(scores, other), 0.5, (scores > other).to(scores.dtype)).flatten()  # (B,)
     new, old, ref = (sequence_logprobs(x) for x in (logprobs, rollout.old_logprobs, rollout.ref_logprobs))  # (B,)

@@ -11,16 +11,22 @@ from torch.func import functional_call
 from torch.nn.functional import embedding
 
 from rlhf_helpers import (
+    AtParameters,
+    Models,
+    Rollout,
     ScalarGPT,
     TinyCritic,
     TinyGPT,
     TinyPolicy,
     adam,
     aggregate,
+    baby_ppo,
     baby_ppo_loss,
     best_of_n,
     bradley_terry_loss,
     clipped_surrogate,
+    collect,
+    dpo,
     dpo_loss,
     expected_reward_and_kl,
     fit_reward_model,
@@ -28,26 +34,35 @@ from rlhf_helpers import (
     gae,
     generate,
     group_advantages,
+    grpo,
     grpo_loss,
     kl_estimate,
     mask_after_end,
+    measure,
     next_token_logprobs,
     optimal_policy,
     policy_ratio,
     policy_table,
+    ppo,
     ppo_loss,
     prefer,
     preference_pairs,
+    push_on_logits,
     ratio_series,
     reinforce_loss,
+    reweighted_ppo,
     reweighted_ppo_loss,
+    rloo,
     rloo_advantages,
     sample_with,
     sequence_logprobs,
+    shaped_rewards,
+    spo,
     spo_loss,
     tilt,
     token_logprobs,
     token_utilities,
+    training_step,
     value_loss,
 )
 from rlhf_helpers.family import (
@@ -91,7 +106,6 @@ class Call(NamedTuple):
     inputs: Inputs
     trained: int | None = 0  # the input that gradients flow into
     random: bool = False  # draws from the global generator
-    steps: bool = False  # takes many steps: too long for a compiler
 
 
 class Bound:
@@ -144,7 +158,41 @@ FEATURES = torch.tensor([-0.5, 2.0, 0.3, -1.0, 0.7, 0.5], dtype=F64)
 POLICY, CRITIC = TinyPolicy(5, 3, generator=seeded(17)), TinyCritic(5, 8)
 GPT = TinyGPT(5, 8, 2, 2, 8, generator=seeded(18))
 SCALAR = ScalarGPT(GPT)
+STEP_START, STEP = training_step(ppo, batch_size=4, completion_length=3, critic=True)
+STATE = {name: x.double() for name, x in STEP_START(0).items()}
 POLICY_AT, CRITIC_AT, GPT_AT, SCALAR_AT = (randomized(m, 19) for m in (POLICY, CRITIC, GPT, SCALAR))
+
+
+def batch(at: Tensor, ref_at: Tensor, values_at: Tensor, uniforms: Tensor, prompt_ids: Tensor) -> Rollout:
+    """A batch of completions that may end, and are paid at their end."""
+    models = Models(by_table(at), lambda ids: values_at[ids])
+    return collect(
+        models, by_table(ref_at), uniforms, prompt_ids=prompt_ids, end_id=3, reward=lambda _, ids: (ids + 0.5).sum(1)
+    )
+
+
+PAIRS = torch.tensor([[1], [1], [4], [4]])
+BATCH = batch(TABLE, REF_TABLE, PAY, 0.9 * torch.rand(4, 3, generator=seeded(22), dtype=F64), PAIRS)
+
+
+def method_call(method: Callable[..., tuple[Tensor, dict[str, Tensor]]], **knobs: Any) -> Call:
+    """A method, as a function of its policy's table and the batch."""
+
+    def outcome(at: Tensor, critic_at: Tensor, *batch: Tensor) -> tuple[Tensor, ...]:
+        models = Models(by_table(at), (lambda ids: critic_at[ids]) if method is ppo else None)
+        loss, series = method(models, Rollout(*batch), kl_coeff=0.3, **knobs)
+        return (loss, *series.values())
+
+    return Call(outcome, (TABLE + REF_TABLE, PAY, *BATCH))
+
+
+def push(at: Tensor, *batch: Tensor) -> Tensor:
+    """What GRPO asks of the logits."""
+    rollout = Rollout(*batch)
+    return push_on_logits(
+        lambda policy: grpo(Models(policy), rollout, kl_coeff=0.3, group_size=2)[0], by_table(at), rollout
+    )
+
 
 # name of a public function, perhaps a comma and a case -> a call
 CALLS = {
@@ -162,9 +210,7 @@ CALLS = {
         (TABLE, PROMPTS, UNIFORMS, NUMBER),
         None,
     ),
-    "Memory": Call(
-        lambda at, ids, u: sample_with(Bound(GPT, at), ids, u), (GPT_AT, PROMPTS, UNIFORMS), None, steps=True
-    ),
+    "Memory": Call(lambda at, ids, u: sample_with(Bound(GPT, at), ids, u), (GPT_AT, PROMPTS, UNIFORMS), None),
     "token_logprobs": Call(lambda at, x, y: token_logprobs(by_table(at), x, y), (TABLE, PROMPTS, IDS)),
     "next_token_logprobs": Call(lambda at, x, y: next_token_logprobs(by_table(at), x, y), (TABLE, PROMPTS, IDS)),
     "sequence_logprobs": Call(sequence_logprobs, (NEW, MASK)),
@@ -249,16 +295,36 @@ CALLS = {
     "prefer": Call(
         lambda a, b, gap, tau: prefer(a, b, gap, temperature=tau), (IDS, IDS.flip(0), X[:3], NUMBER), None, random=True
     ),
-    "fit_reward_model": Call(
-        lambda a, b: fit_reward_model(a, b, vocab_size=5, steps=5), (IDS, IDS.flip(0)), None, steps=True
-    ),
-    "fit_utilities": Call(lambda a, b: fit_utilities(a, b, steps=5), (NEW, OLD), None, steps=True),
+    "fit_reward_model": Call(lambda a, b: fit_reward_model(a, b, vocab_size=5, steps=5), (IDS, IDS.flip(0)), None),
+    "fit_utilities": Call(lambda a, b: fit_utilities(a, b, steps=5), (NEW, OLD), None),
     "name_features": Call(name_features, (NAMES,), None),
     "name_score": Call(lambda w, ids: name_score(ids, w), (FEATURES, NAMES)),
     "ends_in_a": Call(ends_in_a, (SURNAMES, NAMES), None),
     "is_short": Call(is_short, (SURNAMES, NAMES), None),
     "alliterates": Call(alliterates, (SURNAMES, NAMES), None),
     "judge_names": Call(judge_names, (NAMES,), None),
+    "collect": Call(lambda *inputs: tuple(batch(*inputs)), (TABLE, REF_TABLE, PAY, UNIFORMS, IDS[:, :1]), None),
+    "collect, without prompts": Call(
+        lambda at, u: tuple(collect(Models(by_table(at)), by_table(at), u))[:5], (TABLE, UNIFORMS), None
+    ),
+    "measure": Call(lambda at, *b: tuple(measure(by_table(at), Rollout(*b)).values()), (TABLE, *BATCH), None),
+    "shaped_rewards": Call(lambda *b: shaped_rewards(Rollout(*b), 0.3), tuple(BATCH), None),
+    "push_on_logits": Call(push, (TABLE + REF_TABLE, *BATCH), None),
+    "baby_ppo": method_call(baby_ppo),
+    "ppo": method_call(ppo),
+    "ppo, KL in the loss": method_call(ppo, kl_in="loss"),
+    "rloo": method_call(rloo, group_size=2),
+    "grpo": method_call(grpo, group_size=2),
+    "dpo": method_call(dpo),
+    "dpo, soft labels of pairs": method_call(dpo, soft_labels=True),
+    "spo": method_call(spo),
+    "reweighted_ppo": method_call(reweighted_ppo),
+    "AtParameters": Call(lambda flat, ids: AtParameters(CRITIC, flat)(ids), (negative(23, 13), IDS)),
+    "training_step": Call(
+        lambda state, u, b: tuple(STEP(state, u, kl_coeff=b, learning_rate=0.1)[1].values()),
+        (STATE, 0.9 * torch.rand(4, 3, generator=seeded(24), dtype=F64), NUMBER),
+        None,
+    ),
     "names_loss": Call(lambda at, x, y: names_loss(by_table(at), x, y), (TABLE, PROMPTS[:1], IDS)),
 }
 

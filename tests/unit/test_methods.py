@@ -453,8 +453,14 @@ def test_every_method_refuses_a_wrong_pull(method, kl_coeff):
         method(MODELS, ROLLOUT, kl_coeff=kl_coeff)
 
 
-def test_dpo_calls_the_pull_beta():
-    with pytest.raises(ValueError, match=r"beta must be in \[0.0, inf\), got -0.1"):
-        dpo(MODELS, ROLLOUT, kl_coeff=-0.1)
+@pytest.mark.parametrize("method", [getattr(methods, name) for name in methods.__all__])
+def test_a_method_names_what_it_was_given(method):
+    with pytest.raises(ValueError, match=r"^kl_coeff must be in \[0.0, inf\), got -0.1"):
+        method(MODELS, ROLLOUT, kl_coeff=-0.1)
+    with pytest.raises(TypeError, match=r"^models must be Models\(policy, critic\), got TinyPolicy"):
+        method(MODELS.policy, ROLLOUT, kl_coeff=0.1)
+
+
+def test_the_pull_of_dpo_is_beta():
     chosen = torch.tensor([-1.0])
     assert dpo_loss(chosen, chosen - 1, beta=0.5) < dpo_loss(chosen, chosen - 1, beta=0.1)

@@ -20,7 +20,8 @@ from rlhf_helpers import (
 from rlhf_helpers.precision import wide
 
 HALVES = [torch.float16, torch.bfloat16]
-ELEMENTWISE = {"kl_estimate", "policy_ratio", "clipped_surrogate", "token_utilities"}  # no sum: the dtype they got
+ELEMENTWISE = {"kl_estimate", "policy_ratio", "clipped_surrogate", "token_utilities"}
+ELEMENTWISE |= {"AtParameters"}  # no sum: the dtype they got
 TENSORS = [  # of floating-point numbers only in tensors, nothing random
     name
     for name, call in CALLS.items()

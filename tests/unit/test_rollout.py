@@ -277,6 +277,28 @@ def test_collect_refuses(change, error, message):
         collect(Models(SAMPLER), REFERENCE, UNIFORMS, **OPTIONS | change)
 
 
+@pytest.mark.parametrize(
+    ("args", "error", "message"),
+    [
+        ((SAMPLER, REFERENCE, UNIFORMS), TypeError, r"models must be Models\(policy, critic\), got TinyGPT"),
+        ((Models(SAMPLER, 3), REFERENCE, UNIFORMS), TypeError, "critic must be a function of ids, got int"),
+        ((Models(SAMPLER), 3, UNIFORMS), TypeError, "reference must be a function of ids, got int"),
+        ((Models(SAMPLER), REFERENCE, UNIFORMS.tolist()), TypeError, "uniforms must be a torch.Tensor, got list"),
+        ((Models(SAMPLER), REFERENCE, UNIFORMS[0]), ValueError, r"uniforms must have shape \(B, T\), got \(6,\)"),
+    ],
+)
+def test_collect_names_what_it_was_given(args, error, message):
+    with pytest.raises(error, match=message):
+        collect(*args)
+
+
+def test_a_reward_may_be_no_number_where_nothing_counts():
+    rollout = collect(
+        Models(SAMPLER), REFERENCE, UNIFORMS, **OPTIONS | {"reward": lambda _, ids: torch.where(MASK, 1.0, torch.nan)}
+    )
+    assert torch.equal(rollout.rewards, MASK.double())
+
+
 # no learning where nothing counts
 
 
