@@ -5,6 +5,7 @@ import inspect
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from rlhf_helpers._checks import check_knob, check_same_shape, check_tensors
 from rlhf_helpers.precision import wide
 
 
@@ -16,6 +17,7 @@ class AtParameters:
         flat: all its parameters in a row, as ``parameters_to_vector`` gives them, (N,).
 
     Raises:
+        TypeError: module is none, or flat is not floating-point.
         ValueError: flat has another length.
 
     Example:
@@ -28,6 +30,9 @@ class AtParameters:
     """
 
     def __init__(self, module: nn.Module, flat: Tensor):
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}")
+        check_tensors(flat=flat)
         self.module = module
         sizes = [parameter.numel() for parameter in module.parameters()]
         if flat.shape != (sum(sizes),):
@@ -63,6 +68,10 @@ def adam(
     Returns:
         ``(params, m, v, t)`` after the step; in float32 where they came in 16 bits, in which moments would not move.
 
+    Raises:
+        TypeError: wrong types.
+        ValueError: unlike shapes, or a learning rate that is negative or not finite.
+
     Reference:
         Kingma and Ba 2015, Adam, arXiv 1412.6980, algorithm 1.
 
@@ -73,6 +82,9 @@ def adam(
         >>> adam(one, 5 * one, zero, zero, torch.tensor(0.0), 0.1)[0]
         tensor([0.9000])
     """
+    check_same_shape(params=params, gradient=gradient, m=m, v=v)
+    check_tensors(t=t)
+    check_knob(learning_rate=learning_rate)
     params, gradient, m, v, t = (wide(x) for x in (params, gradient, m, v, t))
     t = t + 1
     m = 0.9 * m + 0.1 * gradient

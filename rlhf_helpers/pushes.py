@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.func import grad
 
 from rlhf_helpers.rollout import Rollout
-from rlhf_helpers.sampling import Policy
+from rlhf_helpers.sampling import Policy, ask
 
 
 def push_on_logits(loss: Callable[[Policy], Tensor], policy: Policy, rollout: Rollout) -> Tensor:
@@ -22,7 +22,11 @@ def push_on_logits(loss: Callable[[Policy], Tensor], policy: Policy, rollout: Ro
 
     Returns:
         (B, T, V): positive where the loss wants the logit to rise. A policy shares its parameters between positions, so
-        this is what each of them asks for, and not yet what it gets.
+        this is what each of them asks for, and not yet what it gets. float32 for logits of 16 bits.
+
+    Raises:
+        TypeError: a loss or a policy that is no function.
+        ValueError: a loss of more than one number, or ids outside of the policy's vocabulary.
 
     Example:
         >>> from rlhf_helpers import Models, collect, token_logprobs
@@ -32,6 +36,17 @@ def push_on_logits(loss: Callable[[Policy], Tensor], policy: Policy, rollout: Ro
         >>> push_on_logits(loss, policy, rollout)
         tensor([[[-0.2500,  0.7500, -0.2500, -0.2500]]])
     """
+    if not callable(loss):
+        raise TypeError(f"loss must be a function of a policy, got {type(loss).__name__}")
+
+    def loss_at(logits: Tensor) -> Tensor:
+        """Return the loss of these logits."""
+        number = loss(lambda _: logits)
+        if not isinstance(number, Tensor) or number.ndim:
+            found = tuple(number.shape) if isinstance(number, Tensor) else type(number).__name__
+            raise ValueError(f"loss must return one number, got {found}")
+        return number
+
     ids = torch.cat([rollout.prompt_ids, rollout.completion_ids], dim=1)
-    gradient = grad(lambda logits: loss(lambda _: logits))(policy(ids[:, :-1]))
+    gradient = grad(loss_at)(ask(policy, "the rollout's ids", ids[:, :-1]))
     return -gradient[:, rollout.prompt_ids.shape[1] - 1 :]

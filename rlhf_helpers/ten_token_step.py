@@ -12,6 +12,7 @@ from torch.func import grad_and_value
 from torch.nn.functional import embedding
 from torch.nn.utils import parameters_to_vector
 
+from rlhf_helpers._checks import check_choice, check_count, check_positive
 from rlhf_helpers.flat import AtParameters, adam
 from rlhf_helpers.policy import TinyCritic, uniform_policy
 from rlhf_helpers.rewards import token_reward
@@ -52,6 +53,11 @@ def training_step(
         - ``policy``: all of them, (V, V),
         - ``completions``: eight of the batch, (8, T), token ids.
 
+    Raises:
+        TypeError: wrong types.
+        ValueError: counts below 1, or an unknown ``sample_from``; in ``step``, noise of another shape, or knobs out of
+            range.
+
     Example:
         >>> from rlhf_helpers import ppo
         >>> start, step = training_step(ppo)
@@ -62,6 +68,12 @@ def training_step(
         >>> round(series["entropy"].item(), 4)   # log 10: it starts uniform
         2.3026
     """
+    if not callable(method):
+        raise TypeError(f"method must be a function, got {type(method).__name__}")
+    if not isinstance(critic, bool):
+        raise TypeError(f"critic must be True or False, got {type(critic).__name__}")
+    check_count(batch_size=batch_size, completion_length=completion_length)
+    check_choice("sample_from", sample_from, ("policy", "reference"))
     layout = uniform_policy()  # the parameters come from the state
     modules = [layout, TinyCritic(max_length=completion_length)] if critic else [layout]
     sizes = [sum(parameter.numel() for parameter in module.parameters()) for module in modules]
@@ -79,7 +91,7 @@ def training_step(
         flat = torch.cat([parameters_to_vector(module.parameters()).detach() for module in [policy, *modules[1:]]])
         copies = {name: flat.clone() for name in ("params", "ref", "old")}  # a tracer tells inputs apart by identity
         moments = {name: torch.zeros_like(flat) for name in ("m", "v")}
-        return {**copies, **moments, "t": torch.zeros(()), "noise": torch.zeros(batch_size, completion_length)}
+        return {**copies, **moments, "t": flat.new_zeros(()), "noise": flat.new_zeros(batch_size, completion_length)}
 
     def step(
         state: State,
@@ -91,6 +103,9 @@ def training_step(
         **knobs: Tensor,
     ) -> tuple[State, dict[str, Tensor]]:
         """Take one gradient step; see ``training_step``."""
+        if noise.shape != state["noise"].shape:
+            raise ValueError(f"noise must have shape {tuple(state['noise'].shape)}, got {tuple(noise.shape)}")
+        check_positive(epochs=epochs)
         fresh = torch.remainder(state["t"], epochs) == 0
         old = torch.where(fresh, state["params"], state["old"])
         noise = torch.where(fresh, noise, state["noise"])

@@ -65,6 +65,20 @@ def check_parts(method: object, reward: object, policy: object, critic: object) 
         raise TypeError(f"critic must be True, False or a torch.nn.Module, got {type(critic).__name__}")
 
 
+def outcome(found: object) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return what a method gave; raise unless it is a loss of one number, and tensors by name."""
+    if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict)):
+        raise TypeError(f"method must return (loss, series), got {type(found).__name__}")
+    loss, series = found
+    if not isinstance(loss, Tensor) or loss.ndim:
+        what = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+        raise TypeError(f"method must return a loss of one number, got {what}")
+    for name, x in series.items():
+        if not isinstance(x, Tensor):
+            raise TypeError(f"method must return series of tensors, got {type(x).__name__} for {name!r}")
+    return loss, series
+
+
 def seeded(seed: int) -> torch.Generator:
     """Return a generator at its start; every whole number is a seed."""
     check_whole(seed=seed)
@@ -133,7 +147,7 @@ def train(
         A :class:`History` with one value of every series for each step that is measured.
 
     Raises:
-        TypeError: a knob the method does not have, wrong types.
+        TypeError: a knob the method does not have, wrong types, a method that returns anything but ``(loss, series)``.
         ValueError: counts below 1, knobs out of range, or a run whose policy or loss is no longer finite.
 
     Example:
@@ -159,6 +173,8 @@ def train(
     generator = seeded(seed)
     policy = TinyPolicy(generator=generator) if policy is None else copy.deepcopy(policy)
     policy = policy.double()
+    if not any(True for _ in policy.parameters()):
+        raise ValueError("policy must have parameters to train, got none")
     reference = copy.deepcopy(policy).requires_grad_(False)
     device = device_of(policy)
     if isinstance(critic, bool):
@@ -176,6 +192,13 @@ def train(
         options = {"prompt_ids": prompts, "end_id": end_id, "reward": reward}
         return partial(collect, models, reference, uniforms.to(device), **options)
 
+    def lose(step: int, rollout: Rollout) -> tuple[Tensor, dict[str, Tensor]]:
+        """Ask the method for its loss and series, and stop a run whose loss is no longer finite."""
+        loss, series = outcome(method(models, rollout, kl_coeff=kl_coeff, **knobs))
+        if values_are_known(loss) and not math.isfinite(loss.item()):
+            raise ValueError(f"the loss is {loss.item()} at step {step}: lower learning_rate={learning_rate}")
+        return loss, series
+
     def watch(step: int, rollout: Rollout) -> dict[str, Tensor]:
         """Measure a batch, and stop a run whose policy is no longer a distribution."""
         series = measure(policy, rollout)
@@ -192,9 +215,7 @@ def train(
             is_measured = step % measure_every == 0
             if is_measured:
                 row = watch(step, rollout if sample_from == "policy" else sample())
-            loss, series = method(models, rollout, kl_coeff=kl_coeff, **knobs)
-            if values_are_known(loss) and not math.isfinite(loss.item()):
-                raise ValueError(f"the loss is {loss.item()} at step {step}: lower learning_rate={learning_rate}")
+            loss, series = lose(step, rollout)
             if is_measured:
                 rows.append({name: x.detach().clone() for name, x in {**row, "loss": loss, **series}.items()})
             for parameter in parameters:

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_choice, check_ndim, check_same_shape
+from rlhf_helpers._checks import check_choice, check_finite, check_ndim, check_same_shape
 from rlhf_helpers.losses import reinforce_loss
 from rlhf_helpers.losses.terms import average
+from rlhf_helpers.masks import check_mask, keep
 from rlhf_helpers.precision import wide
 
 DIRECTIONS = ("reverse", "forward")
@@ -47,7 +48,10 @@ def on_policy_distillation_loss(
         tensor([[ 0.5000, -1.0000]])
     """
     check_same_shape(logprobs=logprobs, teacher_logprobs=teacher_logprobs)
-    return reinforce_loss(logprobs, wide(teacher_logprobs) - wide(logprobs).detach(), completion_mask, how=how)
+    mask = check_mask(completion_mask, logprobs)
+    own, teacher = (keep(wide(x.detach()), mask) for x in (logprobs, teacher_logprobs))
+    check_finite(logprobs=own, teacher_logprobs=teacher)
+    return reinforce_loss(logprobs, teacher - own, completion_mask, how=how)
 
 
 def distillation_kl(

@@ -176,7 +176,7 @@ def orpo_loss(
     """
     check_knob(odds_coeff=odds_coeff)
     pair = _per_token(chosen_logprobs, rejected_logprobs, chosen_lengths, rejected_lengths)
-    chosen_odds, rejected_odds = (_log_odds(logprobs) for logprobs in pair)
+    chosen_odds, rejected_odds = map(_log_odds, ("chosen_logprobs", "rejected_logprobs"), pair)
     return -(pair[0] + odds_coeff * logsigmoid(chosen_odds - rejected_odds)).mean()
 
 
@@ -230,10 +230,10 @@ def _zero_or_one(name: str, verdicts: Tensor, like: Tensor) -> Tensor:
     return wide(verdicts)
 
 
-def _log_odds(logprobs: Tensor) -> Tensor:
-    """Return log(p / (1 - p)); raise where p is 1 or more."""
+def _log_odds(name: str, logprobs: Tensor) -> Tensor:
+    """Return log(p / (1 - p)) of what the caller knows as ``name``; raise where p is 1 or more."""
     if (found := bounds(logprobs)) and found[1] >= 0:
-        raise ValueError(f"log-probabilities must be less than 0, got {found[1]}")
+        raise ValueError(f"{name} must be less than 0, got {found[1]} per token")
     return logprobs - torch.log(-torch.expm1(logprobs))
 
 

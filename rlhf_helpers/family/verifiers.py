@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rlhf_helpers._checks import check_ids, check_positive, check_tensors
+from rlhf_helpers._checks import check_finite, check_ids, check_positive, check_tensors
 from rlhf_helpers.precision import wide
 
 
@@ -22,7 +22,7 @@ def verifier_reward(completion_ids: Tensor, passes: Callable[[list[int]], bool])
         Rewards (B,), 0.0 or 1.0, in the default floating-point type.
 
     Raises:
-        TypeError: ids are not int64, or passes is no function.
+        TypeError: ids are not int64, or passes is no function, or returns anything but True or False.
         ValueError: ids are not (B, T), or empty.
 
     Reference:
@@ -36,7 +36,7 @@ def verifier_reward(completion_ids: Tensor, passes: Callable[[list[int]], bool])
     check_ids("completion_ids", completion_ids)
     if not callable(passes):
         raise TypeError(f"passes must be a function of one completion's ids, got {type(passes).__name__}")
-    verdicts = [float(passes(tokens)) for tokens in completion_ids.tolist()]
+    verdicts = [_verdict(passes(tokens)) for tokens in completion_ids.tolist()]
     return torch.tensor(verdicts, device=completion_ids.device)
 
 
@@ -55,7 +55,7 @@ def overlong_penalty(lengths: Tensor, *, max_length: float, grace: float) -> Ten
 
     Raises:
         TypeError: wrong dtypes.
-        ValueError: max_length or grace not greater than 0.
+        ValueError: lengths that are not finite, max_length or grace not greater than 0.
 
     Reference:
         Yu et al. 2025, DAPO, arXiv 2503.14476, equation 13.
@@ -65,5 +65,13 @@ def overlong_penalty(lengths: Tensor, *, max_length: float, grace: float) -> Ten
         tensor([ 0.0000, -0.5000, -1.0000, -1.0000])
     """
     check_tensors(lengths=lengths)
+    check_finite(lengths=lengths)
     check_positive(max_length=max_length, grace=grace)
     return ((max_length - grace - wide(lengths)) / grace).clamp(-1, 0)
+
+
+def _verdict(found: bool) -> float:
+    """Return what a program said of one completion as 1.0 or 0.0."""
+    if found not in (True, False):
+        raise TypeError(f"passes must return True or False, got {found!r}")
+    return float(found)

@@ -6,6 +6,9 @@ from torch.nn.utils import parameters_to_vector
 
 from rlhf_helpers import AtParameters, Models, TinyGPT, TinyPolicy, adam, collect
 
+ONES = torch.ones(3)
+SIZE = sum(parameter.numel() for parameter in TinyPolicy(5).parameters())
+
 
 def test_adam_is_pytorchs():
     generator = torch.Generator().manual_seed(0)
@@ -52,6 +55,26 @@ def test_only_a_method_is_a_memory(kind):
 def test_the_method_is_offered():
     module = TinyGPT(5)
     assert AtParameters(module, parameters_to_vector(module.parameters()).detach()).memory == module.memory
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: AtParameters(TinyPolicy(5).parameters(), torch.ones(3)),
+            TypeError,
+            "module must be a torch.nn.Module",
+        ),
+        (lambda: AtParameters(TinyPolicy(5), [1.0]), TypeError, "flat must be a torch.Tensor, got list"),
+        (lambda: AtParameters(TinyPolicy(5), torch.ones(3)), ValueError, rf"flat must have shape \({SIZE},\), got"),
+        (lambda: adam(ONES, ONES[:1], ONES, ONES, ONES[0], 0.1), ValueError, r"'params': \(3,\), 'gradient': \(1,\)"),
+        (lambda: adam(ONES, ONES, ONES, ONES, 0.0, 0.1), TypeError, "t must be a torch.Tensor, got float"),
+        (lambda: adam(ONES, ONES, ONES, ONES, ONES[0], -0.1), ValueError, "learning_rate must be in .* got -0.1"),
+    ],
+)
+def test_refuses(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
 
 
 def test_no_attribute_is_called_as_a_method_of_a_module_is():

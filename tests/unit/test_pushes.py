@@ -76,3 +76,23 @@ def test_positions_of_the_prompt_are_left_out(batch):
     torch.testing.assert_close(  # the policy sees one token back, and both prompts end in 0
         push_on_logits(loss_of(longer), policy, longer), push_on_logits(loss_of(rollout), policy, rollout)
     )
+
+
+@pytest.mark.parametrize(
+    ("loss", "policy", "error", "message"),
+    [
+        (0.5, None, TypeError, "loss must be a function of a policy, got float"),
+        (lambda policy: policy(None), None, ValueError, r"loss must return one number, got \(8, 5, \d+\)"),
+        (lambda policy: 0.5, None, ValueError, "loss must return one number, got float"),
+        (lambda policy: policy(None).sum(), 3, TypeError, "policy must be a function of ids, got int"),
+        (
+            lambda policy: policy(None).sum(),
+            TinyPolicy(1),
+            ValueError,
+            r"^the rollout's ids must be token ids in \[0, 1\)",
+        ),
+    ],
+)
+def test_refuses(batch, loss, policy, error, message):
+    with pytest.raises(error, match=message):
+        push_on_logits(loss, policy or batch[0], batch[1])

@@ -6,6 +6,7 @@ import torch
 from support.enumeration import F64
 
 from rlhf_helpers import (
+    TinyCritic,
     baby_ppo,
     dpo,
     grpo,
@@ -191,10 +192,41 @@ def test_a_seed_may_be_numpys():
         start(3.0)
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"method": "ppo"}, TypeError, "method must be a function, got str"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"completion_length": 2.5}, TypeError, "completion_length must be a whole number, got float"),
+        ({"critic": TinyCritic()}, TypeError, "critic must be True or False, got TinyCritic"),
+        ({"sample_from": "memory"}, ValueError, "sample_from must be one of 'policy', 'reference', got 'memory'"),
+    ],
+)
+def test_refuses(options, error, message):
+    with pytest.raises(error, match=message):
+        training_step(**{"method": ppo} | options)
+
+
+def test_a_step_refuses():
+    start, step = training_step(ppo)
+    knobs = {"kl_coeff": torch.tensor(0.1), "learning_rate": torch.tensor(0.1)}
+    with pytest.raises(ValueError, match=r"noise must have shape \(32, 8\), got \(3, 2\)"):
+        step(start(0), torch.rand(3, 2), **knobs)
+    with pytest.raises(ValueError, match="epochs must be greater than 0, got 0"):
+        step(start(0), torch.rand(32, 8), **knobs, epochs=0)
+
+
+def test_a_state_is_in_single_precision_whatever_the_default():
+    torch.set_default_dtype(F64)
+    try:
+        state = training_step(ppo, critic=True)[0](0)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {x.dtype for x in state.values()} == {torch.float32}
+
+
 def test_unknown_knobs_are_refused():
     start, step = training_step(ppo)
     knobs = {"kl_coeff": torch.tensor(0.1), "learning_rate": torch.tensor(0.1)}
     with pytest.raises(TypeError, match="unexpected keyword argument 'klip_eps'"):
         step(start(0), torch.rand(32, 8), **knobs, klip_eps=torch.tensor(0.1))
-    with pytest.raises(ValueError, match="sample_from must be one of 'policy', 'reference', got 'memory'"):
-        training_step(ppo, sample_from="memory")[1](start(0), torch.rand(32, 8), **knobs)

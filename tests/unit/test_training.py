@@ -26,6 +26,7 @@ from rlhf_helpers import (
     ppo,
     ratio_series,
     reinforce_loss,
+    reweighted_ppo,
     rloo,
     sample_with,
     spo,
@@ -475,7 +476,18 @@ def test_a_batch_knows_who_sampled_and_what_it_was_worth():
         ({"seed": 1.0}, TypeError, "seed must be a whole number, got float"),
         ({"seed": True}, TypeError, "seed must be a whole number, got bool"),
         ({"reward": lambda _, ids: ids.sum(1)}, ValueError, r"reward must return shape \(8, 5\), got \(8,\)"),
-        ({"reward": lambda _, ids: ids * math.nan}, ValueError, "rewards must be finite"),
+        ({"reward": lambda _, ids: ids * math.nan}, ValueError, "reward must return finite numbers, got .* nan"),
+        (
+            {"critic": TinyCritic(max_length=4)},
+            ValueError,
+            "^prompt_ids and completion_ids must have at most max_length=4",
+        ),
+        (
+            {"critic": TinyPolicy()},
+            ValueError,
+            r"critic must return values \(B, L\) for ids \(8, 5\), got \(8, 5, 10\)",
+        ),
+        ({"policy": torch.nn.Identity()}, ValueError, "policy must have parameters to train, got none"),
         ({"reward": lambda _, ids: ids.tolist()}, TypeError, r"reward must return a torch.Tensor, got list"),
         ({"reward": 1.0}, TypeError, "reward must be a function, got float"),
         ({"policy": lambda ids: ids}, TypeError, "policy must be a torch.nn.Module, got function"),
@@ -485,6 +497,32 @@ def test_a_batch_knows_who_sampled_and_what_it_was_worth():
 def test_train_refuses(change, error, message):
     with pytest.raises(error, match=message):
         train(ppo, **RUN | change)
+
+
+@pytest.mark.parametrize("method", [baby_ppo, ppo, rloo, grpo, dpo, spo, reweighted_ppo])
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_no_method_learns_from_a_reward_that_is_no_number(method, number):
+    """A comparison with NaN is false, so a method of pairs would take it for the worse answer."""
+    with pytest.raises(ValueError, match="reward must return finite numbers"):
+        train(method, **RUN, reward=lambda _, ids: torch.where(ids == 1, number, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (lambda loss: loss, r"method must return \(loss, series\), got Tensor"),
+        (lambda loss: (loss, loss), r"method must return \(loss, series\), got tuple"),
+        (lambda loss: (loss.item(), {}), "method must return a loss of one number, got float"),
+        (lambda loss: (loss.expand(3), {}), r"method must return a loss of one number, got \(3,\)"),
+        (lambda loss: (loss, {"half": 0.5}), "method must return series of tensors, got float for 'half'"),
+    ],
+)
+def test_train_refuses_what_no_method_returns(found, message):
+    def method(models, rollout, *, kl_coeff):
+        return found(baby_ppo(models, rollout, kl_coeff=kl_coeff)[0])
+
+    with pytest.raises(TypeError, match=message):
+        train(method, **RUN)
 
 
 def test_train_refuses_a_name_for_a_method():
