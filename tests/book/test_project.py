@@ -84,9 +84,13 @@ def test_readme_and_ci_use_the_same_command(command):
 @pytest.mark.parametrize(
     "tier", sorted(path.name for path in (ROOT / "tests").iterdir() if any(path.rglob("test_*.py")))
 )
-def test_every_tier_has_its_command(tier):
-    for name in ("README.md", "CONTRIBUTING.md"):
-        assert re.search(rf"python -m pytest .*\btests/{tier}\b", text_of(name)), name
+def test_every_tier_has_its_command_and_minutes(tier):
+    rows = [
+        re.search(rf"`(python -m pytest [^`]*\btests/{tier}\b[^`]*)` \| ([\d.]+) \|$", text_of(name), re.MULTILINE)
+        for name in ("README.md", "CONTRIBUTING.md")
+    ]
+    assert all(rows), rows
+    assert rows[0].groups() == rows[1].groups()
 
 
 def test_what_contributors_are_told_is_there():
@@ -95,6 +99,16 @@ def test_what_contributors_are_told_is_there():
         assert (ROOT / path).exists(), path
     for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text):
         assert any(name.encode() in path.read_bytes() for path in tracked_files() if path.suffix != ".md"), name
+
+
+def test_contributors_are_told_every_variable_of_ours():
+    read = re.compile(r"""environ(?:\.\w+\(|\[)["']([A-Z]\w+)""")
+    found = {name for path in tracked_files() if path.suffix == ".py" for name in read.findall(path.read_text("utf-8"))}
+    of_others = {"CONDA_PREFIX", "JUPYTERHUB_API_TOKEN", "JUPYTERHUB_API_URL", "JUPYTERHUB_USER", "PATH", "PYTHONPATH"}
+    of_others |= {"MARK_OF_A_TEST", "PIP_FIND_LINKS"}
+    rows = re.findall(r"^\| (`.+?`) \|", text_of("CONTRIBUTING.md").split("## The environment")[1], re.MULTILINE)
+    assert found >= {"BABY_RLHF_PUBLISH", "ROOM_PASSWORD"}
+    assert found - of_others <= set(re.findall(r"`(\w+)", " ".join(rows)))
 
 
 def test_repository_address_is_set_in_one_place():
