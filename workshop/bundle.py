@@ -139,15 +139,15 @@ def main() -> None:
     parser.add_argument("--extra-index-url", action="append", default=[], help="another index to look in")
     parser.add_argument("--find-links", action="append", default=[], help="a folder or page of wheels to use")
     preflight.write_anything()
-    told = parser.parse_args()
-    if told.platform == [None]:
+    args = parser.parse_args()
+    if args.platform == [None]:
         parser.error(f"say for which machines: --platform {' '.join(PLATFORMS)}")
-    for version in told.python:
+    for version in args.python:
         if not version.startswith("3.") or not version[2:].isdigit() or int(version[2:]) < preflight.OLDEST[1]:
             parser.error(f"--python takes versions such as 3.12, from 3.{preflight.OLDEST[1]} on, got {version}")
-    sources = [f"--extra-index-url={url}" for url in told.extra_index_url]
-    sources += [f"--find-links={place}" for place in told.find_links]
-    targets = [Target(platform, version) for platform in told.platform for version in told.python]
+    sources = [f"--extra-index-url={url}" for url in args.extra_index_url]
+    sources += [f"--find-links={place}" for place in args.find_links]
+    targets = [Target(platform, version) for platform in args.platform for version in args.python]
     try:
         make_bundle(USB, build_book(), targets, sources)
     except WheelError as error:

@@ -137,35 +137,35 @@ class Update(NamedTuple):
     weights: Weights  # after it
 
 
-def run(depth: int, saved: Path, people: dict[str, object], asked: argparse.Namespace) -> list[Update]:
+def run(depth: int, saved: Path, people: dict[str, object], args: argparse.Namespace) -> list[Update]:
     """Train, and return all updates. This is the scheduler: it gives the two their work, and fetches what they make.
 
     Args:
         depth: how many batches may wait or be written while the learner works; 0 for taking turns.
         saved: the learner's file.
         people: the sampler and the learner, of an earlier run; who is missing is started.
-        asked: the command line.
+        args: the command line.
     """
     import ray
 
     roles = {
-        "sampler": lambda: ray.remote(Sampler).remote(asked.seed, asked.write),
-        "learner": lambda: ray.remote(Learner).remote(asked.learning_rate, asked.learn, asked.kl_priced),
+        "sampler": lambda: ray.remote(Sampler).remote(args.seed, args.write),
+        "learner": lambda: ray.remote(Learner).remote(args.learning_rate, args.learn, args.kl_priced),
     }
     for role in roles.keys() - people.keys():
         people[role] = roles[role]()
     weights, version = ray.get(people["learner"].begin.remote(saved))
     ray.get(people["sampler"].write.remote(0, weights, version))  # both are there before the clock starts
     jobs, batches, number, updates = {}, {}, 0, []  # update n learns from batch n; `number` is the next to be written
-    kills, deaths, begun = set(asked.at), 0, time.perf_counter()
-    while version < asked.updates:
+    kills, deaths, begun = set(args.at), 0, time.perf_counter()
+    while version < args.updates:
         if "learner" not in jobs and version in batches:
             jobs["learner"] = people["learner"].learn.remote(batches[version])
         if "sampler" not in jobs and number - version < max(1, depth + ("learner" in jobs)):
             jobs["sampler"] = people["sampler"].write.remote(number, weights, version)
-        if asked.kill and version in kills:
+        if args.kill and version in kills:
             kills.remove(version)
-            ray.kill(people[asked.kill])
+            ray.kill(people[args.kill])
         (ready, *_), _ = ray.wait(list(jobs.values()))
         role = next(role for role, job in jobs.items() if job == ready)
         del jobs[role]
@@ -187,7 +187,7 @@ def run(depth: int, saved: Path, people: dict[str, object], asked: argparse.Name
             _, by = batches.pop(version)
             updates.append(Update(time.perf_counter() - begun, version - by, made[0]))
             weights, version = made
-    if asked.kill:
+    if args.kill:
         people.clear()  # nobody has asked the last one whether it lives
     return updates
 
@@ -202,10 +202,10 @@ def report(runs: dict[int, list[Update]]) -> None:
     for depth, updates in runs.items():
         ages = [update.age for update in updates]
         then = [update for update in updates if update.seconds <= seconds]
-        told = ["{:>6.3f}, {:>7.3f}".format(*worth(some[-1].weights)) for some in (then, updates)]
+        values = ["{:>6.3f}, {:>7.3f}".format(*worth(some[-1].weights)) for some in (then, updates)]
         speed = f"{tokens / updates[-1].seconds:,.0f}"
         age = f"{sum(ages) / len(ages):.1f} ({max(ages)})"
-        print(f"{depth:>5} {speed:>8} {age:>14}   {told[0]:<18} {told[1]}", flush=True)
+        print(f"{depth:>5} {speed:>8} {age:>14}   {values[0]:<18} {values[1]}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -222,15 +222,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--kl-priced", choices=["learned", "written"], default="learned", help="by whose log-probs")
     parser.add_argument("--kill", choices=["sampler", "learner"], help="who dies")
     parser.add_argument("--at", type=at_least(0), nargs="+", default=[20], help="at these updates")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     for name in ("write", "learn"):
-        if not 0 <= getattr(asked, name) <= 60:
-            parser.error(f"--{name} must be seconds from 0 to 60, got {getattr(asked, name)}")
+        if not 0 <= getattr(args, name) <= 60:
+            parser.error(f"--{name} must be seconds from 0 to 60, got {getattr(args, name)}")
     try:
         with ray_of_our_own() as (ray, folder):
             people = {}
             try:
-                report({depth: run(depth, folder / f"depth-{depth}.pt", people, asked) for depth in asked.depth})
+                report({depth: run(depth, folder / f"depth-{depth}.pt", people, args) for depth in args.depth})
             except ray.exceptions.RayTaskError as error:
                 sys.exit(f"the run ends: {error.cause}")
     except KeyboardInterrupt:

@@ -354,15 +354,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_learning_rate(parser, 0.05)
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--out", type=Path, help="a file for the curves, as JSON")
-    asked = parser.parse_args(arguments)
-    if asked.out and not asked.out.parent.is_dir():
-        parser.error(f"--out must be in a folder that exists, got {asked.out}")
+    args = parser.parse_args(arguments)
+    if args.out and not args.out.parent.is_dir():
+        parser.error(f"--out must be in a folder that exists, got {args.out}")
     torch.set_num_threads(1)
     with quiet_trl() as version:
-        options = {"steps": asked.steps, "learning_rate": asked.learning_rate, "seed": asked.seed}
-        found = {method: compare(method, **options) for method in asked.method}
-    if asked.out:
-        asked.out.write_text(json.dumps({"trl": version, **options, "methods": found}) + "\n", "utf-8")
+        options = {"steps": args.steps, "learning_rate": args.learning_rate, "seed": args.seed}
+        found = {method: compare(method, **options) for method in args.method}
+    if args.out:
+        args.out.write_text(json.dumps({"trl": version, **options, "methods": found}) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

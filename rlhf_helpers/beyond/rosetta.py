@@ -110,10 +110,10 @@ def files_of(library: str, folder: str | None) -> dict[str, str] | None:
         library: its key in the table.
         folder: where it is installed; None for here.
     """
-    told = table()["libraries"][library]
+    entry = table()["libraries"][library]
     where = {} if folder is None else {"path": [folder]}
-    for package in metadata.distributions(name=told["package"], **where) if "package" in told else []:
-        if package.version == told["version"]:
+    for package in metadata.distributions(name=entry["package"], **where) if "package" in entry else []:
+        if package.version == entry["version"]:
             names = {cell["file"] for row in table()["rows"] for cell in row["theirs"].get(library, [])}
             return {name: Path(package.locate_file(name)).read_text("utf-8") for name in names}
     return None
@@ -125,21 +125,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m rlhf_helpers.beyond.rosetta", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("--install", action="store_true", help="fetch what is missing, for the time of the check")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
-        for library, told in table()["libraries"].items():
+        for library, entry in table()["libraries"].items():
             files = files_of(library, None)
-            if files is None and asked.install and "package" in told:
+            if files is None and args.install and "package" in entry:
                 pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", f"--target={folder}"]
-                wanted = f"{told['package']}=={told['version']}"
+                wanted = f"{entry['package']}=={entry['version']}"
                 done = subprocess.run([*pip, wanted], stderr=subprocess.PIPE, text=True)
                 if done.returncode:
-                    sys.exit(f"pip does not install {told['package']}: {done.stderr.strip()}")
+                    sys.exit(f"pip does not install {entry['package']}: {done.stderr.strip()}")
                 files = files_of(library, folder)
-            name, count = f"{told['name']} {told['version']}", sum(library in row["theirs"] for row in table()["rows"])
+            name = f"{entry['name']} {entry['version']}"
+            count = sum(library in row["theirs"] for row in table()["rows"])
             if files is None:
-                print(f"{name}: not looked at, {'read on ' + told['date'] if 'date' in told else 'not installed'}")
+                print(f"{name}: not looked at, {'read on ' + entry['date'] if 'date' in entry else 'not installed'}")
                 continue
             found = faults(library, files)
             wrong += len(found)

@@ -136,22 +136,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--updates", type=at_least(1), default=3)
     add_learning_rate(parser, 0.5)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     if not dist.is_torchelastic_launched():
         parser.error(
             "start me with: python -m torch.distributed.run --standalone --nproc_per_node=2 -m " + __spec__.name
         )
     dist.init_process_group("gloo")
     try:
-        if asked.answers < dist.get_world_size():
-            parser.error(f"--answers must be at least the number of processes, got {asked.answers}")
+        if args.answers < dist.get_world_size():
+            parser.error(f"--answers must be at least the number of processes, got {args.answers}")
         torch.set_num_threads(1)
         learn(
-            asked.average,
-            answers=asked.answers,
-            updates=asked.updates,
-            learning_rate=asked.learning_rate,
-            seed=asked.seed,
+            args.average,
+            answers=args.answers,
+            updates=args.updates,
+            learning_rate=args.learning_rate,
+            seed=args.seed,
         )
     finally:
         dist.destroy_process_group()

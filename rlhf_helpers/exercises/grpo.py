@@ -349,7 +349,7 @@ group_size = Function(
             partial(_resting_place, price=1.0),
         ),
         Mistake(
-            "Your share is G / (G - 1), the other way round: the own mean takes something away.",
+            "Your share is G / (G - 1), the other way round: the group's own mean takes something away.",
             lambda size: _resting_place(size, share=size / (size - 1)),
         ),
         Mistake(

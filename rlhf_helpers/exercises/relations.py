@@ -144,7 +144,7 @@ def _is_made(factor: float, made: Callable[[dict], float], case: dict) -> bool:
 
 
 def _factors(example: dict, entries: int) -> Iterator[tuple[str, Callable[[dict], float]]]:
-    """Factors that a result of so many entries may be off by; sizes, if it is made of fewer than there were."""
+    """Factors that a result of this many entries may be off by; sizes, if it is made of fewer than there were."""
     for name, value in example.items():
         if isinstance(value, Tensor) and value.numel() > entries:
             for dim in range(value.ndim):

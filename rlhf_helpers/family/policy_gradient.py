@@ -294,13 +294,14 @@ def dppo_loss(
 def _tokens(
     logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, completion_mask: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what a loss is told, checked: (B, T) each, 0 where the mask is, constants without gradient."""
+    """Return a loss's tensors, checked: (B, T) each, 0 where the mask is, constants without gradient."""
     check_same_shape(logprobs=logprobs, old_logprobs=old_logprobs)
     check_ndim(2, "(B, T)", logprobs=logprobs)
     advantages = spread_over_tokens("advantages", advantages, logprobs)
     mask = check_mask(completion_mask, logprobs)
-    told = (keep(wide(tensor), mask) for tensor in (logprobs, old_logprobs.detach(), advantages))
-    logprobs, old_logprobs, advantages = told
+    logprobs, old_logprobs, advantages = (
+        keep(wide(tensor), mask) for tensor in (logprobs, old_logprobs.detach(), advantages)
+    )
     check_finite(advantages=advantages)
     return logprobs, old_logprobs, advantages
 

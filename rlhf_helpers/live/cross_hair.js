@@ -162,7 +162,7 @@ export function crossHair(el, spec, host, panels, painted) {
 const where = ({ word, xs }, index) => `${word} ${Number.isInteger(xs[index]) ? xs[index] : number(xs[index])}`;
 const inWords = ({ label, y, span }, index) => labelled(label, number(y[index], span));
 
-// Words in at most so many rows: "where: this, that"; what has no room is left out.
+// Words in at most this many rows: "where: this, that"; what has no room is left out.
 function wrapped([first, ...rest], width, most) {
   const rows = [first];
   for (const [i, piece] of rest.entries()) {

@@ -236,7 +236,7 @@ def _shorten(proto) -> None:
         node.name = ""
         node.input[:] = [rename(name) for name in node.input]
         node.output[:] = [rename(name) for name in node.output]
-    for told in (
+    for part in (
         proto,
         proto.graph,
         *proto.graph.input,
@@ -244,8 +244,8 @@ def _shorten(proto) -> None:
         *proto.graph.initializer,
         *proto.graph.node,
     ):
-        del told.metadata_props[:]
-        told.ClearField("doc_string")
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
     for name in ("producer_name", "producer_version", "domain", "model_version"):
         proto.ClearField(name)
     proto.ir_version = IR_VERSION

@@ -38,9 +38,9 @@ class LiveFigure(ipywidgets.VBox):
         self._frames = 0
         self._seeding: asyncio.Task | None = None
         touched = self._controls_box()  # which names the controls that have no name
-        told = [export.described(name, control) for name, control in controls.items()]
+        described = [export.described(name, control) for name, control in controls.items()]
         self.canvas = Canvas(
-            spec=definition.spec() | {"controls": told, "seeds": definition.seeds}, frame=self._frame()
+            spec=definition.spec() | {"controls": described, "seeds": definition.seeds}, frame=self._frame()
         )
         self.canvas.add_class("baby-canvas")
         self.canvas.on_msg(lambda _widget, asked, _buffers: self._guard(lambda: self._asked(asked)))

@@ -449,12 +449,12 @@ class Letters(Panel):
         return dict.fromkeys(self.names, (1,))
 
     def describe(self, view):
-        told = []
+        parts = []
         for name in self.names:
             best = np.argsort(-view.now[name], kind="stable")[:3]
             likely = ", ".join(f"{self.letters[i]} {number_in_words(view.now[name][i])}" for i in best)
-            told.append(f"{label_of(name, dict(self.labels))} {likely}")
-        return f'{self.title or "Letters"}: after "{view.settings[self.word]}" the likeliest: {"; ".join(told)}.'
+            parts.append(f"{label_of(name, dict(self.labels))} {likely}")
+        return f'{self.title or "Letters"}: after "{view.settings[self.word]}" the likeliest: {"; ".join(parts)}.'
 
     def draw(self, view, ax=None):
         return plots.bars(

@@ -63,11 +63,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("plan", nargs="?", default="the hour", choices=[plan.name for plan in plans()])
     parser.add_argument("--html", type=Path, help="the built book")
-    chosen = parser.parse_args()
-    (plan,) = [plan for plan in plans() if plan.name == chosen.plan]
+    args = parser.parse_args()
+    (plan,) = [plan for plan in plans() if plan.name == args.plan]
     print(f"{'minutes':>8}  {plan.title[:40]:40}  planned  said and shown\n{table(plan)}", flush=True)
-    if chosen.html:
-        presses(plan, chosen.html)
+    if args.html:
+        presses(plan, args.html)
 
 
 if __name__ == "__main__":

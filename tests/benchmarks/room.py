@@ -71,11 +71,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--learners", type=int, nargs="+", default=[1, 2, 4, 8], help="how many at the same time")
     parser.add_argument("--chapter", default="04_ppo", help="the notebook that each of them runs")
-    chosen = parser.parse_args()
-    print(f"chapter {chosen.chapter}\n{HEADER}", flush=True)
-    for count in chosen.learners:
+    args = parser.parse_args()
+    print(f"chapter {args.chapter}\n{HEADER}", flush=True)
+    for count in args.learners:
         with tempfile.TemporaryDirectory() as folder, open_room(Path(folder)) as room:
-            row = asyncio.run(measure(room, count, chosen.chapter))
+            row = asyncio.run(measure(room, count, args.chapter))
         print(ROW.format(**row), flush=True)
 
     print(f"\nlearners that a machine holds, {SYSTEM} GB left to its system; estimated from the last row")

@@ -224,11 +224,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--growth", action="store_true", help="how an update grows")
     parser.add_argument("--out", type=Path, help="a file for the tables of growth, as JSON")
-    asked = parser.parse_args()
-    if asked.growth:
+    args = parser.parse_args()
+    if args.growth:
         told = all_growth()
-        if asked.out:
-            asked.out.write_text(json.dumps(told) + "\n", "utf-8")
+        if args.out:
+            args.out.write_text(json.dumps(told) + "\n", "utf-8")
         return
     kinds = {"per token": per_token()}
     kinds |= {f"same loss, B = {size}": same_loss(size) for size in BATCHES}
