@@ -93,6 +93,15 @@ def test_every_tier_has_its_command_and_minutes(tier):
     assert rows[0].groups() == rows[1].groups()
 
 
+def test_every_module_has_its_file_of_tests_and_every_folder_its_own():
+    package, unit = ROOT / "rlhf_helpers", ROOT / "tests" / "unit"
+    for path in package.iterdir():
+        if path.is_dir() and any(path.glob("*.py")) and path.name != "exercises":  # tests/book has those
+            assert any((unit / path.name).glob("test_*.py")) or (unit / f"test_{path.name}.py").exists(), path.name
+        elif path.suffix == ".py" and not path.name.startswith("_"):
+            assert (unit / f"test_{path.name}").exists(), path.name
+
+
 def test_what_contributors_are_told_is_there():
     text = text_of("CONTRIBUTING.md")
     for path in re.findall(r"(?<![\w/])(?:book|rlhf_helpers|tests|workshop|\.ci)/[\w./]*\w", text):

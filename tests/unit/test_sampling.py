@@ -8,7 +8,6 @@ from support.enumeration import F64, TablePolicy, all_sequences, chain_logprobs,
 
 from rlhf_helpers import (
     generate,
-    mask_after_end,
     next_token_logprobs,
     sample_with,
     sequence_logprobs,
@@ -248,18 +247,6 @@ def test_masked_logprobs_reach_neither_sum_nor_gradient(bad, cast):
     assert logprobs.grad.tolist() == [[1.0, 0.0]]
 
 
-# where a completion ends
-
-
-@given(row=st.lists(st.integers(0, 3), min_size=1, max_size=6), end_id=st.integers(0, 3))
-def test_the_first_end_token_counts_and_nothing_after_it(row, end_id):
-    rows = [row, row[::-1]]
-    mask = mask_after_end(torch.tensor(rows), end_id)
-    assert mask.dtype == torch.bool
-    lengths = [(r.index(end_id) + 1 if end_id in r else len(r)) for r in rows]
-    assert mask.int().tolist() == [[1] * n + [0] * (len(row) - n) for n in lengths]
-
-
 # refusing
 
 
@@ -306,9 +293,6 @@ IDS = torch.zeros(2, 3, dtype=torch.int64)
             r"completion_ids must be token ids in \[0, 4\), got values from 0 to 4",
         ),
         (lambda: token_logprobs(POLICY, IDS, torch.tensor([[0, -1]] * 2)), ValueError, r"token ids in \[0, 4\), .* -1"),
-        (lambda: mask_after_end(IDS.float(), 0), TypeError, "completion_ids must hold token ids of dtype torch.int64"),
-        (lambda: mask_after_end(IDS[0], 0), ValueError, r"completion_ids must have shape \(B, L\), got \(3,\)"),
-        (lambda: mask_after_end(IDS[:, :0], 0), ValueError, r"completion_ids must not be empty, got shape \(2, 0\)"),
         (lambda: sequence_logprobs(torch.zeros(3)), ValueError, r"logprobs must have shape \(B, T\), got \(3,\)"),
         (lambda: sequence_logprobs(torch.zeros(0, 3)), ValueError, r"logprobs must not be empty"),
         (lambda: sequence_logprobs(IDS), TypeError, "logprobs must be a floating-point tensor, got torch.int64"),
