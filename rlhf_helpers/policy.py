@@ -87,6 +87,10 @@ def uniform_policy(
     Returns:
         A policy whose logits are all zero.
 
+    Raises:
+        TypeError: a size is not a whole number.
+        ValueError: a size is below 1.
+
     Example:
         >>> uniform_policy(4)(torch.tensor([[2]])).softmax(-1).tolist()
         [[[0.25, 0.25, 0.25, 0.25]]]

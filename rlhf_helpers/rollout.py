@@ -140,6 +140,10 @@ def shaped_rewards(rollout: Rollout, kl_coeff: float) -> Tensor:
         (B, T), without gradient, float32 for a batch of 16 bits; this is KL in the reward, as k1. On samples of the
         reference itself (``train(..., sample_from="reference")``) the price is 0: there is no pull.
 
+    Raises:
+        TypeError: kl_coeff is not a number.
+        ValueError: kl_coeff is negative or not finite, or log-probabilities are not finite.
+
     Reference:
         Ziegler et al. 2019, arXiv 1909.08593.
     """

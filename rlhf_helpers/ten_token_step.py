@@ -48,9 +48,10 @@ def training_step(
         **knobs)`` takes uniforms (B, T) and returns ``(state, series)`` after one gradient step, with a new batch
         every ``epochs`` steps. The series are those of a :class:`History`, of the state that went in, and
 
-        - ``optimum``: the mean reward of the best policy at this ``kl_coeff`` (the start is uniform, so it is exact),
-        - ``probs``: the distribution after token 0, (V,),
-        - ``policy``: all of them, (V, V),
+        - ``optimum``: :math:`\sum_a \pi^*(a)\, r(a)` of the best policy at this ``kl_coeff``, :math:`\pi^*(a) \propto
+          e^{r(a) / \beta}` (the start is uniform, so it is exact), in reward per token,
+        - ``probs``: :math:`\pi_\theta(a \mid 0)`, the probabilities after token 0, (V,),
+        - ``policy``: :math:`\pi_\theta(a \mid s)`, those after every token, (V, V),
         - ``completions``: eight of the batch, (8, T), token ids.
 
     Raises:

@@ -24,6 +24,10 @@ def baby_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
     Returns:
         ``(loss, {})``.
 
+    Raises:
+        TypeError: models that are no :class:`Models`, wrong types.
+        ValueError: a kl_coeff that is negative or NaN, a ratio that overflows.
+
     Differs from the paper: no clip, no advantage, no reference.
 
     Reference:
@@ -44,7 +48,7 @@ def ppo(
     lam: float = 0.95,
     value_coeff: float = 1.0,
 ) -> Outcome:
-    """Return PPO's loss of a batch: clipped surrogate, KL, and a baseline.
+    r"""Return PPO's loss of a batch: clipped surrogate, KL, and a baseline.
 
     Without a critic the baseline at each position is the batch's mean of what is still to be paid; with one it is the
     critic's value, and the advantages are :func:`gae`'s.
@@ -62,8 +66,12 @@ def ppo(
         value_coeff: weight of the critic's loss, with a critic.
 
     Returns:
-        ``(loss, series)``: those of :func:`ratio_series`, and with a critic its ``value_loss``, half the mean squared
-        error over the tokens that count.
+        ``(loss, series)``: those of :func:`ratio_series`, and with a critic its ``value_loss``, the mean of
+        :math:`\tfrac12 (V_t - R_t)^2` over the tokens that count, in units of reward squared.
+
+    Raises:
+        TypeError: models that are no :class:`Models`, wrong types.
+        ValueError: knobs out of range, an unknown ``kl_in`` or ``kl_kind``, a ratio that overflows.
 
     Differs from the paper: every update takes the whole batch, not a part of it; without a critic the baseline is the
     batch's mean; there is no bonus for entropy, and gamma is 1. The KL comes from RLHF, where its coefficient was
@@ -112,6 +120,11 @@ def rloo(models: Models, rollout: Rollout, *, kl_coeff: float, group_size: int =
     Returns:
         ``(loss, {})``.
 
+    Raises:
+        TypeError: models that are no :class:`Models`, wrong types.
+        ValueError: a kl_coeff that is negative or NaN, a group_size that does not divide the batch or whose rows go on
+            from unlike prompts.
+
     Differs from the paper: the loss is a mean over tokens, the paper's a sum over each completion.
 
     Reference:
@@ -132,7 +145,7 @@ def grpo(
     clip_eps: float = 0.2,
     normalize: bool = True,
 ) -> Outcome:
-    """Return the loss of group relative policy optimization: the group is the baseline, the KL is in the loss.
+    r"""Return the loss of group relative policy optimization: the group is the baseline, the KL is in the loss.
 
     Args:
         models: its policy is trained.
@@ -144,8 +157,13 @@ def grpo(
         normalize: divide by the group's standard deviation.
 
     Returns:
-        ``(loss, series)``: those of :func:`ratio_series`, and ``silent_groups``, the share of groups whose rewards are
-        all equal.
+        ``(loss, series)``: those of :func:`ratio_series`, and ``silent_groups``, the share of groups with
+        :math:`\min_i r_i = \max_i r_i` (see ``ties.py``), without a unit.
+
+    Raises:
+        TypeError: models that are no :class:`Models`, wrong types.
+        ValueError: knobs out of range, a group_size that does not divide the batch or whose rows go on from unlike
+            prompts, a ratio that overflows.
 
     Differs from the paper: the reference is the start of the run to its end, where the paper takes a new one at every
     iteration; the standard deviation is that of :func:`group_advantages`.

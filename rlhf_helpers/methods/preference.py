@@ -22,9 +22,14 @@ def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool 
             label of a Bradley-Terry judge, who prefers it with probability sigmoid(score gap).
 
     Returns:
-        ``(loss, series)``. The series average over the pairs that are not tied: ``margin`` of the implicit rewards
-        (kl_coeff times the gap of the log ratios, in units of reward), ``accuracy`` (share of positive margins),
-        ``chosen_logprobs`` and ``rejected_logprobs`` (sums, nats).
+        ``(loss, series)``. The series are means over the pairs that are not tied: ``margin`` of the implicit rewards,
+        :math:`\beta h` with the h of :func:`dpo_loss`, in units of reward; ``accuracy``,
+        :math:`\mathbb{1}[\beta h > 0]`, without a unit; ``chosen_logprobs`` and ``rejected_logprobs``,
+        :math:`\log \pi_\theta(y_w)` and :math:`\log \pi_\theta(y_l)` of whole completions, in nats.
+
+    Raises:
+        TypeError: models that are no :class:`Models`, wrong types.
+        ValueError: a kl_coeff that is negative or NaN, an odd batch, or pairs that go on from unlike prompts.
 
     Differs from the paper: pairs are drawn anew for every batch and labeled by what they are paid, where the paper has
     a fixed data set of human labels; it has no soft labels.
@@ -59,7 +64,7 @@ def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool 
 
 
 def spo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
-    """Return :func:`spo_loss` on the pairs of a batch: rows 2i and 2i + 1, scored by what they were paid.
+    r"""Return :func:`spo_loss` on the pairs of a batch: rows 2i and 2i + 1, scored by what they were paid.
 
     Args:
         models: its policy is trained.
@@ -67,8 +72,12 @@ def spo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
         kl_coeff: the pull toward the reference, in the score: the price of a nat of a whole completion's KL.
 
     Returns:
-        ``(loss, series)``; ``score_gap`` (in units of reward) and ``logprob_gap`` (nats) are the mean absolute
-        differences within a pair.
+        ``(loss, series)``; the series are means over pairs: ``score_gap``, :math:`|s_a - s_b|` in units of reward, and
+        ``logprob_gap``, :math:`|\log \pi_\theta(y_a) - \log \pi_\theta(y_b)|` in nats.
+
+    Raises:
+        TypeError: models that are no :class:`Models`, wrong types.
+        ValueError: a kl_coeff that is negative or NaN, an odd batch, or pairs that go on from unlike prompts.
 
     Differs from the paper: no ratio and no clip, and twice its gradient.
 
@@ -98,6 +107,10 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
 
     Returns:
         ``(loss, {})``.
+
+    Raises:
+        TypeError: models that are no :class:`Models`, wrong types.
+        ValueError: a kl_coeff that is negative or NaN, an odd batch, or pairs that go on from unlike prompts.
 
     No paper is known that has this loss; see :func:`reweighted_ppo_loss`.
     """

@@ -1,5 +1,6 @@
 import itertools
 import math
+import re
 
 import pytest
 import torch
@@ -459,6 +460,19 @@ def test_a_method_names_what_it_was_given(method):
         method(MODELS, ROLLOUT, kl_coeff=-0.1)
     with pytest.raises(TypeError, match=r"^models must be Models\(policy, critic\), got TinyPolicy"):
         method(MODELS.policy, ROLLOUT, kl_coeff=0.1)
+
+
+@pytest.mark.parametrize("method", [getattr(methods, name) for name in methods.__all__])
+def test_every_series_is_defined_where_it_is_made(method):
+    own = TinyCritic(4).double() if method is ppo else None
+    _, series = method(Models(MODELS.policy, own), ROLLOUT, kl_coeff=0.1)
+    shared = {"ratio", "clip_share"} if ":func:`ratio_series`" in method.__doc__ else set()
+    defined = set(re.findall(r"``(\w+)``", method.__doc__.split("Returns:")[1].split("Raises:")[0]))
+    assert set(series) <= shared | defined
+    for name in series.keys() - shared:
+        words = method.__doc__.split(f"``{name}``")[1]
+        assert ":math:" in words
+        assert re.search("nats|unit", words.split("Raises:")[0])
 
 
 def test_the_pull_of_dpo_is_beta():
