@@ -149,6 +149,17 @@ def check_knob(low: float = 0.0, high: float = math.inf, *, inclusive: bool = Fa
             raise ValueError(f"{name} must be in [{low}, {high}{']' if inclusive else ')'}, got {value}")
 
 
+def check_range(**ranges: tuple[float, float] | None) -> None:
+    """Raise ValueError unless each range is None or (low, high), two numbers of which the second is larger."""
+    for name, ends in ranges.items():
+        try:
+            rises = ends is None or (len(ends) == 2 and bool(ends[0] < ends[1]) and math.isfinite(ends[1] - ends[0]))
+        except TypeError:
+            rises = False
+        if not rises:
+            raise ValueError(f"{name} must be (low, high), got {ends!r}")
+
+
 def check_positive(**knobs: float | Tensor) -> None:
     """Raise unless each knob is a finite number greater than 0."""
     for name, knob in knobs.items():

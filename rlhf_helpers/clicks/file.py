@@ -1,10 +1,21 @@
 """The file that clicks are kept in: the same for a notebook and for a page."""
 
 import json
+import operator
 from pathlib import Path
 
 FORMAT = "baby-rlhf clicks"
 Item = str | list[int]
+
+
+def plain(item) -> Item:
+    """Return a completion as the file keeps it: a word, or a list of Python's integers."""
+    if isinstance(item, str):
+        return item
+    try:
+        return [operator.index(token) for token in item]
+    except TypeError as error:
+        raise TypeError(f"a completion must be a word or token ids: {error}") from error
 
 
 def load_clicks(path: str | Path) -> list[tuple[Item, Item]]:
@@ -36,7 +47,15 @@ def save_clicks(path: str | Path, name: str, clicks: list[tuple[Item, Item]]) ->
         path: the file; what is in it is replaced.
         name: the set of pairs that was clicked on.
         clicks: ``(chosen, rejected)`` for every click.
+
+    Raises:
+        TypeError: a name that is no text, or completions that are neither words nor token ids.
+        ValueError: clicks that are not two completions each.
     """
-    rows = [{"chosen": chosen, "rejected": rejected} for chosen, rejected in clicks]
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a text, got {type(name).__name__}")
+    if not all(isinstance(click, tuple | list) and len(click) == 2 for click in clicks):
+        raise ValueError("clicks must be (chosen, rejected) each")
+    rows = [{"chosen": plain(chosen), "rejected": plain(rejected)} for chosen, rejected in clicks]
     text = json.dumps({"format": FORMAT, "version": 1, "name": name, "clicks": rows}, ensure_ascii=False)
     Path(path).write_text(text + "\n", "utf-8")

@@ -9,7 +9,7 @@ import anywidget
 import traitlets
 
 from rlhf_helpers._html import PALETTE
-from rlhf_helpers.clicks.file import Item, load_clicks, save_clicks
+from rlhf_helpers.clicks.file import Item, load_clicks, plain, save_clicks
 
 HERE = Path(__file__).parent
 WIDGET = """
@@ -124,13 +124,15 @@ def ask(
         >>> asked.clicks
         []
     """
-    pairs = [tuple(_plain(item) for item in pair) for pair in pairs]
+    if not isinstance(pairs, Sequence):
+        raise TypeError(f"pairs must be pairs of completions, got {type(pairs).__name__}")
+    pairs = [tuple(plain(item) for item in pair) for pair in pairs]
     if not pairs or any(len(pair) != 2 or pair[0] == pair[1] for pair in pairs):
         raise ValueError("pairs must be at least one pair of two different completions")
     kinds = {isinstance(item, str) for pair in pairs for item in pair}
     if len(kinds) != 1:
         raise ValueError("pairs must be all words or all token ids, got both")
-    if not name or not name.replace("-", "").replace("_", "").isalnum():
+    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
         raise ValueError(f"name must be made of letters, digits, - and _, got {name!r}")
     if path is not None and not Path(path).absolute().parent.is_dir():
         raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
@@ -139,11 +141,13 @@ def ask(
         raise ValueError("features must be given for words: label -> function of the word")
     if features is None:
         features = {f"token {token}": _count(token) for token in range(10)}
+    if not isinstance(features, dict) or not all(callable(of) for of in features.values()):
+        raise TypeError("features must be label -> function of a completion")
     if not 1 <= len(features) <= 12:
         raise ValueError(f"features must be 1 to 12, got {len(features)}")
 
     def described(item: Item) -> dict:
-        return {"value": item, "features": [float(of(item)) for of in features.values()]}
+        return {"value": item, "features": [_feature(label, of(item)) for label, of in features.items()]}
 
     spec = {"name": name, "question": question, "look": look, "labels": list(features)}
     return Clicks({**spec, "pairs": [[described(item) for item in pair] for pair in pairs]}, path)
@@ -163,8 +167,12 @@ def _edited(old: list[dict], new: list[dict], file: list[dict] | None) -> list[d
     return new
 
 
-def _plain(item) -> Item:
-    return item if isinstance(item, str) else [int(token) for token in item]
+def _feature(label: str, found: float) -> float:
+    """Return what a feature says of a completion, one number."""
+    try:
+        return float(found)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"features[{label!r}] must return a number: {error}") from error
 
 
 def _count(token: int) -> Callable[[Item], float]:

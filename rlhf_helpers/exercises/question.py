@@ -40,8 +40,13 @@ def question(text: str, answers: dict[str, str], *, right: str, show: str | Mapp
         What the cell should end in.
 
     Raises:
+        TypeError: a question that is no text, or answers without explanations.
         ValueError: when ``right`` is not one of the answers, or there are fewer than two.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a text, got {type(text).__name__}")
+    if not isinstance(answers, Mapping):
+        raise TypeError(f"answers must be answer -> explanation, got {type(answers).__name__}")
     if len(answers) < 2:
         raise ValueError(f"answers must be at least two, got {len(answers)}")
     if right not in answers:

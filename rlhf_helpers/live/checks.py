@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from ipywidgets import FloatSlider, IntSlider, ValueWidget
 
-from rlhf_helpers._checks import check_count
+from rlhf_helpers._checks import check_count, is_whole
 from rlhf_helpers.live.base import Panel
 from rlhf_helpers.live.controls import setting, turn
 from rlhf_helpers.live.guidance import Preset, Say, Term
@@ -135,7 +135,7 @@ def check_arguments(start, noise, steps, panels, caption, seeds, name) -> None:
     if noise is not None:
         if start is None:
             raise ValueError(f"noise must be None where there is no start, got {noise!r}")
-        if not all(isinstance(n, Integral) and n > 0 for n in noise):
+        if not isinstance(noise, Sequence) or not all(is_whole(n) and n > 0 for n in noise):
             raise ValueError(f"noise must be a shape such as (32, 8), got {noise!r}")
     check_count(steps=steps, seeds=seeds)
     if not panels:

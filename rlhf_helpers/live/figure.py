@@ -9,6 +9,7 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 
+from rlhf_helpers._checks import check_knob, check_whole
 from rlhf_helpers._html import inline, kept, publishing
 from rlhf_helpers.live import export
 from rlhf_helpers.live.acts import act_of
@@ -115,6 +116,8 @@ class LiveFigure(ipywidgets.VBox):
     def step(self, count: int = 1) -> None:
         """Make this many updates; those that were made before are made again, and are the same."""
         self._must_train()
+        check_whole(count=count)
+        check_knob(count=count)
         self.pause()
         try:
             for _ in range(count):
@@ -191,6 +194,7 @@ class LiveFigure(ipywidgets.VBox):
             end: the update.
         """
         self._must_train()
+        check_knob(0.0, math.inf, inclusive=True, end=end)
         if self.playing:
             return
         try:

@@ -1,7 +1,10 @@
 """What guides a reader: presets, guesses, sentences when a series goes too far, and a formula in its terms."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from rlhf_helpers._checks import check_knob, check_range, check_whole
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,18 @@ class Guess:
         y_range: (low, high), the axis that it is drawn on, and read with.
         values: settings of the run in question: control name -> value; the other controls as they were at first.
             With none it is the default run, which stays covered until a reader has guessed or skipped it.
+
+    Raises:
+        ValueError: a range that does not rise.
     """
 
     series: str
     question: str
     y_range: tuple[float, float]
     values: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        check_range(y_range=self.y_range)
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,8 @@ class Say:
         after: silent before this many updates.
 
     Raises:
-        ValueError: neither ``above`` nor ``below`` is given.
+        TypeError: a limit that is no number, or an ``after`` that is not a whole one.
+        ValueError: neither ``above`` nor ``below`` is given, or ``after`` is negative.
     """
 
     series: str
@@ -64,6 +74,10 @@ class Say:
     def __post_init__(self):
         if self.above is None and self.below is None:
             raise ValueError(f"above or below must be given, got neither for Say({self.series!r}, ...)")
+        limits = {"above": self.above, "below": self.below}
+        check_knob(-math.inf, **{name: limit for name, limit in limits.items() if limit is not None})
+        check_whole(after=self.after)
+        check_knob(after=self.after)
 
     def applies(self, value: float, step: int) -> bool:
         """Whether it speaks now."""

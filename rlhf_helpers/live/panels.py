@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rlhf_helpers import plots
+from rlhf_helpers._checks import check_count, check_range
 from rlhf_helpers.live.base import Panel, lines_in_words, names_of, number_in_words, pairs_of
 from rlhf_helpers.live.guidance import Guess
 from rlhf_helpers.live.inside import Inside
@@ -46,6 +47,7 @@ class Curves(Panel):
 
     def __post_init__(self):
         object.__setattr__(self, "names", names_of(self.names, "names"))
+        check_range(y_range=self.y_range)
         if self.guess and self.guess.series not in self.names:
             raise ValueError(
                 f"guess must be about a series of the panel, {list(self.names)}, got {self.guess.series!r}"
@@ -111,6 +113,7 @@ class Bars(Panel):
 
     def __post_init__(self):
         object.__setattr__(self, "names", names_of(self.names, "names"))
+        check_range(y_range=self.y_range)
         if self.drag and self.y_range is None:
             raise ValueError("y_range must be given where bars are dragged, got None")
 
@@ -234,6 +237,9 @@ class Chips(Panel):
     inside: Inside | None = None
     kind = "chips"
 
+    def __post_init__(self):
+        check_count(rows=self.rows)
+
     def asked(self):
         return self.name
 
@@ -330,6 +336,9 @@ class Loop(Panel):
     inside: Inside | None = None
     kind = "loop"
 
+    def __post_init__(self):
+        check_count(rows=self.rows)
+
     def asked(self):
         return self.completions
 
@@ -389,6 +398,7 @@ class Plot(Panel):
 
     def __post_init__(self):
         object.__setattr__(self, "ys", names_of(self.ys, "ys") if self.ys else ())
+        check_range(x_range=self.x_range, y_range=self.y_range)
         object.__setattr__(self, "points", pairs_of(self.points, "points"))
         object.__setattr__(self, "trails", pairs_of(self.trails, "trails"))
         if self.drag and not self.points:
@@ -491,6 +501,9 @@ class Heads(Panel):
     rows: int = 4
     quantity: str | None = None
     kind = "heads"
+
+    def __post_init__(self):
+        check_count(rows=self.rows)
 
     def needs(self):
         return {self.name: (3,)}

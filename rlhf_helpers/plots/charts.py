@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from rlhf_helpers.plots.inputs import check_length, check_names, numbers
 from rlhf_helpers.plots.labels import DASH, end_labels, line_styles
 from rlhf_helpers.plots.labels import title as write_title
 from rlhf_helpers.plots.style import COLORS, TEXT, color_of, few_ticks, label_of, new_axes, styled
 
 
 def _series(values, name: str) -> np.ndarray:
-    array = np.asarray(values, dtype=float)
+    array = numbers(name, values)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a 1-D series with at least one value, got shape {array.shape}")
     return array
@@ -56,8 +57,10 @@ def curves(
         The axes.
 
     Raises:
+        TypeError: series that are not by name, or no numbers.
         ValueError: no series, a series that is not 1-D, or positions of another length.
     """
+    check_names("series", series)
     if not series:
         raise ValueError("series must be at least one, got none")
     ax = new_axes(ax, height)
@@ -134,7 +137,8 @@ def bars(
         The axes.
 
     Raises:
-        ValueError: no series, or series of unlike shapes.
+        TypeError: series that are no numbers.
+        ValueError: no series, series of unlike shapes, or not one tick for each group.
     """
     if not isinstance(series, Mapping):
         series = {"values": series}
@@ -142,7 +146,7 @@ def bars(
         raise ValueError("series must be at least one, got none")
     ax = new_axes(ax, height)
     names = list(series)
-    values = [np.asarray(series[name], dtype=float) for name in names]
+    values = [numbers(name, series[name]) for name in names]
     if len({v.shape for v in values}) != 1 or values[0].ndim > 1:
         raise ValueError(f"series must be numbers or 1-D series of one length, got {[v.shape for v in values]}")
     if values[0].ndim == 0:  # one bar per name
@@ -162,6 +166,8 @@ def bars(
         ax.margins(y=0.15)
     else:
         count, width = len(values[0]), 0.8 / len(names)
+        if ticks is not None:
+            check_length("ticks", ticks, count)
         for k, (name, line) in enumerate(zip(names, values, strict=True)):
             color = [_surface(name, colors)] * count
             if accent is not None and len(names) == 1 and accent < count:
@@ -239,10 +245,12 @@ def line_plot(
         The axes.
 
     Raises:
+        TypeError: functions that are not by name, or no numbers.
         ValueError: a series that is not 1-D, or of another length than ``x``.
     """
+    check_names("ys", ys)
     ax = new_axes(ax, height)
-    x = np.asarray(x, dtype=float)
+    x = numbers("x", x)
     ends = _lines(ax, ys, x if ys else None, None, labels, colors, x_range)
     for xs, values, name in trails:
         ax.plot(xs, values, color=color_of(name, colors), linewidth=1.4, alpha=0.6, zorder=4)
@@ -261,7 +269,7 @@ def line_plot(
         ax.set_xlim(x.min(), x.max())
     _dress(ax, title, x_label, y_label, y_range)
     end_labels(ax, ends)
-    lines = [ax.transData.transform(np.stack([x, np.asarray(y, dtype=float)], axis=1)) for y in ys.values()]
+    lines = [ax.transData.transform(np.stack([x, numbers(name, y)], axis=1)) for name, y in ys.items()]
     for label in named:
         if any(label.get_window_extent().count_contains(line) for line in lines):
             label.xyann = (8, -16)
@@ -274,7 +282,7 @@ def _lines(ax: Axes, series: Mapping, x, bands, labels, colors, x_range=None) ->
     dashes = line_styles(list(series), colors)
     for name, values in series.items():
         values = _series(values, name)
-        positions = np.arange(len(values)) if x is None else np.asarray(x, dtype=float)
+        positions = np.arange(len(values)) if x is None else numbers("x", x)
         if positions.shape != values.shape:
             raise ValueError(f"x must have shape {values.shape}, as {name!r} has, got {positions.shape}")
         color = color_of(name, colors)

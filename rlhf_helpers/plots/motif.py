@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from rlhf_helpers._checks import check_knob, check_whole
+from rlhf_helpers.plots.inputs import check_names, check_quantity, check_text, numbers, token_ids
 from rlhf_helpers.plots.labels import title as write_title
 from rlhf_helpers.plots.style import COLORS, TEXT, WIDTH, color_of, label_of, new_axes, styled
 
@@ -34,7 +36,7 @@ def probabilities(values, name: str, dimensions: int) -> np.ndarray:
     Raises:
         ValueError: they have other dimensions, or do not lie in [0, 1]; the message has their name.
     """
-    array = np.asarray(values, dtype=float)
+    array = numbers(name, values)
     if array.ndim != dimensions or array.size == 0:
         raise ValueError(f"{name} must have {dimensions} dimension(s) with at least one entry, got shape {array.shape}")
     if not np.all((array >= -1e-6) & (array <= 1 + 1e-6)):
@@ -77,6 +79,7 @@ def token_strip(
         ValueError: ``probs`` is not 1-D, or not probabilities.
     """
     probs = probabilities(probs, "probs", 1)
+    check_quantity(quantity)
     ax = new_axes(ax, 0.62 + 0.2 * values + 0.32 * bool(title))
     for token, level in enumerate(probs):
         marked = token == accent
@@ -141,12 +144,15 @@ def number_rows(
     Raises:
         ValueError: no row, or rows that do not have a number for each token.
     """
-    arrays = {name: np.asarray(values, dtype=float) for name, values in rows.items()}
+    check_names("rows", rows)
+    check_whole(digits=digits)
+    check_knob(digits=digits)
+    arrays = {name: numbers(name, values) for name, values in rows.items()}
     shapes = {name: array.shape for name, array in arrays.items()}
     if not arrays or len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
         raise ValueError(f"rows must have one number for each token, got {shapes}")
     (count,) = next(iter(shapes.values()))
-    ids = np.arange(count) if ids is None else np.asarray(ids)
+    ids = np.arange(count) if ids is None else token_ids("ids", ids)
     if ids.shape != (count,):
         raise ValueError(f"ids must have shape {(count,)}, got {ids.shape}")
     pitch = 1.62
@@ -197,6 +203,7 @@ def policy_table(
         ValueError: ``table`` is not 2-D, or not probabilities.
     """
     table = probabilities(table, "table", 2)
+    check_quantity(quantity)
     rows, columns = table.shape
     ax = new_axes(ax, 0.38 * rows + 0.75, width=4.4)
     for s in range(rows):
@@ -269,6 +276,7 @@ def attention_rows(
         ValueError: ``weights`` is not 2-D, or not weights between 0 and 1, or has more positions than ``text``.
     """
     weights = probabilities(weights, "weights", 2)
+    check_quantity(quantity)
     rows, seen = weights.shape
     if seen > len(text):
         raise ValueError(f"text must have at least {seen} positions, got {len(text)}")
@@ -335,7 +343,7 @@ def completion_chips(
     Raises:
         ValueError: no ids, or not one label for each row.
     """
-    ids = np.atleast_2d(np.asarray(ids)).astype(int)
+    ids = np.atleast_2d(token_ids("ids", ids))
     if ids.ndim != 2 or ids.size == 0:
         raise ValueError(f"ids must have shape (B, T) with at least one token, got {ids.shape}")
     rows, columns = ids.shape
@@ -361,8 +369,8 @@ def completion_chips(
             )
         if row_labels is not None:
             ax.text(columns + 0.1, row + SIZE / 2, str(row_labels[row]), ha="left", va="center_baseline", fontsize=10.5)
-    for name, numbers in (beside or {}).items():
-        _bars_beside(ax, np.asarray(numbers, dtype=float), columns, label_of(name, labels), color_of(name, colors))
+    for name, values in (beside or {}).items():
+        _bars_beside(ax, numbers(name, values), columns, label_of(name, labels), color_of(name, colors))
     bare(ax, max(columns, 10) + (2 if row_labels is not None else 0) + (3 if beside else 0), rows + 0.7 * bool(beside))
     write_title(ax, title)
     return ax
@@ -381,6 +389,7 @@ def code_lines(text: str, ax: Axes | None = None, *, title: str = "") -> Axes:
     Returns:
         The axes.
     """
+    check_text("text", text)
     lines = text.splitlines()
     ax = new_axes(ax, 0.24 * len(lines) + 0.1 + 0.32 * bool(title), WIDTH)
     for row, (sign, code) in enumerate((line[0], line[2:]) for line in lines):
@@ -439,7 +448,9 @@ def rlhf_loop(probs, ids, kl: float, ax: Axes | None = None, *, title: str = "",
         ValueError: ``probs`` is not 1-D, or not probabilities.
     """
     probs = probabilities(probs, "probs", 1)
-    ids = np.asarray(ids).astype(int)
+    ids = token_ids("ids", ids)
+    if ids.ndim != 2:
+        raise ValueError(f"ids must have shape (B, T), got {ids.shape}")
     tokens, (rows, columns) = len(probs), ids.shape
     top, first = 0.75, 2.95  # where the strip and the first row of chips begin
     ax = new_axes(ax, 0.5 * (first + rows + 0.9) + 0.32 * bool(title))

@@ -86,12 +86,15 @@ def show(fig: Figure | Axes, *, caption: str, alt: str) -> CaptionedFigure:
         An object to end a cell with.
 
     Raises:
+        TypeError: fig is none.
         ValueError: the caption or the alternative is empty.
     """
     for name, text in (("caption", caption), ("alt", alt)):
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"{name} must be a text, got {text!r}")
     fig = fig.figure if isinstance(fig, Axes) else fig
+    if not isinstance(fig, Figure):
+        raise TypeError(f"fig must be a figure, or axes of it, got {type(fig).__name__}")
     return captioned([fig], [alt], caption)
 
 

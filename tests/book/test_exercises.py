@@ -353,3 +353,10 @@ def test_a_question_holds_every_answer_with_its_explanation():
 def test_a_question_without_a_choice_is_an_error(answers, right, said):
     with pytest.raises(ValueError, match=said):
         question("?", answers, right=right)
+
+
+def test_a_question_names_what_it_cannot_ask():
+    with pytest.raises(TypeError, match="text must be a text, got int"):
+        question(3, {"a": "x", "b": "y"}, right="a")
+    with pytest.raises(TypeError, match="answers must be answer -> explanation, got list"):
+        question("?", ["a", "b"], right="a")

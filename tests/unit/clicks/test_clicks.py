@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from rlhf_helpers.clicks import ask, load_clicks, save_clicks
@@ -95,6 +96,37 @@ def test_another_file_is_refused(tmp_path, text):
 def test_bad_input_is_named(arguments, said):
     with pytest.raises(ValueError, match=said):
         ask(**{"pairs": PAIRS, "name": "test", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"pairs": 3}, "pairs must be pairs of completions, got int"),
+        ({"pairs": [([0.5], [1])]}, "a completion must be a word or token ids: "),
+        ({"features": 3}, "features must be label -> function of a completion"),
+        ({"features": {"letters": 3}}, "features must be label -> function of a completion"),
+        ({"features": {"letters": str}}, r"features\['letters'\] must return a number: "),
+    ],
+)
+def test_a_wrong_type_is_named(arguments, said):
+    with pytest.raises(TypeError, match=said):
+        ask(**{"pairs": PAIRS, "name": "test", **arguments})
+
+
+def test_a_name_that_is_no_text_is_named(tmp_path):
+    with pytest.raises(ValueError, match="name must be made of letters, digits, - and _, got 3"):
+        ask(PAIRS, name=3)
+    with pytest.raises(TypeError, match="name must be a text, got int"):
+        save_clicks(tmp_path / "c.json", 3, [])
+    with pytest.raises(ValueError, match=r"clicks must be \(chosen, rejected\) each"):
+        save_clicks(tmp_path / "c.json", "test", [("a",)])
+
+
+def test_token_ids_may_be_numpys(tmp_path):
+    one, two = np.array([1, 2]), np.array([3])
+    assert ask([(one, two)], name="test").spec["pairs"][0][0]["value"] == [1, 2]
+    save_clicks(tmp_path / "c.json", "test", [(one, two)])
+    assert load_clicks(tmp_path / "c.json") == [([1, 2], [3])]
 
 
 def test_a_page_gets_the_pairs_without_a_kernel_and_escaped():
