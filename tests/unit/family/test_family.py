@@ -427,6 +427,14 @@ def test_an_answer_that_is_too_long_pays():
     assert overlong_penalty(lengths, max_length=100, grace=20).tolist() == [0.0, 0.0, -0.25, -1.0, -1.0]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_the_best_share_also_where_rounding_sets_them_apart(dtype):
+    sums = torch.tensor([[0.1, 0.2, 0.6], [0.6, 0.2, 0.1], [0.3, 0.3, 0.3], [0.0, 0.0, 0.8]], dtype=dtype)
+    rewards = (sums[:, 0] + sums[:, 1] + sums[:, 2])[None]
+    assert len(rewards[:, :3].unique()) > 1
+    assert best_of_n_advantages(rewards)[0].tolist() == pytest.approx([4 / 3, 4 / 3, 4 / 3, 0.0])
+
+
 # refusing
 
 ONE, ROW = torch.zeros(2, 3), torch.zeros(2)
