@@ -429,9 +429,10 @@ def test_an_answer_that_is_too_long_pays():
 
 @pytest.mark.parametrize("dtype", [torch.float32, F64])
 def test_the_best_share_also_where_rounding_sets_them_apart(dtype):
-    sums = torch.tensor([[0.1, 0.2, 0.6], [0.6, 0.2, 0.1], [0.3, 0.3, 0.3], [0.0, 0.0, 0.8]], dtype=dtype)
-    rewards = (sums[:, 0] + sums[:, 1] + sums[:, 2])[None]
-    assert len(rewards[:, :3].unique()) > 1
+    best = torch.ones(3, dtype=dtype)
+    best[0] += 2 * torch.finfo(dtype).eps
+    rewards = torch.cat([best, 0.8 * best[2:]])[None]
+    assert rewards[0, 0] > rewards[0, 1]
     assert best_of_n_advantages(rewards)[0].tolist() == pytest.approx([4 / 3, 4 / 3, 4 / 3, 0.0])
 
 
