@@ -1,7 +1,7 @@
 """Which of two do you prefer? A widget on a kernel; in a page the same script without one."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 
@@ -92,7 +92,7 @@ class Clicks(anywidget.AnyWidget):
 
 
 def ask(
-    pairs: Sequence[tuple[Item, Item]],
+    pairs: Iterable[tuple[Item, Item]],
     *,
     name: str,
     question: str = "Which of the two do you prefer?",
@@ -124,7 +124,7 @@ def ask(
         >>> asked.clicks
         []
     """
-    if not isinstance(pairs, Sequence):
+    if not isinstance(pairs, Iterable):
         raise TypeError(f"pairs must be pairs of completions, got {type(pairs).__name__}")
     pairs = [tuple(plain(item) for item in pair) for pair in pairs]
     if not pairs or any(len(pair) != 2 or pair[0] == pair[1] for pair in pairs):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from rlhf_helpers.clicks import ask, load_clicks, save_clicks
 
@@ -40,6 +41,12 @@ def test_two_widgets_on_one_file_keep_all_clicks(tmp_path):
     assert load_clicks(path) == [*mine.clicks[:2], mine.clicks[3]]
     yours.rows = []  # clears
     assert load_clicks(path) == []
+
+
+def test_pairs_may_be_tensors_or_come_one_by_one():
+    expected = ask(PAIRS, name="test").spec["pairs"]
+    assert ask(torch.tensor(PAIRS), name="test").spec["pairs"] == expected
+    assert ask(iter(PAIRS), name="test").spec["pairs"] == expected
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path):
