@@ -5,7 +5,7 @@ import inspect
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from rlhf_helpers._checks import check_knob, check_same_shape, check_tensors
+from rlhf_helpers._checks import bounds, check_knob, check_same_shape, check_tensors
 from rlhf_helpers.precision import wide
 
 
@@ -63,7 +63,7 @@ def adam(
         m: first moment, (N,).
         v: second moment, (N,).
         t: number of steps taken before this one, scalar.
-        learning_rate: eta.
+        learning_rate: eta; a tensor has one for each of several runs side by side, as (runs, 1) for params (runs, N).
 
     Returns:
         ``(params, m, v, t)`` after the step; in float32 where they came in 16 bits, in which moments would not move.
@@ -84,7 +84,8 @@ def adam(
     """
     check_same_shape(params=params, gradient=gradient, m=m, v=v)
     check_tensors(t=t)
-    check_knob(learning_rate=learning_rate)
+    for rate in (bounds(learning_rate) or ()) if isinstance(learning_rate, Tensor) else (learning_rate,):
+        check_knob(learning_rate=rate)
     params, gradient, m, v, t = (wide(x) for x in (params, gradient, m, v, t))
     t = t + 1
     m = 0.9 * m + 0.1 * gradient

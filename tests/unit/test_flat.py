@@ -25,6 +25,18 @@ def test_adam_is_pytorchs():
     assert t.item() == 50.0
 
 
+def test_adam_takes_a_rate_for_each_of_several_runs():
+    params, gradient = torch.randn(2, 2, 5, generator=torch.Generator().manual_seed(0), dtype=F64)
+    zero, t = torch.zeros_like(params), torch.zeros((), dtype=F64)
+    rates = torch.tensor([[0.1], [0.01]], dtype=F64)
+    after = adam(params, gradient, zero, zero, t, rates)[0]
+    for run, rate in enumerate((0.1, 0.01)):
+        alone = adam(params[run], gradient[run], zero[run], zero[run], t, rate)[0]
+        torch.testing.assert_close(after[run], alone, rtol=0, atol=0)
+    with pytest.raises(ValueError, match="learning_rate must be in .* got -0.01"):
+        adam(params, gradient, zero, zero, t, rates * torch.tensor([[1.0], [-1.0]], dtype=F64))
+
+
 class WithMemory(nn.Module):
     """A policy with something called memory that is no method."""
 
