@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
-from rlhf_helpers.rollout import Rollout
+from rlhf_helpers.rollout import Rollout, check_rollout
 from rlhf_helpers.sampling import Policy, ask
 
 
@@ -25,7 +25,7 @@ def push_on_logits(loss: Callable[[Policy], Tensor], policy: Policy, rollout: Ro
         this is what each of them asks for, and not yet what it gets. float32 for logits of 16 bits.
 
     Raises:
-        TypeError: a loss or a policy that is no function.
+        TypeError: a loss or a policy that is no function, or no :class:`Rollout`.
         ValueError: a loss of more than one number, or ids outside of the policy's vocabulary.
 
     Example:
@@ -38,6 +38,7 @@ def push_on_logits(loss: Callable[[Policy], Tensor], policy: Policy, rollout: Ro
     """
     if not callable(loss):
         raise TypeError(f"loss must be a function of a policy, got {type(loss).__name__}")
+    check_rollout(rollout)
 
     def loss_at(logits: Tensor) -> Tensor:
         """Return the loss of these logits."""

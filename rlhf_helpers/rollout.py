@@ -37,6 +37,18 @@ class Rollout(NamedTuple):
     ref_next_logprobs: Tensor | None = None  # (B, T, V), the reference's for every token, not only the one drawn
 
 
+def check_models(models: Models) -> None:
+    """Raise TypeError unless these are :class:`Models`."""
+    if not isinstance(models, Models):
+        raise TypeError(f"models must be Models(policy, critic), got {type(models).__name__}")
+
+
+def check_rollout(rollout: Rollout) -> None:
+    """Raise TypeError unless this is a :class:`Rollout`."""
+    if not isinstance(rollout, Rollout):
+        raise TypeError(f"rollout must be a Rollout, as collect gives it, got {type(rollout).__name__}")
+
+
 def collect(
     models: Models,
     reference: Policy,
@@ -76,8 +88,7 @@ def collect(
         >>> collect(Models(policy), policy, uniforms).completion_ids.shape
         torch.Size([2, 3])
     """
-    if not isinstance(models, Models):
-        raise TypeError(f"models must be Models(policy, critic), got {type(models).__name__}")
+    check_models(models)
     if not callable(reference):
         raise TypeError(f"reference must be a function of ids, got {type(reference).__name__}")
     check_tensors(uniforms=uniforms)
@@ -141,12 +152,13 @@ def shaped_rewards(rollout: Rollout, kl_coeff: float) -> Tensor:
         reference itself (``train(..., sample_from="reference")``) the price is 0: there is no pull.
 
     Raises:
-        TypeError: kl_coeff is not a number.
+        TypeError: rollout is none, or kl_coeff is not a number.
         ValueError: kl_coeff is negative or not finite, or log-probabilities are not finite.
 
     Reference:
         Ziegler et al. 2019, arXiv 1909.08593.
     """
+    check_rollout(rollout)
     check_knob(kl_coeff=kl_coeff)
     rewards, old, ref = (wide(x) for x in (rollout.rewards, rollout.old_logprobs, rollout.ref_logprobs))
     return rewards - kl_coeff * kl_estimate(old, ref, "k1")

@@ -9,7 +9,7 @@ from rlhf_helpers._checks import check_knob, check_same_shape
 from rlhf_helpers.losses import policy_ratio
 from rlhf_helpers.masks import check_mask, keep
 from rlhf_helpers.precision import wide
-from rlhf_helpers.rollout import Rollout
+from rlhf_helpers.rollout import Rollout, check_rollout
 from rlhf_helpers.sampling import Policy, next_token_logprobs
 
 
@@ -42,6 +42,7 @@ def measure(policy: Policy, rollout: Rollout) -> dict[str, Tensor]:
         Scalars by name, without gradient.
 
     Raises:
+        TypeError: rollout is none.
         ValueError: a batch without ``ref_next_logprobs``.
 
     Example:
@@ -51,6 +52,7 @@ def measure(policy: Policy, rollout: Rollout) -> dict[str, Tensor]:
         >>> round(measure(policy, rollout)["entropy"].item(), 4)   # log 2
         0.6931
     """
+    check_rollout(rollout)
     if rollout.ref_next_logprobs is None:
         raise ValueError("rollout must have ref_next_logprobs, as collect gives it, got None")
     mask, rewards = rollout.completion_mask, wide(rollout.rewards)

@@ -5,7 +5,7 @@ from torch import Tensor
 from rlhf_helpers._checks import bounds, check_count
 from rlhf_helpers.masks import keep
 from rlhf_helpers.precision import wide
-from rlhf_helpers.rollout import Models, Rollout
+from rlhf_helpers.rollout import Models, Rollout, check_models, check_rollout
 from rlhf_helpers.sampling import token_logprobs
 
 Outcome = tuple[Tensor, dict[str, Tensor]]  # (loss, series)
@@ -13,8 +13,8 @@ Outcome = tuple[Tensor, dict[str, Tensor]]  # (loss, series)
 
 def batch_logprobs(models: Models, rollout: Rollout) -> Tensor:
     """Return log-probabilities (B, T) under the trained policy; 0 after the end, as everything in the batch."""
-    if not isinstance(models, Models):
-        raise TypeError(f"models must be Models(policy, critic), got {type(models).__name__}")
+    check_models(models)
+    check_rollout(rollout)
     logprobs = token_logprobs(models.policy, rollout.prompt_ids, rollout.completion_ids)
     return keep(logprobs, rollout.completion_mask)
 

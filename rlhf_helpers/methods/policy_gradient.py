@@ -25,7 +25,7 @@ def baby_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
         ``(loss, {})``.
 
     Raises:
-        TypeError: models that are no :class:`Models`, wrong types.
+        TypeError: no :class:`Models`, no :class:`Rollout`, wrong types.
         ValueError: a kl_coeff that is negative or NaN, a ratio that overflows.
 
     Differs from the paper: no clip, no advantage, no reference.
@@ -70,7 +70,7 @@ def ppo(
         :math:`\tfrac12 (V_t - R_t)^2` over the tokens that count, in units of reward squared.
 
     Raises:
-        TypeError: models that are no :class:`Models`, wrong types.
+        TypeError: no :class:`Models`, no :class:`Rollout`, wrong types.
         ValueError: knobs out of range, an unknown ``kl_in`` or ``kl_kind``, a ratio that overflows.
 
     Differs from the paper: every update takes the whole batch, not a part of it; without a critic the baseline is the
@@ -121,7 +121,7 @@ def rloo(models: Models, rollout: Rollout, *, kl_coeff: float, group_size: int =
         ``(loss, {})``.
 
     Raises:
-        TypeError: models that are no :class:`Models`, wrong types.
+        TypeError: no :class:`Models`, no :class:`Rollout`, wrong types.
         ValueError: a kl_coeff that is negative or NaN, a group_size that does not divide the batch or whose rows go on
             from unlike prompts.
 
@@ -161,7 +161,7 @@ def grpo(
         :math:`\min_i r_i = \max_i r_i` (see ``ties.py``), without a unit.
 
     Raises:
-        TypeError: models that are no :class:`Models`, wrong types.
+        TypeError: no :class:`Models`, no :class:`Rollout`, wrong types.
         ValueError: knobs out of range, a group_size that does not divide the batch or whose rows go on from unlike
             prompts, a ratio that overflows.
 

@@ -28,7 +28,7 @@ def dpo(models: Models, rollout: Rollout, *, kl_coeff: float, soft_labels: bool 
         :math:`\log \pi_\theta(y_w)` and :math:`\log \pi_\theta(y_l)` of whole completions, in nats.
 
     Raises:
-        TypeError: models that are no :class:`Models`, wrong types.
+        TypeError: no :class:`Models`, no :class:`Rollout`, wrong types.
         ValueError: a kl_coeff that is negative or NaN, an odd batch, or pairs that go on from unlike prompts.
 
     Differs from the paper: pairs are drawn anew for every batch and labeled by what they are paid, where the paper has
@@ -76,7 +76,7 @@ def spo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outcome:
         ``logprob_gap``, :math:`|\log \pi_\theta(y_a) - \log \pi_\theta(y_b)|` in nats.
 
     Raises:
-        TypeError: models that are no :class:`Models`, wrong types.
+        TypeError: no :class:`Models`, no :class:`Rollout`, wrong types.
         ValueError: a kl_coeff that is negative or NaN, an odd batch, or pairs that go on from unlike prompts.
 
     Differs from the paper: no ratio and no clip, and twice its gradient.
@@ -109,7 +109,7 @@ def reweighted_ppo(models: Models, rollout: Rollout, *, kl_coeff: float) -> Outc
         ``(loss, {})``.
 
     Raises:
-        TypeError: models that are no :class:`Models`, wrong types.
+        TypeError: no :class:`Models`, no :class:`Rollout`, wrong types.
         ValueError: a kl_coeff that is negative or NaN, an odd batch, or pairs that go on from unlike prompts.
 
     No paper is known that has this loss; see :func:`reweighted_ppo_loss`.

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from rlhf_helpers._checks import check_count, check_positive
+
 COLORS = {
     "policy": "#0072B2",
     "old": "#56B4E9",
@@ -100,7 +102,13 @@ def figure(width: float = WIDTH, height: float = 3.0, *, rows: int = 1, columns:
 
     Returns:
         (figure, axes).
+
+    Raises:
+        TypeError: sizes that are no numbers, or rows or columns that are not whole ones.
+        ValueError: nothing to draw on.
     """
+    check_positive(width=width, height=height)
+    check_count(rows=rows, columns=columns)
     fig = Figure(figsize=(width, height), layout="constrained")
     fig.get_layout_engine().set(w_pad=0.03, h_pad=0.04, hspace=0.14 if rows > 1 else 0.02)
     return fig, fig.subplots(rows, columns, **grid)
@@ -108,6 +116,8 @@ def figure(width: float = WIDTH, height: float = 3.0, *, rows: int = 1, columns:
 
 def new_axes(ax: Axes | None, height: float, width: float = WIDTH) -> Axes:
     """Return ``ax``, or the axes of a new figure."""
+    if not isinstance(ax, Axes | None):
+        raise TypeError(f"ax must be axes of matplotlib, got {type(ax).__name__}")
     return figure(width, height)[1] if ax is None else ax
 
 

@@ -25,9 +25,11 @@ from rlhf_helpers import (
     grpo,
     grpo_loss,
     kl_estimate,
+    measure,
     policy_table,
     ppo,
     ppo_loss,
+    push_on_logits,
     reinforce_loss,
     reweighted_ppo,
     reweighted_ppo_loss,
@@ -290,6 +292,20 @@ def test_collect_refuses(change, error, message):
 def test_collect_names_what_it_was_given(args, error, message):
     with pytest.raises(error, match=message):
         collect(*args)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: shaped_rewards(UNIFORMS, 0.1),
+        lambda: measure(SAMPLER, UNIFORMS),
+        lambda: push_on_logits(lambda policy: 0.0, SAMPLER, UNIFORMS),
+        lambda: ppo(Models(SAMPLER), UNIFORMS, kl_coeff=0.1),
+    ],
+)
+def test_what_reads_a_batch_says_that_it_has_none(call):
+    with pytest.raises(TypeError, match="rollout must be a Rollout, as collect gives it, got Tensor"):
+        call()
 
 
 def test_a_reward_may_be_no_number_where_nothing_counts():
