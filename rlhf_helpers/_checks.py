@@ -153,17 +153,17 @@ def check_range(**ranges: tuple[float, float] | None) -> None:
     """Raise ValueError unless each range is None or (low, high), two numbers of which the second is larger."""
     for name, ends in ranges.items():
         try:
-            rises = ends is None or (len(ends) == 2 and bool(ends[0] < ends[1]) and math.isfinite(ends[1] - ends[0]))
-        except TypeError:
-            rises = False
-        if not rises:
+            low, high = (0.0, 1.0) if ends is None else map(float, ends)
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # no numbers, or not two
+            low = high = math.nan
+        if not -math.inf < low < high < math.inf:
             raise ValueError(f"{name} must be (low, high), got {ends!r}")
 
 
-def check_positive(**knobs: float | Tensor) -> None:
-    """Raise unless each knob is a finite number greater than 0."""
+def check_positive(*, inclusive: bool = False, **knobs: float | Tensor) -> None:
+    """Raise unless each knob is a number greater than 0, and finite; ``inclusive`` admits infinity."""
     for name, knob in knobs.items():
-        check_knob(**{name: knob})
+        check_knob(inclusive=inclusive, **{name: knob})
         if values_are_known(knob) and not knob > 0:
             raise ValueError(f"{name} must be greater than 0, got {float(knob)}")
 

@@ -2,6 +2,7 @@
 
 import inspect
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -32,7 +33,8 @@ class AtParameters:
     def __init__(self, module: nn.Module, flat: Tensor):
         if not isinstance(module, nn.Module):
             raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}")
-        check_tensors(flat=flat)
+        if not isinstance(flat, Tensor) or flat.numel():  # a module without parameters has none
+            check_tensors(flat=flat)
         self.module = module
         sizes = [parameter.numel() for parameter in module.parameters()]
         if flat.shape != (sum(sizes),):
@@ -83,7 +85,10 @@ def adam(
         tensor([0.9000])
     """
     check_same_shape(params=params, gradient=gradient, m=m, v=v)
-    check_tensors(t=t)
+    if not isinstance(t, Tensor):
+        raise TypeError(f"t must be a torch.Tensor, got {type(t).__name__}")
+    if isinstance(learning_rate, Tensor) and learning_rate.ndim:
+        check_rates(learning_rate, params)
     for rate in (bounds(learning_rate) or ()) if isinstance(learning_rate, Tensor) else (learning_rate,):
         check_knob(learning_rate=rate)
     params, gradient, m, v, t = (wide(x) for x in (params, gradient, m, v, t))
@@ -92,3 +97,14 @@ def adam(
     v = 0.999 * v + 0.001 * gradient**2
     m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
     return params - learning_rate * m_hat / (v_hat.sqrt() + 1e-8), m, v, t
+
+
+def check_rates(learning_rate: Tensor, params: Tensor) -> None:
+    """Raise unless there is one rate for all of ``params``, or one for each of several runs side by side."""
+    try:
+        fits = torch.broadcast_shapes(learning_rate.shape, params.shape) == params.shape
+    except RuntimeError:
+        fits = False
+    if not fits:
+        shapes = f"for params {tuple(params.shape)}, got {tuple(learning_rate.shape)}"
+        raise ValueError(f"learning_rate must be one number, or one for each run, {shapes}")

@@ -107,13 +107,15 @@ def collect(
             mask = mask_after_end(completion_ids, end_id)
         old_logprobs, ref_logprobs = (keep(taken(x, completion_ids), mask) for x in (old_next, ref_next))
         values = None if models.critic is None else keep(state_values(models.critic, prompt_ids, completion_ids), mask)
-        rewards = ask_reward(reward, prompt_ids, completion_ids, mask).to(old_logprobs)
+        rewards = ask_reward(reward, prompt_ids, completion_ids, mask, like=old_logprobs)
     rewards = keep(rewards, mask) if rewards.ndim == 2 else paid_at_the_end(rewards, mask)
     return Rollout(prompt_ids, completion_ids, old_logprobs, ref_logprobs, rewards, values, mask, ref_next)
 
 
-def ask_reward(reward: Reward, prompt_ids: Tensor, completion_ids: Tensor, mask: Tensor | None) -> Tensor:
-    """Return what ``reward`` says; raise unless it is one number for each token or, with a mask, each completion."""
+def ask_reward(
+    reward: Reward, prompt_ids: Tensor, completion_ids: Tensor, mask: Tensor | None, *, like: Tensor
+) -> Tensor:
+    """Return what ``reward`` says, where and in what ``like`` is; raise unless it is as :func:`collect` asks."""
     try:
         rewards = reward(prompt_ids, completion_ids)
     except TypeError as error:  # most likely it takes something else
@@ -126,9 +128,11 @@ def ask_reward(reward: Reward, prompt_ids: Tensor, completion_ids: Tensor, mask:
     if rewards.shape != tokens and (mask is None or rewards.shape != completions):
         expected = f"{tokens}" if mask is None else f"{tokens} or {completions}"
         raise ValueError(f"reward must return shape {expected}, got {tuple(rewards.shape)}")
+    rewards = rewards.to(like)
     found = bounds(keep(rewards, mask) if rewards.ndim == 2 else rewards)
     if found and not (math.isfinite(found[0]) and math.isfinite(found[1])):
-        raise ValueError(f"reward must return finite numbers, got values from {found[0]} to {found[1]}")
+        values = f"values from {found[0]} to {found[1]} in {rewards.dtype}"
+        raise ValueError(f"reward must return finite numbers, got {values}")
     return rewards
 
 

@@ -12,7 +12,7 @@ from torch.func import grad_and_value
 from torch.nn.functional import embedding
 from torch.nn.utils import parameters_to_vector
 
-from rlhf_helpers._checks import check_choice, check_count, check_positive
+from rlhf_helpers._checks import check_choice, check_count, check_positive, check_tensors
 from rlhf_helpers.flat import AtParameters, adam
 from rlhf_helpers.policy import TinyCritic, uniform_policy
 from rlhf_helpers.rewards import token_reward
@@ -104,9 +104,10 @@ def training_step(
         **knobs: Tensor,
     ) -> tuple[State, dict[str, Tensor]]:
         """Take one gradient step; see ``training_step``."""
+        check_tensors(noise=noise)
         if noise.shape != state["noise"].shape:
             raise ValueError(f"noise must have shape {tuple(state['noise'].shape)}, got {tuple(noise.shape)}")
-        check_positive(epochs=epochs)
+        check_positive(inclusive=True, epochs=epochs)  # infinitely many keep one batch
         fresh = torch.remainder(state["t"], epochs) == 0
         old = torch.where(fresh, state["params"], state["old"])
         noise = torch.where(fresh, noise, state["noise"])

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -67,16 +67,19 @@ def check_parts(method: object, reward: object, policy: object, critic: object) 
 
 def outcome(found: object) -> tuple[Tensor, dict[str, Tensor]]:
     """Return what a method gave; raise unless it is a loss of one number, and tensors by name."""
-    if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict)):
+    if not isinstance(found, tuple | list):
         raise TypeError(f"method must return (loss, series), got {type(found).__name__}")
+    if len(found) != 2 or not isinstance(found[1], Mapping):
+        kinds = ", ".join(type(part).__name__ for part in found)
+        raise TypeError(f"method must return (loss, series), got ({kinds})")
     loss, series = found
-    if not isinstance(loss, Tensor) or loss.ndim:
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
         what = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
         raise TypeError(f"method must return a loss of one number, got {what}")
     for name, x in series.items():
         if not isinstance(x, Tensor):
             raise TypeError(f"method must return series of tensors, got {type(x).__name__} for {name!r}")
-    return loss, series
+    return loss.reshape(()), series  # a knob with one entry may have given it a dimension
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -148,7 +151,7 @@ def train(
 
     Raises:
         TypeError: a knob the method does not have, wrong types, a method that returns anything but ``(loss, series)``.
-        ValueError: counts below 1, knobs out of range, or a run whose policy or loss is no longer finite.
+        ValueError: counts below 1, knobs out of range, nothing to train, a policy or loss that is no longer finite.
 
     Example:
         >>> from rlhf_helpers import baby_ppo
@@ -173,14 +176,14 @@ def train(
     generator = seeded(seed)
     policy = TinyPolicy(generator=generator) if policy is None else copy.deepcopy(policy)
     policy = policy.double()
-    if not any(True for _ in policy.parameters()):
-        raise ValueError("policy must have parameters to train, got none")
     reference = copy.deepcopy(policy).requires_grad_(False)
     device = device_of(policy)
     if isinstance(critic, bool):
         critic = TinyCritic(max_length=prompt_length + completion_length - 1) if critic else None
     models = Models(policy, None if critic is None else copy.deepcopy(critic).to(device, torch.float64))
     parameters = [p for model in models if model is not None for p in model.parameters()]
+    if not parameters:
+        raise ValueError("policy must have parameters to train, got none")
     optimizer = torch.optim.Adam(parameters, lr=learning_rate)
 
     def next_batch() -> Callable[..., Rollout]:

@@ -2,6 +2,7 @@
 
 import json
 import operator
+from collections.abc import Iterable
 from pathlib import Path
 
 FORMAT = "baby-rlhf clicks"
@@ -16,6 +17,15 @@ def plain(item) -> Item:
         return [operator.index(token) for token in item]
     except TypeError as error:
         raise TypeError(f"a completion must be a word or token ids: {error}") from error
+
+
+def plain_pairs(name: str, pairs: Iterable) -> list[tuple[Item, ...]]:
+    """Return pairs of completions as the file keeps them; ``name`` is what the caller calls them."""
+    try:
+        pairs = [(pair,) if isinstance(pair, str) else tuple(pair) for pair in pairs]  # a word alone is no pair
+    except TypeError as error:
+        raise TypeError(f"{name} must be pairs of completions: {error}") from error
+    return [tuple(plain(item) for item in pair) for pair in pairs]
 
 
 def load_clicks(path: str | Path) -> list[tuple[Item, Item]]:
@@ -40,7 +50,7 @@ def load_clicks(path: str | Path) -> list[tuple[Item, Item]]:
         raise ValueError(f"path must be a file of clicks, as the button Export writes it, got {path}") from None
 
 
-def save_clicks(path: str | Path, name: str, clicks: list[tuple[Item, Item]]) -> None:
+def save_clicks(path: str | Path, name: str, clicks: Iterable[tuple[Item, Item]]) -> None:
     """Write clicks to a JSON file that notebooks and pages read.
 
     Args:
@@ -49,13 +59,14 @@ def save_clicks(path: str | Path, name: str, clicks: list[tuple[Item, Item]]) ->
         clicks: ``(chosen, rejected)`` for every click.
 
     Raises:
-        TypeError: a name that is no text, or completions that are neither words nor token ids.
+        TypeError: a name that is no text, clicks that are no pairs, completions that are neither words nor token ids.
         ValueError: clicks that are not two completions each.
     """
     if not isinstance(name, str):
         raise TypeError(f"name must be a text, got {type(name).__name__}")
-    if not all(isinstance(click, tuple | list) and len(click) == 2 for click in clicks):
+    clicks = plain_pairs("clicks", clicks)
+    if any(len(click) != 2 for click in clicks):
         raise ValueError("clicks must be (chosen, rejected) each")
-    rows = [{"chosen": plain(chosen), "rejected": plain(rejected)} for chosen, rejected in clicks]
+    rows = [{"chosen": chosen, "rejected": rejected} for chosen, rejected in clicks]
     text = json.dumps({"format": FORMAT, "version": 1, "name": name, "clicks": rows}, ensure_ascii=False)
     Path(path).write_text(text + "\n", "utf-8")

@@ -1,7 +1,7 @@
 """Which of two do you prefer? A widget on a kernel; in a page the same script without one."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import anywidget
 import traitlets
 
 from rlhf_helpers._html import PALETTE
-from rlhf_helpers.clicks.file import Item, load_clicks, plain, save_clicks
+from rlhf_helpers.clicks.file import Item, load_clicks, plain_pairs, save_clicks
 
 HERE = Path(__file__).parent
 WIDGET = """
@@ -96,7 +96,7 @@ def ask(
     *,
     name: str,
     question: str = "Which of the two do you prefer?",
-    features: dict[str, Callable[[Item], float]] | None = None,
+    features: Mapping[str, Callable[[Item], float]] | None = None,
     path: str | Path | None = None,
 ) -> Clicks:
     """Let the reader choose between two completions, again and again, and fit a reward to the choices.
@@ -116,6 +116,8 @@ def ask(
         A widget; its ``clicks`` are the choices so far.
 
     Raises:
+        TypeError: pairs that are none, completions that are neither words nor token ids, or features that are not
+            label -> function, or do not return a number.
         ValueError: no pairs, a pair of two equal completions, words and token ids mixed, no features for words, more
             than 12 features, an unfit name, or a path in a folder that does not exist.
 
@@ -124,9 +126,7 @@ def ask(
         >>> asked.clicks
         []
     """
-    if not isinstance(pairs, Iterable):
-        raise TypeError(f"pairs must be pairs of completions, got {type(pairs).__name__}")
-    pairs = [tuple(plain(item) for item in pair) for pair in pairs]
+    pairs = plain_pairs("pairs", pairs)
     if not pairs or any(len(pair) != 2 or pair[0] == pair[1] for pair in pairs):
         raise ValueError("pairs must be at least one pair of two different completions")
     kinds = {isinstance(item, str) for pair in pairs for item in pair}
@@ -141,7 +141,7 @@ def ask(
         raise ValueError("features must be given for words: label -> function of the word")
     if features is None:
         features = {f"token {token}": _count(token) for token in range(10)}
-    if not isinstance(features, dict) or not all(callable(of) for of in features.values()):
+    if not isinstance(features, Mapping) or not all(callable(of) for of in features.values()):
         raise TypeError("features must be label -> function of a completion")
     if not 1 <= len(features) <= 12:
         raise ValueError(f"features must be 1 to 12, got {len(features)}")

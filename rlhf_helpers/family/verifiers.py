@@ -22,7 +22,7 @@ def verifier_reward(completion_ids: Tensor, passes: Callable[[list[int]], bool])
         Rewards (B,), 0.0 or 1.0, in the default floating-point type.
 
     Raises:
-        TypeError: ids are not int64, or passes is no function, or returns anything but True or False.
+        TypeError: ids are not int64, or passes is no function, or returns anything that is not equal to True or False.
         ValueError: ids are not (B, T), or empty.
 
     Reference:
@@ -72,6 +72,10 @@ def overlong_penalty(lengths: Tensor, *, max_length: float, grace: float) -> Ten
 
 def _verdict(found: bool) -> float:
     """Return what a program said of one completion as 1.0 or 0.0."""
-    if found not in (True, False):
+    try:
+        is_known = found in (True, False)
+    except (ValueError, RuntimeError):  # several at once
+        is_known = False
+    if not is_known:
         raise TypeError(f"passes must return True or False, got {found!r}")
     return float(found)

@@ -1,7 +1,7 @@
 """What is wrong with a live figure is said when it is made, with the argument's name."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Real
 
 import numpy as np
@@ -135,7 +135,8 @@ def check_arguments(start, noise, steps, panels, caption, seeds, name) -> None:
     if noise is not None:
         if start is None:
             raise ValueError(f"noise must be None where there is no start, got {noise!r}")
-        if not isinstance(noise, Sequence) or not all(is_whole(n) and n > 0 for n in noise):
+        is_shape = isinstance(noise, Collection) and not isinstance(noise, str | bytes)
+        if not is_shape or not all(is_whole(n) and n > 0 for n in noise):
             raise ValueError(f"noise must be a shape such as (32, 8), got {noise!r}")
     check_count(steps=steps, seeds=seeds)
     if not panels:

@@ -114,7 +114,12 @@ class LiveFigure(ipywidgets.VBox):
     # What there is to do; an error in the function reaches the caller
 
     def step(self, count: int = 1) -> None:
-        """Make this many updates; those that were made before are made again, and are the same."""
+        """Make this many updates; those that were made before are made again, and are the same.
+
+        Raises:
+            TypeError: count is not a whole number.
+            ValueError: count is negative, or the figure does not train.
+        """
         self._must_train()
         check_whole(count=count)
         check_knob(count=count)
@@ -192,6 +197,10 @@ class LiveFigure(ipywidgets.VBox):
 
         Args:
             end: the update.
+
+        Raises:
+            TypeError: end is not a number.
+            ValueError: end is negative, or the figure does not train.
         """
         self._must_train()
         check_knob(0.0, math.inf, inclusive=True, end=end)
@@ -200,7 +209,7 @@ class LiveFigure(ipywidgets.VBox):
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self.step(self.definition.steps if end == math.inf else max(0, end - self.session.step))
+            self.step(self.definition.steps if end == math.inf else max(0, math.ceil(end) - self.session.step))
             return
         self._task = loop.create_task(self._play(end))
         self._refresh()

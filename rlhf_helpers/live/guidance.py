@@ -75,7 +75,7 @@ class Say:
         if self.above is None and self.below is None:
             raise ValueError(f"above or below must be given, got neither for Say({self.series!r}, ...)")
         limits = {"above": self.above, "below": self.below}
-        check_knob(-math.inf, **{name: limit for name, limit in limits.items() if limit is not None})
+        check_knob(-math.inf, inclusive=True, **{name: limit for name, limit in limits.items() if limit is not None})
         check_whole(after=self.after)
         check_knob(after=self.after)
 

@@ -66,6 +66,7 @@ def curves(
     ax = new_axes(ax, height)
     ends = _lines(ax, series, x, bands, labels, colors)
     for name, value in (levels or {}).items():
+        value = numbers(name, value).item()
         ax.axhline(value, color=color_of(name, colors), linewidth=1.4, linestyle=DASH)
         ends.append((max(e[0] for e in ends) if ends else 1, value, label_of(name, labels), color_of(name, colors)))
     for position in marks:
@@ -166,6 +167,7 @@ def bars(
         ax.margins(y=0.15)
     else:
         count, width = len(values[0]), 0.8 / len(names)
+        ticks = None if ticks is None else list(ticks)
         if ticks is not None:
             check_length("ticks", ticks, count)
         for k, (name, line) in enumerate(zip(names, values, strict=True)):
@@ -253,11 +255,12 @@ def line_plot(
     x = numbers("x", x)
     ends = _lines(ax, ys, x if ys else None, None, labels, colors, x_range)
     for xs, values, name in trails:
+        xs, values = numbers(name, xs), numbers(name, values)
         ax.plot(xs, values, color=color_of(name, colors), linewidth=1.4, alpha=0.6, zorder=4)
     named = []
     for px, py, name in points:
         color = color_of(name, colors)
-        px, py = np.atleast_1d(px).astype(float), np.atleast_1d(py).astype(float)
+        px, py = np.atleast_1d(numbers(name, px)), np.atleast_1d(numbers(name, py))
         ax.plot(px, py, "o", color=color, markersize=8, clip_on=False, zorder=5)
         if labels and labels.get(name):
             named.append(

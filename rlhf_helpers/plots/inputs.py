@@ -13,21 +13,32 @@ def numbers(name: str, values) -> np.ndarray:
     Raises:
         TypeError: they are no numbers.
     """
-    if hasattr(values, "detach"):  # a tensor: it may be anywhere, and numpy knows nothing of bfloat16
-        values = values.detach().cpu().double().numpy()
     try:
-        return np.asarray(values, dtype=float)
+        found = np.asarray(_off_torch(values))
+        if np.iscomplexobj(found):
+            raise TypeError("these are complex")
+        return found.astype(float)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} must be numbers: {error}") from error
+
+
+def _off_torch(values):
+    """Return tensors, and those in a list, as arrays: they may be anywhere, and numpy knows nothing of bfloat16."""
+    if isinstance(values, list | tuple):
+        return [_off_torch(value) for value in values]
+    if not hasattr(values, "detach"):
+        return values
+    values = values.detach().cpu()
+    return (values.double() if values.is_floating_point() else values).numpy()
 
 
 def token_ids(name: str, values) -> np.ndarray:
     """Return token ids as integers; raise unless they are whole numbers."""
     ids = numbers(name, values)
-    whole = ids.round()
-    if not np.array_equal(ids, whole):
-        raise ValueError(f"{name} must be token ids, got {ids[ids != whole].flat[0]}")
-    return whole.astype(int)
+    is_whole = np.isfinite(ids) & (ids == ids.round())
+    if not is_whole.all():
+        raise ValueError(f"{name} must be token ids, got {ids[~is_whole].flat[0]}")
+    return ids.astype(int)
 
 
 def check_names(name: str, named: Mapping) -> None:
@@ -44,7 +55,7 @@ def check_text(name: str, text: str) -> None:
 
 def check_quantity(quantity: str) -> None:
     """Raise ValueError unless there is a color for it."""
-    if quantity not in COLORS:
+    if not isinstance(quantity, str) or quantity not in COLORS:
         raise ValueError(f"quantity must be among {sorted(COLORS)}, got {quantity!r}")
 
 

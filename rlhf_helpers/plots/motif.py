@@ -76,7 +76,8 @@ def token_strip(
         The axes.
 
     Raises:
-        ValueError: ``probs`` is not 1-D, or not probabilities.
+        TypeError: ``probs`` is no numbers.
+        ValueError: ``probs`` is not 1-D, or not probabilities, or an unknown ``quantity``.
     """
     probs = probabilities(probs, "probs", 1)
     check_quantity(quantity)
@@ -142,7 +143,8 @@ def number_rows(
         The axes.
 
     Raises:
-        ValueError: no row, or rows that do not have a number for each token.
+        TypeError: rows that are not by name, or no numbers.
+        ValueError: no row, rows that do not have a number for each token, or negative digits.
     """
     check_names("rows", rows)
     check_whole(digits=digits)
@@ -152,7 +154,7 @@ def number_rows(
     if not arrays or len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
         raise ValueError(f"rows must have one number for each token, got {shapes}")
     (count,) = next(iter(shapes.values()))
-    ids = np.arange(count) if ids is None else token_ids("ids", ids)
+    ids = np.arange(count) if ids is None else np.asarray(ids.tolist() if hasattr(ids, "tolist") else ids)
     if ids.shape != (count,):
         raise ValueError(f"ids must have shape {(count,)}, got {ids.shape}")
     pitch = 1.62
@@ -200,7 +202,8 @@ def policy_table(
         The axes.
 
     Raises:
-        ValueError: ``table`` is not 2-D, or not probabilities.
+        TypeError: ``table`` is no numbers.
+        ValueError: ``table`` is not 2-D, or not probabilities, or an unknown ``quantity``.
     """
     table = probabilities(table, "table", 2)
     check_quantity(quantity)
@@ -273,7 +276,9 @@ def attention_rows(
         The axes.
 
     Raises:
-        ValueError: ``weights`` is not 2-D, or not weights between 0 and 1, or has more positions than ``text``.
+        TypeError: ``weights`` is no numbers.
+        ValueError: ``weights`` is not 2-D, or not weights between 0 and 1, or has more positions than ``text``, or an
+            unknown ``quantity``.
     """
     weights = probabilities(weights, "weights", 2)
     check_quantity(quantity)
@@ -341,7 +346,8 @@ def completion_chips(
         The axes.
 
     Raises:
-        ValueError: no ids, or not one label for each row.
+        TypeError: ids that are no numbers.
+        ValueError: no ids, ids that are not whole numbers, or not one label for each row.
     """
     ids = np.atleast_2d(token_ids("ids", ids))
     if ids.ndim != 2 or ids.size == 0:
@@ -445,7 +451,8 @@ def rlhf_loop(probs, ids, kl: float, ax: Axes | None = None, *, title: str = "",
         The axes.
 
     Raises:
-        ValueError: ``probs`` is not 1-D, or not probabilities.
+        TypeError: ``probs`` or ``ids`` is no numbers.
+        ValueError: ``probs`` is not 1-D, or not probabilities, or ``ids`` are not token ids of shape (B, T).
     """
     probs = probabilities(probs, "probs", 1)
     ids = token_ids("ids", ids)

@@ -37,6 +37,15 @@ def test_adam_takes_a_rate_for_each_of_several_runs():
         adam(params, gradient, zero, zero, t, rates * torch.tensor([[1.0], [-1.0]], dtype=F64))
 
 
+def test_adam_counts_in_whole_numbers_too():
+    steps = [adam(ONES, ONES, ONES, ONES, t, 0.1) for t in (torch.tensor(3), torch.tensor(3.0))]
+    assert all(torch.equal(a, b) for a, b in zip(*steps, strict=True))
+
+
+def test_a_module_without_parameters_has_none_in_a_row():
+    assert AtParameters(nn.ReLU(), torch.empty(0))(-ONES).tolist() == [0.0, 0.0, 0.0]
+
+
 class WithMemory(nn.Module):
     """A policy with something called memory that is no method."""
 
@@ -79,6 +88,16 @@ def test_the_method_is_offered():
         ),
         (lambda: AtParameters(TinyPolicy(5), [1.0]), TypeError, "flat must be a torch.Tensor, got list"),
         (lambda: AtParameters(TinyPolicy(5), torch.ones(3)), ValueError, rf"flat must have shape \({SIZE},\), got"),
+        (lambda: adam(ONES, ONES, ONES[:1], ONES, ONES[0], 0.1), ValueError, r"'m': \(1,\)"),
+        (lambda: adam(ONES, ONES, ONES, ONES[:1], ONES[0], 0.1), ValueError, r"'v': \(1,\)"),
+        (
+            lambda: adam(ONES, ONES, ONES, ONES, ONES[0], torch.tensor([0.1, 0.1, torch.inf])),
+            ValueError,
+            "learning_rate must be in .* got inf",
+        ),
+        (lambda: adam(ONES, ONES, ONES, ONES, ONES[0], ONES[:2]), ValueError, r"learning_rate must .* got \(2,\)"),
+        (lambda: adam(ONES, ONES, ONES, ONES, ONES[0], ONES[:0]), ValueError, r"learning_rate must .* got \(0,\)"),
+        (lambda: adam(ONES, ONES, ONES, ONES, ONES[0], ONES[:, None]), ValueError, r"learning_rate must .* \(3, 1\)"),
         (lambda: adam(ONES, ONES[:1], ONES, ONES, ONES[0], 0.1), ValueError, r"'params': \(3,\), 'gradient': \(1,\)"),
         (lambda: adam(ONES, ONES, ONES, ONES, 0.0, 0.1), TypeError, "t must be a torch.Tensor, got float"),
         (lambda: adam(ONES, ONES, ONES, ONES, ONES[0], -0.1), ValueError, "learning_rate must be in .* got -0.1"),

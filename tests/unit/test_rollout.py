@@ -308,6 +308,23 @@ def test_what_reads_a_batch_says_that_it_has_none(call):
         call()
 
 
+@pytest.mark.parametrize("end_id", [None, 0])
+def test_a_reward_may_answer_on_another_device(end_id):
+    policy = TinyPolicy(5).to("meta")
+    uniforms = torch.empty(8, 6, device="meta")
+    rollout = collect(Models(policy), policy, uniforms, end_id=end_id, reward=lambda _, ids: torch.ones(ids.shape))
+    assert rollout.rewards.device.type == "meta"
+
+
+@pytest.mark.parametrize("paid", [-torch.inf, torch.inf, torch.nan, 1e39])
+def test_a_reward_is_finite_in_the_type_of_the_run(paid):
+    policy = TinyPolicy(5)
+    wide = UNIFORMS.new_zeros(UNIFORMS.shape)
+    wide[0, 0] = paid  # the others are finite
+    with pytest.raises(ValueError, match="reward must return finite numbers, got values from .* in torch.float32"):
+        collect(Models(policy), policy, UNIFORMS.float(), reward=lambda _, ids: wide)
+
+
 def test_a_reward_may_be_no_number_where_nothing_counts():
     rollout = collect(
         Models(SAMPLER), REFERENCE, UNIFORMS, **OPTIONS | {"reward": lambda _, ids: torch.where(MASK, 1.0, torch.nan)}

@@ -212,8 +212,19 @@ def test_a_step_refuses():
     knobs = {"kl_coeff": torch.tensor(0.1), "learning_rate": torch.tensor(0.1)}
     with pytest.raises(ValueError, match=r"noise must have shape \(32, 8\), got \(3, 2\)"):
         step(start(0), torch.rand(3, 2), **knobs)
+    with pytest.raises(TypeError, match="noise must be a torch.Tensor, got list"):
+        step(start(0), torch.rand(32, 8).tolist(), **knobs)
     with pytest.raises(ValueError, match="epochs must be greater than 0, got 0"):
         step(start(0), torch.rand(32, 8), **knobs, epochs=0)
+
+
+def test_infinitely_many_epochs_keep_one_batch():
+    start, step = training_step(ppo)
+    knobs = {"kl_coeff": torch.tensor(0.1), "learning_rate": torch.tensor(0.1), "epochs": math.inf}
+    noises = torch.rand(2, 32, 8, generator=torch.Generator().manual_seed(0))
+    state, first = step(start(0), noises[0], **knobs)
+    _, second = step(state, noises[1], **knobs)
+    assert torch.equal(first["completions"], second["completions"])
 
 
 def test_a_state_is_in_single_precision_whatever_the_default():

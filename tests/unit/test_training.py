@@ -5,7 +5,7 @@ import sys
 import textwrap
 import weakref
 from functools import partial
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -511,8 +511,10 @@ def test_no_method_learns_from_a_reward_that_is_no_number(method, number):
     ("found", "message"),
     [
         (lambda loss: loss, r"method must return \(loss, series\), got Tensor"),
-        (lambda loss: (loss, loss), r"method must return \(loss, series\), got tuple"),
+        (lambda loss: (loss, loss), r"method must return \(loss, series\), got \(Tensor, Tensor\)"),
         (lambda loss: (loss.item(), {}), "method must return a loss of one number, got float"),
+        (lambda loss: (loss, {}, {}), r"method must return \(loss, series\), got \(Tensor, dict, dict\)"),
+        (lambda loss: (loss, 3), r"method must return \(loss, series\), got \(Tensor, int\)"),
         (lambda loss: (loss.expand(3), {}), r"method must return a loss of one number, got \(3,\)"),
         (lambda loss: (loss, {"half": 0.5}), "method must return series of tensors, got float for 'half'"),
     ],
@@ -523,6 +525,33 @@ def test_train_refuses_what_no_method_returns(found, message):
 
     with pytest.raises(TypeError, match=message):
         train(method, **RUN)
+
+
+@pytest.mark.parametrize("method", [baby_ppo, ppo, rloo, grpo, dpo, spo, reweighted_ppo])
+def test_a_knob_may_be_a_tensor_with_one_entry(method):
+    expected = train(method, **RUN | {"kl_coeff": 0.1}).series
+    found = train(method, **RUN | {"kl_coeff": torch.tensor([0.1], dtype=torch.float64)}).series
+    assert found["loss"].shape == expected["loss"].shape
+    torch.testing.assert_close(found["loss"], expected["loss"], rtol=1e-12, atol=1e-12)
+
+
+def test_series_may_be_any_mapping():
+    def method(models, rollout, *, kl_coeff):
+        loss, _ = baby_ppo(models, rollout, kl_coeff=kl_coeff)
+        return [loss, MappingProxyType({"twice": 2 * loss})]
+
+    series = train(method, **RUN).series
+    assert torch.equal(series["twice"], 2 * series["loss"])
+
+
+def test_a_policy_without_parameters_may_have_a_critic_that_learns():
+    class Uniform(torch.nn.Module):
+        def forward(self, ids):
+            return torch.zeros(*ids.shape, 10, dtype=torch.float64)
+
+    critic = TinyCritic()
+    trained = train(ppo, **RUN, policy=Uniform(), critic=critic).models.critic
+    assert not torch.equal(next(trained.parameters()), next(critic.parameters()).double())
 
 
 def test_train_refuses_a_name_for_a_method():

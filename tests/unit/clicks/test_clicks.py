@@ -108,7 +108,10 @@ def test_bad_input_is_named(arguments, said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"pairs": 3}, "pairs must be pairs of completions, got int"),
+        ({"pairs": 3}, "pairs must be pairs of completions: 'int' object is not iterable"),
+        ({"pairs": [3]}, "pairs must be pairs of completions: 'int' object is not iterable"),
+        ({"pairs": torch.tensor(3)}, "pairs must be pairs of completions: iteration over a 0-d tensor"),
+        ({"features": {"letters": lambda item: None}}, r"features\['letters'\] must return a number: "),
         ({"pairs": [([0.5], [1])]}, "a completion must be a word or token ids: "),
         ({"features": 3}, "features must be label -> function of a completion"),
         ({"features": {"letters": 3}}, "features must be label -> function of a completion"),
@@ -118,6 +121,29 @@ def test_bad_input_is_named(arguments, said):
 def test_a_wrong_type_is_named(arguments, said):
     with pytest.raises(TypeError, match=said):
         ask(**{"pairs": PAIRS, "name": "test", **arguments})
+
+
+def test_clicks_may_come_one_by_one_or_as_arrays(tmp_path):
+    path = tmp_path / "x.json"
+    for clicks in (zip("ab", "cd", strict=True), np.array([["a", "c"], ["b", "d"]])):
+        save_clicks(path, "x", clicks)
+        assert load_clicks(path) == [("a", "c"), ("b", "d")]
+
+
+@pytest.mark.parametrize(
+    ("clicks", "error", "said"),
+    [
+        (3, TypeError, "clicks must be pairs of completions: "),
+        ([("a", "b"), ("c",)], ValueError, r"clicks must be \(chosen, rejected\) each"),
+        (["ab"], ValueError, r"clicks must be \(chosen, rejected\) each"),
+    ],
+)
+def test_clicks_that_are_none_are_named_and_nothing_is_lost(tmp_path, clicks, error, said):
+    path = tmp_path / "x.json"
+    save_clicks(path, "x", [("a", "b")])
+    with pytest.raises(error, match=said):
+        save_clicks(path, "x", clicks)
+    assert load_clicks(path) == [("a", "b")]
 
 
 def test_a_name_that_is_no_text_is_named(tmp_path):

@@ -5,6 +5,7 @@ import inspect
 import math
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from support.enumeration import F64, assert_gradient, gradient, kl, normals, random_logprobs
@@ -420,6 +421,17 @@ def test_a_verifier_pays_what_passes():
     found = verifier_reward(ids, lambda tokens: 1 in tokens)
     assert found.tolist() == [1.0, 1.0, 0.0]
     assert found.dtype == torch.get_default_dtype()
+    for yes in (np.True_, torch.tensor(True)):
+        assert torch.equal(verifier_reward(ids, lambda tokens, yes=yes: yes), torch.ones(3))
+
+
+def test_distillation_looks_at_nothing_behind_the_mask_and_subtracts_16_bits_in_32():
+    mask = torch.tensor([[True, False]])
+    found = on_policy_distillation_loss(torch.tensor([[-2.0, -torch.inf]]), torch.tensor([[-1.0, torch.nan]]), mask)
+    assert found == on_policy_distillation_loss(torch.tensor([[-2.0]]), torch.tensor([[-1.0]]))
+    own, teacher = torch.tensor([[-2.25]]), torch.tensor([[-1000.0]])  # bfloat16 has both, and not their difference
+    exact = on_policy_distillation_loss(own, teacher)
+    assert on_policy_distillation_loss(own.bfloat16(), teacher.bfloat16()) == exact
 
 
 def test_an_answer_that_is_too_long_pays():
@@ -493,6 +505,16 @@ ONE, ROW = torch.zeros(2, 3), torch.zeros(2)
             lambda: verifier_reward(ONE.long(), lambda ids: None),
             TypeError,
             "passes must return True or False, got None",
+        ),
+        (
+            lambda: verifier_reward(ONE.long(), lambda ids: np.array([True, False])),
+            TypeError,
+            r"passes must return True or False, got array\(\[ True, False\]\)",
+        ),
+        (
+            lambda: verifier_reward(ONE.long(), lambda ids: ONE),
+            TypeError,
+            "passes must return True or False, got tensor",
         ),
         (lambda: verifier_reward(ONE.long(), len), TypeError, "passes must return True or False, got 3"),
         (lambda: overlong_penalty(ROW / 0, max_length=9, grace=1), ValueError, "lengths must be finite"),

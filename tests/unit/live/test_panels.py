@@ -19,6 +19,12 @@ from rlhf_helpers.live import Bars, Chips, Curves, Guess, Heads, Loop, Plot, Say
         (lambda: Curves("a", y_range=(1, 0)), ValueError, r"y_range must be \(low, high\), got \(1, 0\)"),
         (lambda: Bars("a", y_range=3), ValueError, r"y_range must be \(low, high\), got 3"),
         (lambda: Plot("x", "y", x_range=(0, math.nan)), ValueError, r"x_range must be \(low, high\)"),
+        (lambda: Plot("x", "y", y_range=(1, 1)), ValueError, r"y_range must be \(low, high\), got \(1, 1\)"),
+        (lambda: Curves("a", y_range=(0, 1, 2)), ValueError, r"y_range must be \(low, high\), got \(0, 1, 2\)"),
+        (lambda: Curves("a", y_range={"a": 0, "b": 1}), ValueError, r"y_range must be \(low, high\), got {'a': 0"),
+        (lambda: Curves("a", y_range=np.eye(2)), ValueError, r"y_range must be \(low, high\)"),
+        (lambda: Curves("a", y_range=(0, 10**400)), ValueError, r"y_range must be \(low, high\)"),
+        (lambda: figure(noise=b"ab"), ValueError, r"noise must be a shape such as \(32, 8\), got b'ab'"),
         (lambda: Guess("a", "b", "ab"), ValueError, r"y_range must be \(low, high\), got 'ab'"),
         (lambda: Say("a", "b", above="1"), TypeError, "above must be a number, got str"),
         (lambda: Say("a", "b", below=math.nan), ValueError, "below must be in"),
@@ -33,6 +39,18 @@ from rlhf_helpers.live import Bars, Chips, Curves, Guess, Heads, Loop, Plot, Say
 def test_refuses(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_what_ends_nowhere_is_allowed():
+    assert Curves("a", y_range=(-1e308, 1e308)).y_range == (-1e308, 1e308)
+    assert Say("a", "b", below=math.inf).applies(0.0, 0)
+    assert Say("a", "b", above=-math.inf).applies(0.0, 0)
+
+
+def test_a_shape_may_be_an_array_and_an_end_a_float():
+    made = figure(noise=np.array([2, 3]))
+    made.play(2.5)
+    assert made.session.step == 3
 
 
 def test_counts_may_be_numpys():

@@ -1,5 +1,7 @@
 """What can be drawn, and what cannot is named as the caller knows it."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ KINDS = {
     "an array of 16 bits": lambda x: np.array(x, dtype=np.float16),
     "a tensor of 16 bits": lambda x: torch.tensor(x, dtype=torch.bfloat16),
     "a tensor with gradients": lambda x: torch.tensor(x, requires_grad=True),
+    "a list of tensors": lambda x: [torch.tensor(value, dtype=torch.bfloat16, requires_grad=True) for value in x],
 }
 DRAWN = {
     "token_strip": lambda x, ids: plots.token_strip(x),
@@ -25,6 +28,9 @@ DRAWN = {
     "line_plot": lambda x, ids: plots.line_plot(x, {"reward": x}),
     "bars": lambda x, ids: plots.bars(x),
     "completion_chips": lambda x, ids: plots.completion_chips(ids, beside={"reward": x[:1]}),
+    "levels, points and trails": lambda x, ids: plots.line_plot(
+        x, {"reward": x}, points=[(x[0], x[1], "kl")], trails=[(x, x, "kl")]
+    ),
     "rlhf_loop": lambda x, ids: plots.rlhf_loop(x, [ids], 0.5),
 }
 
@@ -55,6 +61,14 @@ def test_numbers_of_every_kind_are_drawn(name, kind):
         (lambda: plots.completion_chips([[0.5, 1]]), ValueError, "^ids must be token ids, got 0.5"),
         (lambda: plots.completion_chips([["a"]]), TypeError, "^ids must be numbers: "),
         (lambda: plots.rlhf_loop([1.0], [0], 0.5), ValueError, r"^ids must have shape \(B, T\), got \(1,\)"),
+        (lambda: plots.figure(5.2, -1.0), ValueError, "^height must be .* got -1"),
+        (lambda: plots.figure(columns=0), ValueError, "^columns must be .* got 0"),
+        (lambda: plots.bars([1j]), TypeError, "^values must be numbers: these are complex"),
+        (lambda: plots.bars(torch.ones(2, device="meta")), TypeError, "^values must be numbers: "),
+        (lambda: plots.token_strip([1.0], quantity=[1]), ValueError, "^quantity must be among"),
+        (lambda: plots.completion_chips([[math.inf, 1]]), ValueError, "^ids must be token ids, got inf"),
+        (lambda: plots.curves({}, levels={"reward": "x"}), ValueError, "^series must be at least one"),
+        (lambda: plots.curves({"reward": [1.0]}, levels={"reward": "x"}), TypeError, "^reward must be numbers: "),
         (lambda: plots.figure(rows=0), ValueError, "^rows must be .* got 0"),
         (lambda: plots.figure(0), ValueError, "^width must be .* got 0"),
         (lambda: plots.bars([1], 3), TypeError, "^ax must be axes of matplotlib, got int"),
@@ -65,3 +79,17 @@ def test_numbers_of_every_kind_are_drawn(name, kind):
 def test_refuses(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_numbers_keep_all_their_digits():
+    third = torch.tensor([1 / 3], dtype=torch.float64)
+    ax = plots.curves({"reward": [0.0, 1.0]}, levels={"kl": third[0].requires_grad_()})
+    assert ax.lines[-1].get_ydata()[0] == 1 / 3
+    assert plots.line_plot([0.0, 1.0], {}, points=[(0.5, third, "kl")]).lines[0].get_ydata()[0] == 1 / 3
+
+
+def test_what_stands_below_bars_may_come_one_by_one_and_tokens_may_be_letters():
+    ax = plots.bars([1.0, 2.0], ticks=(letter for letter in "ab"))
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
+    words = [text.get_text() for text in plots.number_rows({"reward": [1.0, 2.0]}, ids=["a", "b"]).texts]
+    assert {"a", "b"} <= set(words)
