@@ -50,7 +50,10 @@ def box(kind: str, children: Sequence[ipywidgets.Widget], cls: type = ipywidgets
 def run_bar(
     seeds: int,
 ) -> tuple[dict[str, ipywidgets.Button], ipywidgets.Dropdown, ipywidgets.Dropdown, ipywidgets.Box]:
-    """Return the buttons play, step and reset by name, the choices of speed and seed, and the bar with all of them."""
+    """Return the buttons play, step and reset by name, the choices of speed and seed, and the bar with all of them.
+
+    One seed alone is no choice, and not in the bar.
+    """
     buttons = {
         "play": ipywidgets.Button(description="Play", icon="play", button_style="primary"),
         "step": ipywidgets.Button(description="Step", icon="step-forward", tooltip="One update"),
@@ -58,7 +61,8 @@ def run_bar(
     }
     speed = ipywidgets.Dropdown(options=[*PACES, "one by one"], value="normal", description="speed")
     seed = ipywidgets.Dropdown(options=range(seeds), value=0, description="seed")
-    return buttons, speed, seed, box("baby-buttons", [*buttons.values(), speed, seed], ipywidgets.HBox)
+    choices = [speed, seed] if seeds > 1 else [speed]
+    return buttons, speed, seed, box("baby-buttons", [*buttons.values(), *choices], ipywidgets.HBox)
 
 
 def preset_bar(presets: Sequence[Preset]) -> tuple[list[ipywidgets.Button], ipywidgets.HTML, ipywidgets.Box]:

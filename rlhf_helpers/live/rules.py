@@ -68,13 +68,14 @@ def write_stop(names: Sequence[str], step: int, controls: Sequence[str], *, trai
         controls: names of the figure's controls.
         trains: whether the figure has a run to stop.
     """
-    quoted = " and ".join(f"`{name}`" for name in names)
+    *others, last = names
+    listed = f"{', '.join(others)} and {last}" if others else last
     one = len(names) == 1
     if not trains:
-        return f"{quoted} {'is not a finite number' if one else 'are not finite numbers'} at these settings."
+        return f"{listed} {'is not a finite number' if one else 'are not finite numbers'} at these settings."
     advice = "lower the learning rate" if "learning_rate" in controls else "move a slider back"
     what = "is no longer a finite number" if one else "are no longer finite numbers"
-    return f"Stopped after update {step}: {quoted} {what}. Reset, or {advice}."
+    return f"Stopped after update {step}: {listed} {what}. Reset, or {advice}."
 
 
 def pace(speed: str, steps: int) -> tuple[int, float]:

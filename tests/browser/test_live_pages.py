@@ -603,6 +603,12 @@ def test_the_line_of_time_by_keys_and_by_hand(read):
     assert drive(figure, "return figure.run.reached") == steps
 
 
+@pytest.mark.parametrize(("name", "count"), [("04_ppo", 1), ("make_your_own", 0)])
+def test_one_seed_alone_is_no_choice(read, name, count):
+    figure = arrive(read(name))
+    assert figure.get_by_role("combobox", name="seed", exact=True).count() == count
+
+
 def test_a_figure_works_by_touch_on_a_phone(tabs, whole_site):
     name, index = first_that_trains()
     page = tabs.open(

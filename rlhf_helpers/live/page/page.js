@@ -167,7 +167,8 @@ class Figure {
       this.attempt(() => this.restart());
     });
     this.seeds = seed.select;
-    bar.append(this.button, step, reset, speed.label, seed.label);
+    bar.append(this.button, step, reset, speed.label);
+    if (seed.select.length > 1) bar.append(seed.label);
     return bar;
   }
 

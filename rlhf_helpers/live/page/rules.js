@@ -61,12 +61,13 @@ export function writeStatus(status, sentences, known) {
 
 // What the status line says when series or states are no longer finite.
 export function writeStop(names, step, controls, trains) {
-  const quoted = names.map((name) => `\`${name}\``).join(" and ");
+  const others = names.slice(0, -1).join(", ");
+  const listed = others ? `${others} and ${names.at(-1)}` : names[0];
   const one = names.length === 1;
-  if (!trains) return `${quoted} ${one ? "is not a finite number" : "are not finite numbers"} at these settings.`;
+  if (!trains) return `${listed} ${one ? "is not a finite number" : "are not finite numbers"} at these settings.`;
   const advice = controls.includes("learning_rate") ? "lower the learning rate" : "move a slider back";
   const what = one ? "is no longer a finite number" : "are no longer finite numbers";
-  return `Stopped after update ${step}: ${quoted} ${what}. Reset, or ${advice}.`;
+  return `Stopped after update ${step}: ${listed} ${what}. Reset, or ${advice}.`;
 }
 
 // How many updates there are from one picture to the next, and how many milliseconds; `steps` are those of the default

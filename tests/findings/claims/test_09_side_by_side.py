@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from support.claims import Page
 
@@ -57,7 +58,7 @@ def test_hard_labels_pass_the_best_policy_and_soft_ones_stop_there():
 
 @page.says(
     "RLOO passes KL 0.2 nearer to the frontier than at the default rate, and both end at nearly the same place.",
-    "RLOO both times. Once it ends at the best policy, and once more than three times as far from home.",
+    "RLOO both times. Once it ends at the best policy, and once more than twice as far from home.",
 )
 def test_the_learning_rate_decides_the_road_and_may_decide_the_end():
     for usual, small, large in zip(figure(), figure("small steps"), figure("too large a step"), strict=True):
@@ -66,8 +67,9 @@ def test_the_learning_rate_decides_the_road_and_may_decide_the_end():
         assert short[1] < 0.5 * short[0]
         assert abs(small["reward"][-1] - usual["reward"][-1]) < 0.015
         assert at_the_best(small)
-        assert large["kl"][-1] > 3.3 * small["kl"][-1]
-        assert large["limit"][1] - large["reward"][1] > 0.3  # the first step leaps away from the frontier
+        assert large["kl"][-1] > 2.3 * small["kl"][-1]
+        assert all(np.isfinite(series).all() for series in large.values())
+        assert large["limit"][1] - large["reward"][1] > 0.25  # the first step leaps away from the frontier
 
 
 @page.says(

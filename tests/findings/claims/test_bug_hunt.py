@@ -199,7 +199,7 @@ page.defines(
     "This memory never fades.",
     "All rewards are 0 or 1.",
     "Then the deviation is 0, and 0 / 0 is NaN:",
-    "A 1 was read off the row *of that 1*.",
+    "A 1 was read off the row of that 1.",
 )
 
 

@@ -666,9 +666,7 @@ def test_a_state_that_overflows_stops_the_run_with_a_word():
         fig.step(300)
     assert fig.session.step == 6  # 1e36 is the last that float32 holds
     assert np.isfinite(fig.history["loss"]).all()
-    assert fig.status == (
-        "Stopped after update 6: `x` is no longer a finite number. Reset, or lower the learning rate."
-    )
+    assert fig.status == ("Stopped after update 6: x is no longer a finite number. Reset, or lower the learning rate.")
     json.dumps(fig.canvas.frame, allow_nan=False)
     fig.set(learning_rate=1.0)  # and it goes on from where all was well
     fig.step(3)
@@ -715,7 +713,7 @@ def test_a_figure_that_computes_says_what_is_not_finite_and_draws_the_rest():
     fig = computing(panels=[Bars(["log_ratio", "here"])])
     fig.controls["ratio"].value = 0.0
     assert isinstance(fig.error, NotFinite)
-    assert fig.status == "`log_ratio` is not a finite number at these settings."
+    assert fig.status == "log_ratio is not a finite number at these settings."
     assert fig.canvas.frame["now"] == {"log_ratio": None, "here": 0.0}
     fig.controls["ratio"].value = 1.0
     assert fig.error is None

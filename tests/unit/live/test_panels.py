@@ -8,6 +8,7 @@ import torch
 from ipywidgets import FloatSlider
 
 from rlhf_helpers.live import Bars, Chips, Curves, Guess, Heads, Loop, Plot, Say, live
+from rlhf_helpers.live.controls import run_bar
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,12 @@ def test_a_shape_may_be_an_array_and_an_end_a_float():
     made = figure(noise=np.array([2, 3]))
     made.play(2.5)
     assert made.session.step == 3
+
+
+@pytest.mark.parametrize(("seeds", "choices"), [(1, ["speed"]), (2, ["speed", "seed"])])
+def test_one_seed_alone_is_no_choice(seeds, choices):
+    *_, bar = run_bar(seeds)
+    assert [part.description for part in bar.children[3:]] == choices
 
 
 def test_counts_may_be_numpys():
