@@ -166,12 +166,13 @@ def test_more_reward_than_the_optimum_is_worth_less(seed):
 
 @page.says(
     "train three times as long, with one update on each batch: "
-    "the KL is 0.41 after 100 updates, 0.41 after 300, and 0.41 after 900."
+    "the KL is 0.41 after 100 updates, 0.41 after 300, and still within 0.02 of it after 900."
 )
 @pytest.mark.parametrize("seed", SEEDS)
 def test_training_longer_changes_nothing(seed):
     kl = page.act("train three times as long, with one update on each batch", seed)["kl"]
-    assert kl[[100, 300, 900]] == pytest.approx(0.41, abs=0.01)
+    assert kl[[100, 300]] == pytest.approx(0.41, abs=0.01)
+    assert kl[900] == pytest.approx(0.41, abs=0.02)
 
 
 @page.says("the policy has collapsed onto few completions, and what is never sampled cannot come back.")
@@ -223,6 +224,8 @@ def test_at_the_optimum_a_thousand_updates_change_nothing():
     for seed in range(2):
         stays, goes = figure.run(seed=seed), figure.run("a lower price", seed=seed)
         assert stays["optimum"][0] == pytest.approx(0.451, abs=0.001)
+        if seed == 0:
+            assert stays["reward"][0] == pytest.approx(0.49, abs=0.005)  # the first batch, of which the guess speaks
         assert abs(stays["reward"][-200:].mean() - stays["optimum"][-1]) < 0.01
         assert goes["optimum"][-1] > 0.94
         assert goes["reward"][:60].mean() > 0.85

@@ -77,10 +77,10 @@ def test_the_enumeration_has_every_group():
     "the reward ends between 0.43 and 0.48, around the optimum of 0.45. Now set **baseline: mean of** to the group and "
     "play again: about 0.39.",
     "the reward ends above 0.5, and with the division below 0.4.",
-    "at the same `kl_coeff` the run ends at 0.45, on the optimum, and not below 0.4.",
+    "at the same `kl_coeff` the run ends at 0.44 or 0.45, on the optimum, and not below 0.4.",
     "The KL of TRL 1.16 has the right gradient, and the standard deviation still makes the reward cheaper.",
     'in "GRPO in parts" press **TRL 1.16**: 0.29, further from the optimum than the paper\'s 0.39.',
-    "and the reward ends at 0.16, where group relative policy optimization ends at 0.39.",
+    "and the reward ends at 0.15 or 0.16, where group relative policy optimization ends at 0.39.",
     "has the gradient of the right KL too, and the run with the own mean still ends at 0.39",
     "Mean of the others, no division, the KL of TRL 1.16: nothing is left of GRPO, and it ends on the line.",
 )
@@ -102,9 +102,9 @@ def test_each_part_moves_the_end_to_where_push_and_pull_balance():
         assert level(preset, **settings) == pytest.approx([place] * 3, abs=0.03), name
     assert level(None) == pytest.approx([0.39] * 3, abs=0.01)
     assert level("TRL 1.16") == pytest.approx([0.29] * 3, abs=0.01)
-    assert level("KL in the reward") == pytest.approx([0.45] * 3, abs=0.01)
+    assert level("KL in the reward") == pytest.approx([0.445] * 3, abs=0.01)
     assert page.act("PPO of chapter 4")["reward"][-100:].mean() == pytest.approx(BEST, abs=0.02)
-    assert level("the notes' GRPO") == pytest.approx([0.16] * 3, abs=0.01)
+    assert 0.145 < min(level("the notes' GRPO")) < max(level("the notes' GRPO")) < 0.165
     assert min(level("no division")) > 0.5
     assert 0.43 < min(level("a fair baseline")) < max(level("a fair baseline")) < 0.48
 
