@@ -35,7 +35,7 @@ export function draw(el, spec, host = {}) {
   const panels = spec.panels.map((panel) => {
     const box = add(PICTURES.includes(panel.kind) ? pictures : main, "div", `baby-panel baby-${panel.kind}`);
     if (panel.title) add(box, "div", "baby-title").textContent = panel.title;
-    const which = panel.kind === "loop" ? ": any token that it wrote" : ""; // not one of its strip
+    const which = panel.kind === "loop" ? ": any token it wrote" : ""; // not one of its strip
     if (panel.inside) add(box, "div", "baby-hint").textContent = `Click one to look inside${which}.`;
     const place = add(box, "div", "baby-place");
     if (panel.rows) place.style.setProperty("--rows", panel.rows);
