@@ -514,7 +514,7 @@ function loop(panel, frame, { width }, _spec, memory) {
   const halo = { class: "baby-halo", ...strong }; // tokens fall behind these words
   scene.push(
     text(18, floor + 21, "It writes", { fill: color("policy"), ...halo }),
-    text(right - 10, floor + 21, "Paid tokens become likelier", {
+    text(right - 10, floor + 21, right < 280 ? "Paid: likelier" : "Paid tokens become likelier", {
       fill: color("reward"),
       ...halo,
       "text-anchor": "end",
