@@ -39,7 +39,8 @@ def add_attempts(app, pagename, templatename, context, doctree) -> None:
         links = {name: url + (f"#scrollTo=reader-{label}" if name == "Colab" else "") for name, url in launch.items()}
         block = (
             f'<div class="baby-attempt" data-exercise="{label}">{form(label, stubs[label])}'
-            '<p>The cell does not run on this page: <span class="baby-copy">copy it</span>, '
+            "<p>The cell does not run on this page: "
+            '<span class="baby-together"><span class="baby-copy">copy it</span>,</span> '
             f"{_places(links)}"
             f'<a href="{html.escape(copy)}" download>download the notebook</a>, or '
             f'<a class="baby-reveal" href="#{found["answer"]}">open the answer</a>.</p></div>'

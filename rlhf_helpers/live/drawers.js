@@ -34,7 +34,7 @@ function spot([b, t], face, letters, box) {
 }
 
 const COLUMN = 2; // pixels, about as wide as a line
-const HOLD = 1100; // milliseconds for which rows that fell stay, while a figure plays
+const HOLD = 2200; // milliseconds for which rows that fell stay, while a figure plays
 
 function curves(panel, frame, room, spec, memory) {
   const { step, width } = frame;
@@ -485,13 +485,7 @@ function loop(panel, frame, { width }, _spec, memory) {
   const right = Math.min(width, cell * probs.length) - 9;
   scene.push(
     path(arrow(8, floor + 4, first - 4), color("policy"), {}),
-    text(18, floor + 21, "It writes", { fill: color("policy"), ...strong }),
     path(arrow(right, first + pitch * 0.7, floor + 4), color("reward"), {}),
-    text(right - 10, floor + 21, "Paid tokens become likelier", {
-      fill: color("reward"),
-      ...strong,
-      "text-anchor": "end",
-    }),
   );
   const pays = ids.map((row) => row.filter((id) => id === panel.accent).length);
   const boxes = [];
@@ -503,7 +497,7 @@ function loop(panel, frame, { width }, _spec, memory) {
       const motion = falls
         ? {
             class: `baby-fall-${turn}`,
-            style: `--x:${r(id * cell - x)}px;--y:${r(top - y)}px;--late:${b * 150 + t * 25}ms`,
+            style: `--x:${r(id * cell - x)}px;--y:${r(floor - y)}px;--late:${b * 150 + t * 25}ms`,
           }
         : {};
       const face = text(x + chip / 2, y + chip / 2 + FONT * 0.36, `${id}`, {
@@ -517,7 +511,16 @@ function loop(panel, frame, { width }, _spec, memory) {
     scene.push(text(row.length * pitch + 8, y + chip / 2 + FONT * 0.36, `pays ${pays[b]}`, word));
   }
   const below = first + ids.length * pitch + 14;
-  scene.push(text(0, below, "Somebody pays for what was written", { fill: color("reward"), ...strong }));
+  const halo = { class: "baby-halo", ...strong }; // tokens fall behind these words
+  scene.push(
+    text(18, floor + 21, "It writes", { fill: color("policy"), ...halo }),
+    text(right - 10, floor + 21, right < 280 ? "Paid: likelier" : "Paid tokens become likelier", {
+      fill: color("reward"),
+      ...halo,
+      "text-anchor": "end",
+    }),
+    text(0, below, "Somebody pays for what was written", { fill: color("reward"), ...strong }),
+  );
   const written = now.map((row) => `${row.join(" ")}, paid ${row.filter((id) => id === panel.accent).length}`);
   const words = `token ${panel.accent} ${shortProbability(probs[panel.accent])}; it writes ${written.join("; ")}`;
   return { scene, words, asks: { columns: ids[0].length, boxes } };

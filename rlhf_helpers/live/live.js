@@ -35,7 +35,8 @@ export function draw(el, spec, host = {}) {
   const panels = spec.panels.map((panel) => {
     const box = add(PICTURES.includes(panel.kind) ? pictures : main, "div", `baby-panel baby-${panel.kind}`);
     if (panel.title) add(box, "div", "baby-title").textContent = panel.title;
-    if (panel.inside) add(box, "div", "baby-hint").textContent = "Click one to look inside.";
+    const which = panel.kind === "loop" ? ": any token it wrote" : ""; // not one of its strip
+    if (panel.inside) add(box, "div", "baby-hint").textContent = `Click one to look inside${which}.`;
     const place = add(box, "div", "baby-place");
     if (panel.rows) place.style.setProperty("--rows", panel.rows);
     const pitch = panel.letters ? 28 : panel.beside ? 26 : 36; // pixels from one row of chips to the next

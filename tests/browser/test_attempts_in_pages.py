@@ -53,6 +53,8 @@ def test_a_choice_is_picked_and_a_phone_is_wide_enough(tabs, site):
         box = each.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 375
+        comma = each.locator(".baby-together").bounding_box()  # beside what it follows, whatever the width
+        assert comma["height"] < 30
     assert tab.evaluate("document.documentElement.scrollWidth") == 375
 
 

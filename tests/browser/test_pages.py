@@ -225,6 +225,19 @@ def test_page_is_accessible(found):
     assert found["axe"] == [], "\n".join(found["axe"])
 
 
+def test_a_formula_that_is_wider_than_a_phone_fades_out_until_it_is_scrolled_to_its_end(tabs, whole_site):
+    tab = tabs.open(f"{whole_site}book/05_baselines.html", size=(375, 800))
+    formula = tab.locator("div.math:not(.output *) > mjx-container").first
+    formula.wait_for()
+    fades = "formula => parseFloat(getComputedStyle(formula).getPropertyValue('--baby-more'))"
+    assert formula.evaluate("formula => formula.scrollWidth > formula.clientWidth + 32")
+    assert formula.evaluate(fades) == 32
+    formula.evaluate("formula => formula.scrollTo(1000, 0)")
+    tab.evaluate(SETTLED)
+    assert formula.evaluate(fades) == 0
+    assert tab.locator("div.math > mjx-container").nth(1).evaluate(fades) == 0
+
+
 def test_links_in_a_picture_are_followed_by_keyboard(tabs, site):
     page = tabs.open(f"{site}book/12_one_line_apart.html")
     links = page.locator("figure.baby-figure > svg[role=group] a[href]")
