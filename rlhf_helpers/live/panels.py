@@ -313,7 +313,7 @@ class Loop(Panel):
     The policy is a strip of squares. Out of it fall completions, a row of chips each, and at the end of a row stands
     what it was paid: one for every token in the accent color. A line across each square is the reference, which is
     uniform, and an arrow from a square's level to that line is the pull of the leash. While the figure plays, new rows
-    fall a few times a second; with reduced motion they are there. It needs only series that ``training_step`` gives:
+    fall every few seconds; with reduced motion they are there. It needs only series that ``training_step`` gives:
 
     ``Loop("probs", "completions", "kl", title="RLHF, one update after the other")``
 
