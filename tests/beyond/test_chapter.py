@@ -11,7 +11,8 @@ from support.scripts import ROOT, Script
 
 CELLS = json.loads((ROOT / "book" / "13_beyond_the_laptop.ipynb").read_text("utf-8"))["cells"]
 TEXT = "\n".join("".join(cell["source"]) for cell in CELLS if cell["cell_type"] == "markdown")
-COMMANDS = re.findall(r"^python -m (.*rlhf_helpers\.beyond\..*)$", TEXT, re.MULTILINE)
+IN_ONE_LINE = re.sub(r"\\\n +", "", TEXT)  # a command may go on in the next
+COMMANDS = re.findall(r"^python -m (.*rlhf_helpers\.beyond\..*)$", IN_ONE_LINE, re.MULTILINE)
 
 
 def printed(folder, script, *more):
