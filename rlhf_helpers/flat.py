@@ -89,8 +89,8 @@ def adam(
         raise TypeError(f"t must be a torch.Tensor, got {type(t).__name__}")
     if isinstance(learning_rate, Tensor) and learning_rate.ndim:
         check_rates(learning_rate, params)
-    for rate in (bounds(learning_rate) or ()) if isinstance(learning_rate, Tensor) else (learning_rate,):
-        check_knob(learning_rate=rate)
+    else:
+        check_knob(learning_rate=learning_rate)
     params, gradient, m, v, t = (wide(x) for x in (params, gradient, m, v, t))
     t = t + 1
     m = 0.9 * m + 0.1 * gradient
@@ -100,7 +100,7 @@ def adam(
 
 
 def check_rates(learning_rate: Tensor, params: Tensor) -> None:
-    """Raise unless there is one rate for all of ``params``, or one for each of several runs side by side."""
+    """Raise unless there is one rate for all of ``params``, or one for each of several runs, each finite."""
     try:
         fits = torch.broadcast_shapes(learning_rate.shape, params.shape) == params.shape
     except RuntimeError:
@@ -108,3 +108,5 @@ def check_rates(learning_rate: Tensor, params: Tensor) -> None:
     if not fits:
         shapes = f"for params {tuple(params.shape)}, got {tuple(learning_rate.shape)}"
         raise ValueError(f"learning_rate must be one number, or one for each run, {shapes}")
+    for rate in bounds(learning_rate) or ():
+        check_knob(learning_rate=rate)

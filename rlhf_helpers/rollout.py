@@ -108,7 +108,7 @@ def collect(
         old_logprobs, ref_logprobs = (keep(taken(x, completion_ids), mask) for x in (old_next, ref_next))
         values = None if models.critic is None else keep(state_values(models.critic, prompt_ids, completion_ids), mask)
         rewards = ask_reward(reward, prompt_ids, completion_ids, mask, like=old_logprobs)
-    rewards = keep(rewards, mask) if rewards.ndim == 2 else paid_at_the_end(rewards, mask)
+    rewards = rewards if rewards.ndim == 2 else paid_at_the_end(rewards, mask)
     return Rollout(prompt_ids, completion_ids, old_logprobs, ref_logprobs, rewards, values, mask, ref_next)
 
 
@@ -129,7 +129,8 @@ def ask_reward(
         expected = f"{tokens}" if mask is None else f"{tokens} or {completions}"
         raise ValueError(f"reward must return shape {expected}, got {tuple(rewards.shape)}")
     rewards = rewards.to(like)
-    found = bounds(keep(rewards, mask) if rewards.ndim == 2 else rewards)
+    rewards = keep(rewards, mask) if rewards.ndim == 2 else rewards
+    found = bounds(rewards)
     if found and not (math.isfinite(found[0]) and math.isfinite(found[1])):
         values = f"values from {found[0]} to {found[1]} in {rewards.dtype}"
         raise ValueError(f"reward must return finite numbers, got {values}")

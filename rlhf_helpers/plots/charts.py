@@ -167,8 +167,8 @@ def bars(
         ax.margins(y=0.15)
     else:
         count, width = len(values[0]), 0.8 / len(names)
-        ticks = None if ticks is None else list(ticks)
         if ticks is not None:
+            ticks = list(ticks)
             check_length("ticks", ticks, count)
         for k, (name, line) in enumerate(zip(names, values, strict=True)):
             color = [_surface(name, colors)] * count
